@@ -1,0 +1,129 @@
+//! Invite links.
+
+use crate::error::{Error, Result};
+use crate::sessions::Caller;
+use crate::store::invites::{self, Living};
+use crate::store::{accounts, memberships as members};
+use crate::token::Token;
+use crate::{Chat, memberships};
+use protocol::frame::{InvitePage, NewInvite};
+use protocol::http::InviteView;
+use protocol::{InviteId, Nonce, Role, Room, RoomId};
+
+const HOUR: i64 = 60 * 60 * 1000;
+/// How often a link may be used unless its maker says otherwise.
+const USES: u32 = 25;
+const MOST_USES: u32 = 1_000;
+/// How long a link works unless its maker says otherwise: a week.
+const HOURS: u32 = 168;
+const MOST_HOURS: u32 = 8_760;
+
+impl Chat {
+    /// Makes an invite link, to a room of the caller's or to the server alone.
+    ///
+    /// # Errors
+    /// `Forbidden` to guests, `NotFound` for a room the caller is not in, `Invalid` for numbers out of range.
+    pub async fn create_invite(
+        &self,
+        caller: &Caller,
+        room: Option<RoomId>,
+        uses: Option<u32>,
+        hours: Option<u32>,
+        nonce: Nonce,
+    ) -> Result<NewInvite> {
+        caller.must_be(Role::Member, "Guests cannot invite. Sign up to bring people in.")?;
+        let uses = within("uses", uses.unwrap_or(USES), MOST_USES)?;
+        let hours = within("hours", hours.unwrap_or(HOURS), MOST_HOURS)?;
+        let token = Token::random("rfi")?;
+        let hash = Token::hash(token.reveal());
+        let (by, now) = (caller.key(), self.now());
+        let expires_at = now + i64::from(hours) * HOUR;
+        let id = self
+            .0
+            .store
+            .write(move |tx| {
+                let room = match room {
+                    Some(room) => Some(members::prove(&tx.sql, room, by)?.room()),
+                    None => None,
+                };
+                let new = invites::NewInvite { token_hash: hash, room, by, now, expires_at, uses, nonce: &nonce };
+                invites::insert(&tx.sql, &new)
+            })
+            .await?;
+        let link = format!("/invite#token={}", token.reveal());
+        Ok(NewInvite { id, token: token.reveal().to_owned(), link, expires_at, uses })
+    }
+
+    /// The invites that still work: one's own, and all of them for admins.
+    ///
+    /// # Errors
+    /// `Forbidden` to guests.
+    pub async fn list_invites(&self, caller: &Caller) -> Result<InvitePage> {
+        caller.must_be(Role::Member, "Guests have no invites.")?;
+        let (by, now) = (mine_unless_admin(caller), self.now());
+        let invites = self.0.store.read(move |sql| invites::list(sql, by, now)).await?;
+        Ok(InvitePage { invites })
+    }
+
+    /// Stops an invite of one's own from working; admins stop anybody's.
+    ///
+    /// # Errors
+    /// `NotFound` for one that is not there or somebody else's.
+    pub async fn revoke_invite(&self, caller: &Caller, invite: InviteId) -> Result<()> {
+        let (by, now) = (mine_unless_admin(caller), self.now());
+        self.0
+            .store
+            .write(move |tx| {
+                let found = invites::revoke(&tx.sql, invite, by, now)?;
+                if found { Ok(()) } else { Err(Error::NotFound("invite")) }
+            })
+            .await
+    }
+
+    /// What a link is for, to whoever holds it.
+    ///
+    /// # Errors
+    /// `LinkSpent` when it does not work (any more).
+    pub async fn view_invite(&self, token: &str) -> Result<InviteView> {
+        let (hash, now) = (Token::hash(token), self.now());
+        let living = self.0.store.read(move |sql| invites::find(sql, hash, now)?.ok_or(Error::LinkSpent)).await?;
+        let Living { by, room, expires_at, .. } = living;
+        Ok(InviteView { by, room: room.map(|(_, name)| name), expires_at })
+    }
+
+    /// Uses a link as somebody who has an account already: joins its room. Counts as a use unless they were in it.
+    ///
+    /// # Errors
+    /// `LinkSpent`; `Forbidden` to guests, who sign up with it.
+    pub async fn accept_invite(&self, caller: &Caller, token: &str) -> Result<Option<Room>> {
+        caller.must_be(Role::Member, "Sign up with this link: guests have no place to be invited to.")?;
+        let (hash, now, caller) = (Token::hash(token), self.now(), caller.clone());
+        self.0
+            .store
+            .write(move |tx| {
+                let living = invites::find(&tx.sql, hash, now)?.ok_or(Error::LinkSpent)?;
+                let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
+                let member = match &living.room {
+                    Some((room, _)) => members::exists(&tx.sql, *room, caller.key())?,
+                    None => true,
+                };
+                if !member {
+                    invites::count_use(&tx.sql, living.key)?;
+                }
+                memberships::join_by_invite(tx, &living, &account, now)
+            })
+            .await
+    }
+}
+
+fn mine_unless_admin(caller: &Caller) -> Option<crate::UserKey> {
+    if caller.role() >= Role::Admin { None } else { Some(caller.key()) }
+}
+
+fn within(field: &'static str, value: u32, max: u32) -> Result<u32> {
+    if (1..=max).contains(&value) {
+        return Ok(value);
+    }
+    let message = format!("{field} must be between 1 and {max}.");
+    Err(Error::Invalid { field, rule: "range", max: Some(u64::from(max)), message })
+}

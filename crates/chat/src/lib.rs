@@ -1,0 +1,105 @@
+//! What happens in Roomful: accounts, sessions, rooms, memberships, messages and reads, in one embedded database.
+//!
+//! [`Chat`] is the way in; each file adds what can be done with its noun. What was committed leaves as one ordered
+//! stream of [`Committed`], after the commit and before the answer to whoever asked.
+//!
+//! Must not know: axum, HTTP status, cookies, WebSocket frames, the web client, the configuration file.
+
+mod accounts;
+mod clock;
+mod error;
+mod invites;
+mod log;
+mod memberships;
+mod messages;
+mod passwords;
+pub mod presence;
+mod reads;
+mod rooms;
+mod sessions;
+mod store;
+mod stream;
+mod text;
+mod token;
+mod visitors;
+
+pub use accounts::Account;
+pub use clock::Clock;
+pub use error::{Error, Result};
+pub use memberships::Membership;
+pub use messages::Place;
+pub use sessions::{Caller, NewSession};
+pub use store::{OpenError, SqlError};
+pub use stream::{Committed, RoomKey, RoomRef, UserKey};
+pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
+pub use token::Token;
+pub use visitors::{History, Visitor};
+
+use passwords::Passwords;
+use reads::Reads;
+use std::path::Path;
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::mpsc;
+
+/// The most items on a page.
+pub const PAGE: u32 = 100;
+/// The name of the room that everybody is in from the start.
+pub const LOBBY: &str = "lobby";
+/// More missed events than this are not sent one by one: the client starts afresh from the newest page.
+pub const RESUME_EVENTS: u64 = 1_000;
+
+/// Batches of [`Committed`] that may wait for whoever tells them on; then the writer waits.
+const TOLD: usize = 64;
+
+/// The product. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Chat(Arc<Parts>);
+
+struct Parts {
+    store: Store,
+    clock: Clock,
+    passwords: Passwords,
+    reads: Reads,
+    epoch: String,
+}
+
+impl Chat {
+    /// Opens the database at `path`, making it when there is none, and answers with the stream of what is committed
+    /// from now on. The stream must be read: once it is full, nothing more is written.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or is of a newer version.
+    pub async fn open(
+        path: &Path,
+        clock: Clock,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Vec<Committed>>), OpenError> {
+        let (told, stream) = mpsc::channel(TOLD);
+        let store = Store::open(path, told)?;
+        let now = clock.now();
+        let epoch = store.write(move |tx| rooms::prepare(&tx.sql, now)).await.map_err(|error| match error {
+            Error::Store(error) => OpenError::Sql(error),
+            other => OpenError::Thread(std::io::Error::other(other)),
+        })?;
+        let chat = Self(Arc::new(Parts { store, clock, passwords: Passwords::new(), reads: Reads::new(), epoch }));
+        Ok((chat, stream))
+    }
+
+    /// Which life of the database this is: another one after every restore.
+    pub fn epoch(&self) -> &str {
+        &self.0.epoch
+    }
+
+    /// What time it is for this crate, in milliseconds since 1970 UTC.
+    pub fn now(&self) -> i64 {
+        self.0.clock.now()
+    }
+
+    /// Writes what is merged in memory, finishes what waits, and closes the database. Later calls answer `unknown`.
+    pub async fn close(&self) {
+        if let Err(error) = self.write_reads().await {
+            tracing::error!(%error, "the last read marks were not written");
+        }
+        self.0.store.close().await;
+    }
+}

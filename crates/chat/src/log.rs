@@ -1,0 +1,53 @@
+//! Telling again what happened.
+
+use crate::Chat;
+use crate::error::Result;
+use crate::store::{log, memberships, messages};
+use crate::stream::UserKey;
+use protocol::frame::{EventPage, Reset};
+use protocol::RoomId;
+
+/// The most events on a page of the log.
+const EVENTS: u32 = 256;
+/// A page ends early beyond this many bytes of text.
+const PAGE_BYTES: usize = 256 * 1024;
+/// Messages on the page that a reset starts from.
+const RESET_MESSAGES: u32 = 50;
+
+impl Chat {
+    /// A page of a room's events after `seq`, for a user who is a member now. The texts are as they stand now.
+    ///
+    /// # Errors
+    /// `NotFound` for whoever is no member.
+    pub async fn events(&self, user: UserKey, room: RoomId, seq: u64) -> Result<EventPage> {
+        self.0
+            .store
+            .read(move |sql| {
+                let membership = memberships::prove(sql, room, user)?;
+                let seq = seq.min(u64::MAX >> 1);
+                let events = log::after(sql, membership.room(), room, seq, EVENTS, PAGE_BYTES)?;
+                let as_of = membership.view().head;
+                let more = events.last().map_or(seq, |event| event.seq) < as_of && !events.is_empty();
+                Ok(EventPage { as_of, events, more })
+            })
+            .await
+    }
+
+    /// The page a client starts from when it missed too much.
+    ///
+    /// # Errors
+    /// `NotFound` for whoever is no member.
+    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<Reset> {
+        self.0
+            .store
+            .read(move |sql| {
+                let membership = memberships::prove(sql, room, user)?;
+                let mut found = messages::before(sql, membership.room(), u64::MAX >> 1, RESET_MESSAGES + 1)?;
+                let more = found.len() > RESET_MESSAGES as usize;
+                found.truncate(RESET_MESSAGES as usize);
+                found.reverse();
+                Ok(Reset { room, as_of: membership.view().head, messages: found, more })
+            })
+            .await
+    }
+}

@@ -1,0 +1,141 @@
+//! Who is signed in.
+
+use crate::error::{Error, Result};
+use crate::store::accounts::AccountRow;
+use crate::store::{Tx, accounts, sessions};
+use crate::stream::{Committed, UserKey};
+use crate::text::fold;
+use crate::token::Token;
+use crate::{Chat, memberships, rooms};
+use protocol::{Role, SessionId, User};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// How long a login lasts without being used.
+const SESSION: i64 = 90 * DAY;
+/// How long a guest keeps name and place without coming back.
+const GUEST_SESSION: i64 = 30 * DAY;
+
+/// Who acts: the proof that somebody is signed in. Only this crate makes one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    key: UserKey,
+    user: User,
+    role: Role,
+    session: Option<SessionId>,
+}
+
+impl Caller {
+    pub(crate) fn of(account: AccountRow, session: Option<SessionId>) -> Self {
+        Self { key: account.key, user: account.user, role: account.role, session }
+    }
+
+    /// Their key inside the server.
+    pub const fn key(&self) -> UserKey {
+        self.key
+    }
+
+    /// How others see them.
+    pub const fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Their role on the server.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The session they act in; none for a visitor of the simple protocol.
+    pub const fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// # Errors
+    /// `Forbidden` with `why` when the role is less than `least`.
+    pub(crate) fn must_be(&self, least: Role, why: &'static str) -> Result<()> {
+        if self.role >= least { Ok(()) } else { Err(Error::Forbidden(why)) }
+    }
+}
+
+/// A login just made.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Who it is for.
+    pub caller: Caller,
+    /// Its secret, told this once.
+    pub token: Token,
+    /// When it ends unless used.
+    pub expires_at: i64,
+}
+
+impl Chat {
+    /// Signs in with a name and a password.
+    ///
+    /// # Errors
+    /// `BadCredentials`, after the same time, for an unknown name as for a wrong password.
+    pub async fn sign_in(&self, name: &str, password: &str) -> Result<NewSession> {
+        let folded = fold(name);
+        let found = self.0.store.read(move |sql| accounts::find_registered(sql, &folded)).await?;
+        let kept = found.as_ref().and_then(|account| account.password.clone());
+        let fits = self.0.passwords.verify(password.to_owned(), kept).await?;
+        let account = found.filter(|_| fits).ok_or(Error::BadCredentials)?;
+        let now = self.now();
+        self.0.store.write(move |tx| start(tx, account, now)).await
+    }
+
+    /// Who is behind a token; nobody once the session ended or expired.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&self, token: &str) -> Result<Option<Caller>> {
+        let (hash, now) = (Token::hash(token), self.now());
+        let Some((id, expires_at, account)) = self.0.store.read(move |sql| sessions::find(sql, hash)).await? else {
+            return Ok(None);
+        };
+        if expires_at <= now {
+            return Ok(None);
+        }
+        let whole = lifetime(account.role);
+        // Half the time left is soon enough: a write for every request would be too many.
+        if expires_at - now < whole / 2 {
+            self.0.store.write(move |tx| sessions::extend(&tx.sql, id, now + whole)).await?;
+        }
+        Ok(Some(Caller::of(account, Some(id))))
+    }
+
+    /// Ends the caller's session; its connections close.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
+        let (user, Some(session)) = (caller.key(), caller.session()) else { return Ok(()) };
+        self.0
+            .store
+            .write(move |tx| {
+                if sessions::delete(&tx.sql, session)? {
+                    tx.told.push(Committed::SessionEnded { user, session });
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// Makes a session; somebody who is in no room yet joins the lobby.
+pub(crate) fn start(tx: &mut Tx<'_>, account: AccountRow, now: i64) -> Result<NewSession> {
+    let token = Token::random(if account.user.guest { "rfg" } else { "rfs" })?;
+    let expires_at = now + lifetime(account.role);
+    let session = sessions::insert(&tx.sql, account.key, Token::hash(token.reveal()), now, expires_at)?;
+    if crate::store::memberships::of_user(&tx.sql, account.key)?.is_empty()
+        && let Some(lobby) = rooms::lobby(&tx.sql)?
+    {
+        memberships::join(tx, &lobby, &account, Role::Member, &memberships::By::themselves(&account), now)?;
+    }
+    Ok(NewSession { caller: Caller::of(account, Some(session)), token, expires_at })
+}
+
+const fn lifetime(role: Role) -> i64 {
+    match role {
+        Role::Guest => GUEST_SESSION,
+        Role::Member | Role::Moderator | Role::Admin | Role::Owner => SESSION,
+    }
+}

@@ -1,0 +1,132 @@
+//! The SQL, and the one connection that writes.
+
+pub(crate) mod accounts;
+pub(crate) mod epoch;
+pub(crate) mod invites;
+pub(crate) mod log;
+pub(crate) mod memberships;
+pub(crate) mod messages;
+pub(crate) mod reads;
+pub(crate) mod rooms;
+pub(crate) mod sessions;
+
+mod readers;
+mod writer;
+
+use crate::error::{Error, Result};
+use crate::stream::Committed;
+use readers::Readers;
+use rusqlite::Transaction;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use writer::Writer;
+
+pub(crate) use rusqlite::Connection;
+pub use writer::OpenError;
+
+/// What SQLite has to say when it fails.
+pub type SqlError = rusqlite::Error;
+
+mod migrations {
+    refinery::embed_migrations!("src/store/migrations");
+}
+
+/// SQLite before this can corrupt a WAL database when two connections write or checkpoint at once.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// A transaction under way on the writer, with what it will tell once it is on the disk.
+pub(crate) struct Tx<'c> {
+    pub(crate) sql: Transaction<'c>,
+    pub(crate) told: Vec<Committed>,
+}
+
+/// Where all is kept.
+#[derive(Clone)]
+pub(crate) struct Store {
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+}
+
+impl Store {
+    /// Opens the database at `path`, makes or migrates its tables, and starts the writer.
+    pub(crate) fn open(path: &Path, told: mpsc::Sender<Vec<Committed>>) -> std::result::Result<Self, OpenError> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(OpenError::OldSqlite(rusqlite::version()));
+        }
+        let mut connection = connect(path)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        migrations::migrations::runner().set_abort_divergent(true).run(&mut connection)?;
+        let readers = Readers::open(path)?;
+        let writer = Writer::start(path, connection, told)?;
+        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers) })
+    }
+
+    /// Runs `work` in the next batch. A refusal undoes what `work` did; the answer comes after the commit.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_savepoint(work).await
+    }
+
+    /// Like [`Store::write`], queued at once: the returned future may be awaited later.
+    pub(crate) fn write_savepoint<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
+        let submitted = self.writer.submit(true, work);
+        async move { submitted?.await.map_err(|_| Error::Unknown)? }
+    }
+
+    /// Like [`Store::write_savepoint`], for work whose refusals have changed nothing: saves the savepoint.
+    pub(crate) fn write_plain<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
+        let submitted = self.writer.submit(false, work);
+        async move { submitted?.await.map_err(|_| Error::Unknown)? }
+    }
+
+    /// Runs `work` in a read transaction of its own: all it sees is of one moment.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.readers.read(work).await
+    }
+
+    /// Tells something that needs no commit, in order with what does.
+    pub(crate) async fn tell(&self, committed: Committed) {
+        self.writer.tell(committed).await;
+    }
+
+    /// Finishes what waits, folds the log into the database and closes the writer.
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    // FULL: a commit is on the disk before anybody hears of it. Memory-mapped reads would bypass error handling.
+    connection.execute_batch(
+        "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off;
+         pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;
+         pragma wal_autocheckpoint = 0; pragma journal_size_limit = 4194304;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Whether a statement hit the unique index on these columns, such as `users.folded`.
+fn is_unique(error: &SqlError, columns: &str) -> bool {
+    match error {
+        SqlError::SqliteFailure(code, Some(message)) => {
+            code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE && message.contains(columns)
+        }
+        _ => false,
+    }
+}

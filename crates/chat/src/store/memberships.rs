@@ -1,0 +1,103 @@
+//! Memberships in SQL.
+
+use super::accounts::{self, Id, role_name};
+use super::rooms;
+use crate::error::{Error, Result};
+use crate::memberships::Membership;
+use crate::stream::{RoomKey, RoomRef, UserKey};
+use protocol::{Member, ReadMark, Role, Room, RoomId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// The columns that [`view`] reads, of the tables `r` and `m`.
+const VIEW: &str = "r.key, r.id, r.name, r.kind, r.head, r.n, m.read_seq, m.read_n, m.role";
+
+fn view(row: &Row<'_>) -> rusqlite::Result<(RoomKey, Room)> {
+    Ok((
+        row.get(0)?,
+        Room {
+            id: RoomId::new(row.get::<_, Id>(1)?.0),
+            name: row.get(2)?,
+            kind: rooms::kind(row, 3)?,
+            head: row.get(4)?,
+            n: row.get(5)?,
+            read: ReadMark { seq: row.get(6)?, n: row.get(7)? },
+            role: accounts::role(row, 8)?,
+        },
+    ))
+}
+
+/// The proof that `user` may act in the room `id`. `NotFound` looks the same for no room and no membership.
+pub(crate) fn prove(sql: &Connection, id: RoomId, user: UserKey) -> Result<Membership> {
+    let found = sql
+        .prepare_cached(&format!(
+            "select {VIEW} from rooms r join memberships m on m.room = r.key and m.user = ?2 where r.id = ?1"
+        ))?
+        .query_row(params![Id(id.uuid()), user], view)
+        .optional()?;
+    let (key, room) = found.ok_or(Error::NotFound("room"))?;
+    Ok(Membership::new(key, user, room))
+}
+
+/// All rooms of a user, by name.
+pub(crate) fn of_user(sql: &Connection, user: UserKey) -> Result<Vec<(RoomKey, Room)>> {
+    let mut found = sql.prepare_cached(&format!(
+        "select {VIEW} from memberships m join rooms r on r.key = m.room where m.user = ?1 order by r.folded, r.key"
+    ))?;
+    let rows = found.query_map([user], view)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(crate) fn exists(sql: &Connection, room: RoomKey, user: UserKey) -> Result<bool> {
+    Ok(sql
+        .prepare_cached("select exists (select 1 from memberships where room = ?1 and user = ?2)")?
+        .query_row(params![room, user], |row| row.get(0))?)
+}
+
+/// Makes a membership whose read mark stands at what was said before: the past is not unread.
+pub(crate) fn insert(sql: &Connection, room: RoomKey, user: UserKey, role: Role, joined_seq: u64) -> Result<()> {
+    sql.prepare_cached(
+        "insert into memberships (room, user, role, joined_seq, read_seq, read_n)
+         select ?1, ?2, ?3, ?4, ?4, n from rooms where key = ?1",
+    )?
+    .execute(params![room, user, role_name(role), joined_seq])?;
+    Ok(())
+}
+
+pub(crate) fn delete(sql: &Connection, room: RoomKey, user: UserKey) -> Result<bool> {
+    Ok(sql.prepare_cached("delete from memberships where room = ?1 and user = ?2")?.execute(params![room, user])? > 0)
+}
+
+/// The role that somebody holds in a room.
+pub(crate) fn role_of(sql: &Connection, room: RoomKey, user: UserKey) -> Result<Option<Role>> {
+    Ok(sql
+        .prepare_cached("select role from memberships where room = ?1 and user = ?2")?
+        .query_row(params![room, user], |row| accounts::role(row, 0))
+        .optional()?)
+}
+
+/// A page of the roster by folded name and key, with both for the next page.
+pub(crate) fn page(
+    sql: &Connection,
+    room: &RoomRef,
+    after: (&str, i64),
+    limit: u32,
+) -> Result<Vec<(String, i64, Member)>> {
+    let mut found = sql.prepare_cached(&format!(
+        "select u.folded, u.key, {}, m.role, u.role
+         from memberships m join users u on u.key = m.user
+         where m.room = ?1 and (u.folded, u.key) > (?2, ?3) order by u.folded, u.key limit ?4",
+        accounts::USER_COLUMNS
+    ))?;
+    let rows = found.query_map(params![room.key, after.0, after.1, limit], |row| {
+        let (in_room, on_server) = (accounts::role(row, 5)?, accounts::role(row, 6)?);
+        let role = if on_server == Role::Guest { on_server } else { in_room.max(on_server) };
+        Ok((row.get(0)?, row.get(1)?, Member { user: accounts::user(row, 2)?, role, here: false }))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(crate) fn count(sql: &Connection, room: RoomKey) -> Result<u64> {
+    Ok(sql
+        .prepare_cached("select count(*) from memberships where room = ?1")?
+        .query_row([room], |row| row.get(0))?)
+}

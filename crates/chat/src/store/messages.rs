@@ -1,0 +1,135 @@
+//! Messages in SQL.
+
+use super::accounts::{self, Id};
+use super::log;
+use crate::error::{Error, Result};
+use crate::stream::{RoomKey, UserKey};
+use protocol::frame::Posted;
+use protocol::{Message, Nonce, RoomId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// A message on its way into the database.
+pub(crate) struct NewMessage<'a> {
+    pub(crate) room: RoomId,
+    pub(crate) author: UserKey,
+    pub(crate) text: &'a str,
+    pub(crate) digest: [u8; 16],
+    pub(crate) nonce: &'a Nonce,
+    pub(crate) now: i64,
+}
+
+/// What the author got the first time they sent this nonce.
+///
+/// # Errors
+/// `Conflict` when it named another draft.
+pub(crate) fn find_by_nonce(sql: &Connection, new: &NewMessage<'_>) -> Result<Option<Posted>> {
+    let found = sql
+        .prepare_cached("select seq, n, at, digest from messages where nonce = ?1 and author = ?2")?
+        .query_row(params![new.nonce.as_str(), new.author], |row| {
+            let digest: [u8; 16] = row.get(3)?;
+            Ok((Posted { seq: row.get(0)?, n: row.get(1)?, at: row.get(2)?, nonce: new.nonce.clone() }, digest))
+        })
+        .optional()?;
+    match found {
+        Some((_, digest)) if digest != new.digest => Err(Error::Conflict),
+        Some((posted, _)) => Ok(Some(posted)),
+        None => Ok(None),
+    }
+}
+
+/// Gives the message its place and keeps it. The first statement is the authority on membership: who is no member
+/// moves no head and takes no `seq`.
+pub(crate) fn insert(sql: &Connection, new: &NewMessage<'_>) -> Result<(RoomKey, Posted)> {
+    let placed = sql
+        .prepare_cached(
+            "update rooms set head = head + 1, n = n + 1, provisional = 0
+             where id = ?1 and exists (select 1 from memberships m where m.room = rooms.key and m.user = ?2)
+             returning key, head, n",
+        )?
+        .query_row(params![Id(new.room.uuid()), new.author], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (room, seq, n): (RoomKey, u64, u64) = placed.ok_or(Error::NotFound("room"))?;
+    sql.prepare_cached(
+        "insert into messages (room, seq, n, author, nonce, digest, at, rev, text)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?2, ?8)",
+    )?
+    .execute(params![room, seq, n, new.author, new.nonce.as_str(), new.digest, new.now, new.text])?;
+    log::insert(sql, room, seq, log::Kind::MessagePosted, None, new.author, new.now, None)?;
+    Ok((room, Posted { seq, n, at: new.now, nonce: new.nonce.clone() }))
+}
+
+/// What an edit or deletion must know of the message as it stands.
+pub(crate) struct Standing {
+    pub(crate) author: UserKey,
+    pub(crate) text: String,
+    pub(crate) rev: u64,
+    pub(crate) deleted: bool,
+}
+
+pub(crate) fn find(sql: &Connection, room: RoomKey, seq: u64) -> Result<Option<Standing>> {
+    Ok(sql
+        .prepare_cached("select author, text, rev, deleted from messages where room = ?1 and seq = ?2")?
+        .query_row(params![room, seq], |row| {
+            Ok(Standing { author: row.get(0)?, text: row.get(1)?, rev: row.get(2)?, deleted: row.get(3)? })
+        })
+        .optional()?)
+}
+
+pub(crate) fn edit(sql: &Connection, room: RoomKey, seq: u64, text: &str, rev: u64, now: i64) -> Result<()> {
+    sql.prepare_cached("update messages set text = ?3, rev = ?4, edited_at = ?5 where room = ?1 and seq = ?2")?
+        .execute(params![room, seq, text, rev, now])?;
+    Ok(())
+}
+
+pub(crate) fn delete(sql: &Connection, room: RoomKey, seq: u64, rev: u64) -> Result<()> {
+    sql.prepare_cached("update messages set text = '', deleted = 1, rev = ?3 where room = ?1 and seq = ?2")?
+        .execute(params![room, seq, rev])?;
+    Ok(())
+}
+
+const COLUMNS: &str = "m.seq, m.n, m.at, m.text, m.rev, m.nonce, m.edited_at, m.deleted";
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let nonce: String = row.get(5)?;
+    Ok(Message {
+        seq: row.get(0)?,
+        n: row.get(1)?,
+        at: row.get(2)?,
+        text: row.get(3)?,
+        rev: row.get(4)?,
+        nonce: Nonce::new(nonce).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
+        })?,
+        edited_at: row.get(6)?,
+        deleted: row.get(7)?,
+        by: accounts::user(row, 8)?,
+    })
+}
+
+/// Up to `limit` messages with a smaller `seq`, newest first.
+pub(crate) fn before(sql: &Connection, room: RoomKey, seq: u64, limit: u32) -> Result<Vec<Message>> {
+    page(sql, room, "m.seq < ?2 order by m.seq desc", seq, limit)
+}
+
+/// Up to `limit` messages with a greater `seq`, oldest first.
+pub(crate) fn after(sql: &Connection, room: RoomKey, seq: u64, limit: u32) -> Result<Vec<Message>> {
+    page(sql, room, "m.seq > ?2 order by m.seq", seq, limit)
+}
+
+fn page(sql: &Connection, room: RoomKey, which: &str, seq: u64, limit: u32) -> Result<Vec<Message>> {
+    let mut found = sql.prepare_cached(&format!(
+        "select {COLUMNS}, {} from messages m join users u on u.key = m.author where m.room = ?1 and {which} limit ?3",
+        accounts::USER_COLUMNS
+    ))?;
+    let rows = found.query_map(params![room, seq, limit], message)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The ordinal of the last message up to `seq`; 0 when there is none.
+pub(crate) fn ordinal_at(sql: &Connection, room: RoomKey, seq: u64) -> Result<u64> {
+    Ok(sql
+        .prepare_cached("select n from messages where room = ?1 and seq <= ?2 order by seq desc limit 1")?
+        .query_row(params![room, seq], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
+}

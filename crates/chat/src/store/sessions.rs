@@ -1,0 +1,51 @@
+//! Sessions in SQL.
+
+use super::accounts::{self, AccountRow, Id};
+use crate::error::Result;
+use crate::stream::UserKey;
+use crate::token::new_id;
+use protocol::SessionId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+pub(crate) fn insert(
+    sql: &Connection,
+    user: UserKey,
+    token_hash: [u8; 32],
+    now: i64,
+    expires_at: i64,
+) -> Result<SessionId> {
+    let id = SessionId::new(new_id());
+    sql.prepare_cached(
+        "insert into sessions (id, token_hash, user, created_at, expires_at) values (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![Id(id.uuid()), token_hash, user, now, expires_at])?;
+    Ok(id)
+}
+
+/// The session with this token, its account, and when it expires.
+pub(crate) fn find(sql: &Connection, token_hash: [u8; 32]) -> Result<Option<(SessionId, i64, AccountRow)>> {
+    Ok(sql
+        .prepare_cached(&format!(
+            "select {}, s.id, s.expires_at from sessions s join users u on u.key = s.user where s.token_hash = ?1",
+            accounts::COLUMNS
+        ))?
+        .query_row([token_hash], |row| {
+            Ok((SessionId::new(row.get::<_, Id>(6)?.0), row.get(7)?, accounts::account(row)?))
+        })
+        .optional()?)
+}
+
+pub(crate) fn extend(sql: &Connection, id: SessionId, expires_at: i64) -> Result<()> {
+    sql.prepare_cached("update sessions set expires_at = ?2 where id = ?1")?
+        .execute(params![Id(id.uuid()), expires_at])?;
+    Ok(())
+}
+
+/// Whether there was one to end.
+pub(crate) fn delete(sql: &Connection, id: SessionId) -> Result<bool> {
+    Ok(sql.prepare_cached("delete from sessions where id = ?1")?.execute([Id(id.uuid())])? > 0)
+}
+
+pub(crate) fn delete_expired(sql: &Connection, now: i64) -> Result<usize> {
+    Ok(sql.prepare_cached("delete from sessions where expires_at <= ?1")?.execute([now])?)
+}

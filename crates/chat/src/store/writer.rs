@@ -1,0 +1,228 @@
+//! The one thread that writes: gathers what waits into a transaction, commits, tells, answers.
+
+use super::Tx;
+use crate::error::{Error, Result};
+use crate::stream::Committed;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Jobs that may wait; beyond it the answer is `overloaded`.
+const QUEUE: usize = 4096;
+/// Jobs in one transaction: the sync at its end costs the same for one as for all.
+const BATCH: usize = 512;
+/// The log is folded into the database, beside the writer, once it is larger than this.
+const CHECKPOINT_BYTES: u64 = 4 << 20;
+/// Here the writer itself stops and folds: without a pause in the writing, the log would grow for ever.
+const RESTART_BYTES: u64 = 64 << 20;
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The SQLite that was linked can corrupt the database.
+    #[error("this build carries SQLite {0}; 3.51.3 or newer is needed, older ones can corrupt the database")]
+    OldSqlite(&'static str),
+    /// The database could not be read or written.
+    #[error("the database could not be opened: {0}")]
+    Sql(#[from] rusqlite::Error),
+    /// The tables could not be brought up to date.
+    #[error("the database could not be brought up to date: {0}. A database of a newer Roomful is left as it is: run that version")]
+    Migration(#[from] refinery::Error),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+type Told = mpsc::Sender<Vec<Committed>>;
+
+/// One piece of work in a batch.
+trait Job: Send {
+    /// Does the work. An error fails the whole batch; a refusal is kept for [`Job::settle`].
+    fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
+    /// Answers, after the commit or after its failure.
+    fn settle(self: Box<Self>, committed: bool);
+}
+
+struct Work<T, F> {
+    work: Option<F>,
+    answer: Option<Result<T>>,
+    to: oneshot::Sender<Result<T>>,
+    savepoint: bool,
+}
+
+impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let told = tx.told.len();
+        if self.savepoint {
+            tx.sql.execute_batch("savepoint work")?;
+        }
+        match work(tx) {
+            Err(Error::Store(error)) => return Err(error),
+            Err(refusal) => {
+                tx.told.truncate(told);
+                if self.savepoint {
+                    tx.sql.execute_batch("rollback to work; release work")?;
+                }
+                self.answer = Some(Err(refusal));
+            }
+            Ok(answer) => {
+                if self.savepoint {
+                    tx.sql.execute_batch("release work")?;
+                }
+                self.answer = Some(Ok(answer));
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, committed: bool) {
+        let answer = match self.answer {
+            // A refusal took nothing, so it holds whatever became of the batch.
+            Some(Err(refusal)) => Err(refusal),
+            Some(Ok(answer)) if committed => Ok(answer),
+            Some(Ok(_)) | None => Err(Error::Unknown),
+        };
+        // Whoever asked may be gone; what was committed stays.
+        let _ = self.to.send(answer);
+    }
+}
+
+pub(super) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    told: Told,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path, connection: Connection, told: Told) -> std::result::Result<Self, OpenError> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let log = log_path(path);
+        let writing = {
+            let (told, log) = (told.clone(), log.clone());
+            std::thread::Builder::new().name("writer".into()).spawn(move || write(connection, jobs, &told, &log))?
+        };
+        let folder = super::connect(path)?;
+        let checkpoints = {
+            let stopping = Arc::clone(&stopping);
+            std::thread::Builder::new()
+                .name("checkpoints".into())
+                .spawn(move || fold_beside(&folder, &log, &stopping))?
+        };
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            told,
+            threads: Mutex::new(vec![writing, checkpoints]),
+            stopping,
+        })
+    }
+
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        savepoint: bool,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T>>> {
+        let (to, answer) = oneshot::channel();
+        let job = Box::new(Work { work: Some(work), answer: None, to, savepoint });
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(job)) {
+            Some(Ok(())) => Ok(answer),
+            Some(Err(mpsc::error::TrySendError::Full(_))) => Err(Error::Overloaded),
+            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Stopping),
+        }
+    }
+
+    pub(super) async fn tell(&self, committed: Committed) {
+        // Nobody listens any more only while the server stops.
+        let _ = self.told.send(vec![committed]).await;
+    }
+
+    pub(super) async fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.stopping.store(true, Ordering::Release);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in &threads {
+            thread.thread().unpark();
+        }
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the store ended in a panic");
+                }
+            }
+        });
+        if joined.await.is_err() {
+            tracing::error!("the store did not close");
+        }
+    }
+}
+
+fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, told: &Told, log: &Path) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let committed = match commit(&mut connection, &mut batch) {
+            Ok(committed) => Some(committed),
+            Err(error) => {
+                tracing::error!(%error, jobs = batch.len(), "a batch failed and is unknown to those who asked");
+                None
+            }
+        };
+        let done = committed.is_some();
+        // Commit, then tell: an event for a message that then failed to commit could not be taken back.
+        if let Some(committed) = committed.filter(|committed| !committed.is_empty()) {
+            let _ = told.blocking_send(committed);
+        }
+        for job in batch.drain(..) {
+            job.settle(done);
+        }
+        if log_bytes(log) > RESTART_BYTES {
+            fold(&connection, "restart");
+        }
+    }
+    fold(&connection, "truncate");
+}
+
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Vec<Committed>> {
+    let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut tx = Tx { sql, told: Vec::new() };
+    for job in batch {
+        job.run(&mut tx)?;
+    }
+    tx.sql.commit()?;
+    Ok(tx.told)
+}
+
+/// Folds the log into the database as it grows, so that the writer seldom has to.
+fn fold_beside(connection: &Connection, log: &Path, stopping: &AtomicBool) {
+    let mut folded = None;
+    while !stopping.load(Ordering::Acquire) {
+        std::thread::park_timeout(Duration::from_secs(1));
+        // The file keeps its size after it is folded: without a look at its time, an idle server would fold for ever.
+        let written = std::fs::metadata(log).and_then(|file| file.modified()).ok();
+        if written != folded && log_bytes(log) > CHECKPOINT_BYTES {
+            fold(connection, "passive");
+            folded = written;
+        }
+    }
+}
+
+fn fold(connection: &Connection, how: &str) {
+    if let Err(error) = connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |_| Ok(())) {
+        tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
+    }
+}
+
+fn log_bytes(log: &Path) -> u64 {
+    std::fs::metadata(log).map_or(0, |file| file.len())
+}
+
+fn log_path(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}

@@ -1,0 +1,145 @@
+//! Posting, editing, deleting.
+
+use crate::support::{nonce, world};
+use chat::{Error, Place};
+use protocol::EventKind;
+
+#[tokio::test]
+async fn what_was_posted_is_told_and_stays_said_after_a_restart() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    let posted = world.says(&ana, lobby, "morning, all").await;
+    let told = world.events();
+    assert_eq!(told.last().unwrap().seq, posted.seq);
+    assert_eq!(told.last().unwrap().message().unwrap().text, "morning, all");
+
+    let world = world.restart().await;
+    assert_eq!(world.texts(&ana, lobby).await, ["morning, all"]);
+}
+
+#[tokio::test]
+async fn a_retry_posts_once_and_gets_the_first_answer_even_after_an_edit_and_a_deletion() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    let nonce = nonce();
+    let first = world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap();
+    assert_eq!(world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap(), first);
+    world.chat.edit(&ana, lobby, first.seq, "hello").await.unwrap();
+    assert_eq!(world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap(), first);
+    world.chat.delete(&ana, lobby, first.seq).await.unwrap();
+    let mut world = world.restart().await;
+    assert_eq!(world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap(), first);
+    assert!(world.events().is_empty(), "a retry tells nobody anything");
+    assert_eq!(world.texts(&ana, lobby).await, [""]);
+}
+
+#[tokio::test]
+async fn a_nonce_for_another_draft_or_room_is_a_conflict_and_another_author_may_use_it() {
+    let mut world = world().await;
+    let (ana, ben) = (world.ana().await, world.ben().await);
+    let lobby = world.lobby(&ana).await;
+    let garden = world.garden(&ana).await;
+    let nonce = nonce();
+    world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap();
+    assert!(matches!(world.chat.post(&ana, lobby, "ho", nonce.clone()).await, Err(Error::Conflict)));
+    assert!(matches!(world.chat.post(&ana, garden.id, "hi", nonce.clone()).await, Err(Error::Conflict)));
+    world.chat.post(&ben, lobby, "hi", nonce).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_room_counts_its_events_without_holes_and_refusals_take_none() {
+    let mut world = world().await;
+    let (ana, ben) = (world.ana().await, world.ben().await);
+    let garden = world.garden(&ana).await;
+    world.events();
+    let mut waiting = Vec::new();
+    for number in 0..50 {
+        waiting.push(world.chat.post(&ana, garden.id, &format!("{number}"), nonce()));
+        waiting.push(world.chat.post(&ben, garden.id, "not mine", nonce()));
+        waiting.push(world.chat.post(&ana, garden.id, " ", nonce()));
+    }
+    for (index, posted) in waiting.into_iter().enumerate() {
+        match (index % 3, posted.await) {
+            (0, Ok(_)) | (1, Err(Error::NotFound(_))) | (2, Err(Error::Invalid { .. })) => {}
+            (_, other) => panic!("{index}: {other:?}"),
+        }
+    }
+    let seqs: Vec<u64> = world.events().iter().map(|event| event.seq).collect();
+    assert_eq!(seqs, (garden.head + 1..=garden.head + 50).collect::<Vec<_>>());
+    assert_eq!(world.texts(&ana, garden.id).await, (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_author_alone_edits_and_the_author_or_a_moderator_deletes() {
+    let mut world = world().await;
+    let (ana, ben, cyd) = (world.ana().await, world.ben().await, world.cyd().await);
+    let lobby = world.lobby(&ana).await;
+    let bens = world.says(&ben, lobby, "mine").await.seq;
+    assert!(matches!(world.chat.edit(&ana, lobby, bens, "yours").await, Err(Error::Forbidden(_))));
+    assert!(matches!(world.chat.delete(&cyd, lobby, bens).await, Err(Error::Forbidden(_))));
+    world.chat.edit(&ben, lobby, bens, "still mine").await.unwrap();
+    let rev = world.chat.delete(&ana, lobby, bens).await.unwrap().rev;
+    assert_eq!(world.chat.delete(&ana, lobby, bens).await.unwrap().rev, rev, "deleting again changes nothing");
+    assert!(matches!(world.chat.edit(&ben, lobby, bens, "back").await, Err(Error::NotFound(_))));
+    let kinds: Vec<_> = world.events().into_iter().rev().take(2).map(|event| event.kind).collect();
+    assert!(matches!(kinds[0], EventKind::MessageDeleted { target, .. } if target == bens));
+    assert!(matches!(kinds[1], EventKind::MessageEdited { target, .. } if target == bens));
+}
+
+#[tokio::test]
+async fn a_deleted_text_is_nowhere_in_the_log() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    let seq = world.says(&ana, lobby, "the secret recipe").await.seq;
+    world.chat.edit(&ana, lobby, seq, "the secret recipe, again").await.unwrap();
+    world.chat.delete(&ana, lobby, seq).await.unwrap();
+    let page = world.chat.events(ana.key(), lobby, 0).await.unwrap();
+    assert_eq!(page.events.len() as u64, page.as_of, "no hole where it was");
+    assert!(!serde_json::to_string(&page).unwrap().contains("recipe"));
+}
+
+#[tokio::test]
+async fn history_can_be_walked_back_to_the_first_message_and_forward_again() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    for number in 0..73 {
+        world.says(&ana, lobby, &number.to_string()).await;
+    }
+    let (mut place, mut texts) = (Place::Newest, Vec::new());
+    loop {
+        let page = world.chat.list_messages(&ana, lobby, place, Some(10)).await.unwrap();
+        texts.splice(0..0, page.messages.iter().map(|message| message.text.clone()));
+        if !page.more_before {
+            break;
+        }
+        place = Place::Before(page.messages[0].seq);
+    }
+    assert_eq!(texts, (0..73).map(|number| number.to_string()).collect::<Vec<_>>());
+
+    let middle = world.chat.list_messages(&ana, lobby, Place::Around(40), Some(11)).await.unwrap();
+    assert!(middle.more_before && middle.more_after);
+    assert!(middle.messages.iter().any(|message| message.seq == 40));
+    let last = middle.messages.last().unwrap().seq;
+    let next = world.chat.list_messages(&ana, lobby, Place::After(last), Some(100)).await.unwrap();
+    assert_eq!(next.messages[0].seq, last + 1);
+    assert!(!next.more_after);
+}
+
+#[tokio::test]
+async fn places_far_beyond_the_room_are_empty_pages_and_no_errors() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    world.says(&ana, lobby, "hi").await;
+    for place in [Place::After(u64::MAX), Place::After(i64::MAX as u64), Place::Before(0)] {
+        assert!(world.chat.list_messages(&ana, lobby, place, Some(5)).await.unwrap().messages.is_empty());
+    }
+    for place in [Place::Before(u64::MAX), Place::Around(u64::MAX), Place::Around(0)] {
+        assert_eq!(world.chat.list_messages(&ana, lobby, place, Some(u32::MAX)).await.unwrap().messages.len(), 1);
+    }
+    assert!(world.chat.events(ana.key(), lobby, u64::MAX).await.unwrap().events.is_empty());
+}

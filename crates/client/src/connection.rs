@@ -1,0 +1,161 @@
+//! One bare native connection: commands out, frames in. No reconnecting, no state.
+
+use crate::socket::{Heard, Socket};
+use protocol::frame::Hello;
+use protocol::{ClientFrame, Command, SUBPROTOCOL, ServerFrame};
+use std::time::Duration;
+
+/// How long a server may take to accept a connection and say hello.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// One native WebSocket, from its hello to its close frame. What programs use that want to see every frame; all
+/// others use [`crate::Client`].
+///
+/// Closed when dropped. Nothing is kept in memory beyond what the kernel holds: whoever does not call
+/// [`Connection::next`] is a slow reader to the server.
+pub struct Connection {
+    socket: Socket,
+    hello: Hello,
+    hello_text: String,
+    next_id: u64,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// The close code, if there was one.
+    pub code: Option<u16>,
+    /// How long the server asks to stay away, where it said so.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a connection could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answers at this address.
+    #[error("the server cannot be reached: {0}")]
+    Unreachable(#[from] std::io::Error),
+    /// The server answered the upgrade with an HTTP error.
+    #[error("the server refused the connection with {status}{}", error.as_ref().map(|e| format!(": {e}")).unwrap_or_default())]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What the server said, if it was one of our errors.
+        error: Option<Box<protocol::Error>>,
+    },
+    /// What answered does not speak our protocol.
+    #[error("the handshake failed: {0}")]
+    Handshake(String),
+    /// The connection ended before the hello, with this close code.
+    #[error("the connection ended before the hello (close code {:?})", .0.code)]
+    Closed(Closing),
+    /// No hello in time.
+    #[error("the server did not say hello in time")]
+    Silent,
+}
+
+/// What came from the server.
+#[derive(Debug)]
+pub enum Received {
+    /// A frame, as it was sent and as it was understood.
+    Frame {
+        /// The text on the wire.
+        text: String,
+        /// What it says.
+        frame: Box<ServerFrame>,
+    },
+    /// A text that is no frame of ours: the server is at fault.
+    Unreadable(String),
+    /// A ping or suchlike: the server lives.
+    Sign,
+    /// The connection ended.
+    Closed(Closing),
+}
+
+impl Connection {
+    /// Connects to `address` (`host:port`) and waits for the hello.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which says whether it was the network, the server's refusal or its silence.
+    pub async fn open(address: &str, token: Option<&str>) -> Result<Self, ConnectError> {
+        let opened = tokio::time::timeout(HELLO, async {
+            let mut socket = Socket::open(address, "/ws", Some(SUBPROTOCOL), token).await?;
+            loop {
+                match socket.next().await {
+                    Heard::Sign => {}
+                    Heard::End(closing) => return Err(ConnectError::Closed(closing)),
+                    Heard::Text(hello_text) => {
+                        let Ok(ServerFrame::Hello(hello)) = ServerFrame::decode(&hello_text) else {
+                            return Err(no_hello(&hello_text));
+                        };
+                        return Ok(Self { socket, hello, hello_text, next_id: 1 });
+                    }
+                }
+            }
+        });
+        opened.await.unwrap_or(Err(ConnectError::Silent))
+    }
+
+    /// The first frame of the connection.
+    pub const fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// The first frame as it was sent.
+    pub fn hello_text(&self) -> &str {
+        &self.hello_text
+    }
+
+    /// Sends a command and returns the id that its reply will carry; none when the connection is gone.
+    pub async fn send(&mut self, command: Command) -> Option<u64> {
+        let id = self.next_id;
+        self.next_id += 1;
+        // Writing a `Command` cannot fail: it holds strings and numbers only.
+        let text = serde_json::to_string(&ClientFrame { id, command }).ok()?;
+        self.socket.send(text).await.then_some(id)
+    }
+
+    /// Sends a text as it is, for whoever wants to see what the server makes of it. False when the connection is
+    /// gone.
+    pub async fn send_text(&self, text: impl Into<String>) -> bool {
+        self.socket.send(text.into()).await
+    }
+
+    /// Sends a binary message, which the server refuses. False when the connection is gone.
+    pub async fn send_binary(&self, bytes: Vec<u8>) -> bool {
+        self.socket.send_binary(bytes).await
+    }
+
+    /// The next thing from the server. Safe to drop and call again; after [`Received::Closed`] there is no more.
+    pub async fn next(&mut self) -> Received {
+        match self.socket.next().await {
+            Heard::Text(text) => match ServerFrame::decode(&text) {
+                Ok(frame) => Received::Frame { text, frame: Box::new(frame) },
+                Err(_) => Received::Unreadable(text),
+            },
+            Heard::Sign => Received::Sign,
+            Heard::End(closing) => Received::Closed(closing),
+        }
+    }
+
+    /// Ends the connection without a close frame, as a broken network does.
+    pub fn sever(self) {
+        self.socket.sever();
+    }
+
+    /// The next frame, past pings; none at the end of the connection or at a text that is no frame.
+    pub async fn next_frame(&mut self) -> Option<ServerFrame> {
+        loop {
+            match self.next().await {
+                Received::Frame { frame, .. } => return Some(*frame),
+                Received::Sign => {}
+                Received::Unreadable(_) | Received::Closed(_) => return None,
+            }
+        }
+    }
+}
+
+fn no_hello(text: &str) -> ConnectError {
+    let shown: String = text.chars().take(200).collect();
+    ConnectError::Handshake(format!("expected a hello, got {shown}"))
+}

@@ -1,0 +1,302 @@
+//! A room's messages in order, built from events and pages.
+
+use protocol::frame::{MessagePage, Posted, Reset};
+use protocol::{Event, EventKind, Message, User};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Edits and deletions kept for pages that were read before them. More than this many of them during one fetch
+/// would be lost for that page.
+const REVISIONS: usize = 1024;
+
+/// The most messages a window holds; the far end goes first and can be loaded again. Without it a bot that runs for
+/// a year would hold all that was said in it.
+const WINDOW: usize = 2000;
+
+/// What one client knows of a room's messages: one window without holes, and how far the log has been applied.
+///
+/// The window covers the places `from < seq ≤ to`: every message there is in it. It touches the live end when
+/// `to` has reached `last`; only then do posts get a row.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    /// Every edit and deletion after this place is either in the window or among the revisions.
+    since: u64,
+    last: u64,
+    gap: bool,
+    from: u64,
+    to: u64,
+    messages: BTreeMap<u64, Message>,
+    revisions: BTreeMap<u64, Revision>,
+}
+
+/// What an event did to a timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It was the next one.
+    New,
+    /// It was known already.
+    Known,
+    /// Something before it is missing: resume from [`Timeline::last`].
+    Gap,
+}
+
+/// Which page of a room's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The newest.
+    Newest,
+    /// Those with a smaller `seq`.
+    Before(u64),
+    /// Those with a greater `seq`.
+    After(u64),
+    /// Those on both sides of this `seq`, it included.
+    Around(u64),
+}
+
+#[derive(Debug, Clone)]
+struct Revision {
+    text: String,
+    rev: u64,
+    edited_at: Option<i64>,
+    deleted: bool,
+}
+
+impl Timeline {
+    /// An empty window at the live end of a room whose head is `head`.
+    pub const fn new(head: u64) -> Self {
+        Self {
+            since: head,
+            last: head,
+            gap: false,
+            from: head,
+            to: head,
+            messages: BTreeMap::new(),
+            revisions: BTreeMap::new(),
+        }
+    }
+
+    /// The `seq` up to which the log has been applied.
+    pub const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The `seq` to resume after, when something is missing.
+    pub fn gap(&self) -> Option<u64> {
+        self.gap.then_some(self.last)
+    }
+
+    /// The window, oldest first.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.messages.values()
+    }
+
+    /// One message of the window.
+    pub fn message(&self, seq: u64) -> Option<&Message> {
+        self.messages.get(&seq)
+    }
+
+    /// The places of which every message is in the window.
+    pub const fn window(&self) -> Range<u64> {
+        self.from.saturating_add(1)..self.to.saturating_add(1)
+    }
+
+    /// Whether there may be messages older than the window.
+    pub const fn more_before(&self) -> bool {
+        self.from > 0
+    }
+
+    /// Whether there are messages newer than the window, so that live posts get no row.
+    pub const fn more_after(&self) -> bool {
+        self.to < self.last
+    }
+
+    /// The place of the page that goes before the window.
+    pub const fn older(&self) -> Place {
+        Place::Before(self.from.saturating_add(1))
+    }
+
+    /// The place of the page that goes after the window.
+    pub const fn newer(&self) -> Place {
+        Place::After(self.to)
+    }
+
+    /// Applies an event if it is the next one.
+    pub fn apply(&mut self, event: &Event) -> Applied {
+        let live = !self.more_after();
+        let applied = self.advance(event.seq);
+        if applied != Applied::New {
+            return applied;
+        }
+        match &event.kind {
+            EventKind::MessagePosted { .. } => {
+                // A page ahead of the stream may have moved the window past this place.
+                if let Some(message) = event.message().filter(|message| live && message.seq > self.from) {
+                    self.put(message);
+                    self.trim_start();
+                }
+            }
+            EventKind::MessageEdited { target, text, rev, edited_at, deleted } => {
+                let text = text.clone();
+                let revision = Revision { text, rev: *rev, edited_at: Some(*edited_at), deleted: *deleted };
+                self.revise(*target, revision);
+            }
+            EventKind::MessageDeleted { target, rev } => {
+                let revision = Revision { text: String::new(), rev: *rev, edited_at: None, deleted: true };
+                self.revise(*target, revision);
+            }
+            EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {}
+        }
+        applied
+    }
+
+    /// Takes note of the place of an event, whatever it says. All there is to do for one of an unknown type.
+    pub fn advance(&mut self, seq: u64) -> Applied {
+        if seq <= self.last {
+            return Applied::Known;
+        }
+        if seq != self.last.saturating_add(1) {
+            self.gap = true;
+            return Applied::Gap;
+        }
+        if !self.more_after() {
+            self.to = self.to.max(seq);
+        }
+        self.last = seq;
+        self.gap = false;
+        Applied::New
+    }
+
+    /// Takes in a page that was asked for at `place`. A page never moves [`Timeline::last`]: events that it is
+    /// ahead of still come and change nothing then.
+    pub fn merge(&mut self, place: Place, page: &MessagePage) {
+        if page.as_of < self.since {
+            // Asked for before a reset: what changed between the two is not known here and never will be.
+            return;
+        }
+        let (low, high) = covers(place, page);
+        let meets = low <= self.to && self.from <= high;
+        if meets {
+            self.from = self.from.min(low);
+            self.to = self.to.max(high);
+        } else {
+            let stale = match place {
+                Place::Newest => high < self.from,
+                // The window they were asked for is gone; they would leave a hole beside the present one.
+                Place::Before(_) | Place::After(_) => true,
+                Place::Around(_) => false,
+            };
+            if stale {
+                return;
+            }
+            self.messages.clear();
+            (self.from, self.to) = (low, high);
+        }
+        for message in &page.messages {
+            self.put(message.clone());
+        }
+        match place {
+            Place::Newest | Place::After(_) | Place::Around(_) => self.trim_start(),
+            Place::Before(_) => self.trim_end(),
+        }
+    }
+
+    /// Forgets everything and starts from the page of a `reset`.
+    pub fn reset(&mut self, reset: &Reset) {
+        *self = Self::new(reset.as_of);
+        self.from = match reset.messages.first() {
+            Some(first) if reset.more => first.seq.saturating_sub(1),
+            Some(_) | None => 0,
+        };
+        self.messages = reset.messages.iter().map(|message| (message.seq, message.clone())).collect();
+    }
+
+    /// Shows one's own message as soon as the reply has told its place, before its event comes.
+    pub fn settle(&mut self, posted: &Posted, by: &User, text: &str) {
+        // At or below `last` its event has passed, and the draft may be older than what stands there now.
+        if posted.seq <= self.last || self.more_after() {
+            return;
+        }
+        self.put(Message {
+            seq: posted.seq,
+            n: posted.n,
+            at: posted.at,
+            by: by.clone(),
+            text: text.to_owned(),
+            rev: posted.seq,
+            nonce: posted.nonce.clone(),
+            edited_at: None,
+            deleted: false,
+        });
+    }
+
+    fn put(&mut self, mut message: Message) {
+        if let Some(revision) = self.revisions.get(&message.seq) {
+            revision.correct(&mut message);
+        }
+        let known = self.messages.get(&message.seq).map_or(0, |known| known.rev);
+        if message.rev > known {
+            self.messages.insert(message.seq, message);
+        }
+    }
+
+    fn trim_start(&mut self) {
+        while self.messages.len() > WINDOW
+            && let Some((seq, _)) = self.messages.pop_first()
+        {
+            self.from = seq;
+        }
+    }
+
+    fn trim_end(&mut self) {
+        while self.messages.len() > WINDOW
+            && let Some((seq, _)) = self.messages.pop_last()
+        {
+            self.to = seq.saturating_sub(1);
+        }
+    }
+
+    fn revise(&mut self, target: u64, mut revision: Revision) {
+        if let Some(message) = self.messages.get_mut(&target) {
+            revision.correct(message);
+        }
+        let known = self.revisions.get(&target);
+        if known.is_none_or(|known| known.rev < revision.rev) {
+            // A deletion does not tell when the message was last edited.
+            revision.edited_at = revision.edited_at.or_else(|| known.and_then(|known| known.edited_at));
+            self.revisions.insert(target, revision);
+        }
+        if self.revisions.len() > REVISIONS {
+            let oldest =
+                self.revisions.iter().min_by_key(|(_, revision)| revision.rev).map(|(target, _)| *target);
+            oldest.map(|target| self.revisions.remove(&target));
+        }
+    }
+}
+
+impl Revision {
+    fn correct(&self, message: &mut Message) {
+        if self.rev > message.rev {
+            message.rev = self.rev;
+            message.text.clone_from(&self.text);
+            message.deleted = self.deleted;
+            message.edited_at = self.edited_at.or(message.edited_at);
+        }
+    }
+}
+
+/// The places `low < seq ≤ high` of which the page holds every message.
+fn covers(place: Place, page: &MessagePage) -> (u64, u64) {
+    let first = page.messages.first().map(|message| message.seq.saturating_sub(1));
+    let last = page.messages.last().map(|message| message.seq);
+    let down = if page.more_before { first } else { Some(0) };
+    let up = if page.more_after { last } else { Some(page.as_of) };
+    match place {
+        Place::Newest => (down.unwrap_or(page.as_of), page.as_of),
+        Place::Before(before) => {
+            let high = before.saturating_sub(1);
+            (down.unwrap_or(high), high)
+        }
+        Place::After(after) => (after, up.unwrap_or(after)),
+        Place::Around(seq) => (down.unwrap_or(seq), up.unwrap_or(seq)),
+    }
+}

@@ -1,0 +1,206 @@
+//! Who on this shard follows a key in one encoding, and the tail they read.
+
+use std::collections::HashMap;
+
+use slab::Slab;
+
+use crate::key::{Encoding, Key};
+use crate::publication::Publication;
+use crate::tail::{Addition, Budget, Shift, Tail};
+
+/// Audiences looked at for memory when a tail needs some and none is left.
+const RECLAIM_LOOKS: usize = 64;
+
+/// The followers of one key in one encoding. Exists only while there is one.
+pub(crate) struct Audience {
+    pub(crate) key: Key,
+    pub(crate) encoding: Encoding,
+    pub(crate) tail: Tail,
+    pub(crate) followers: Vec<Follower>,
+    pub(crate) pass: Pass,
+    /// When something was last published, in the shard's milliseconds.
+    pub(crate) published_at: u64,
+}
+
+/// Where a follower is: its connection, and which of the connection's cursors reads here.
+#[derive(Clone, Copy)]
+pub(crate) struct Follower {
+    pub(crate) slot: u32,
+    pub(crate) cursor: u32,
+}
+
+/// A walk over the followers, from the last to the first, that leaves none behind `goal` unless its socket is full.
+#[derive(Default)]
+pub(crate) struct Pass {
+    /// Whether the audience waits for a turn or has one.
+    pub(crate) dirty: bool,
+    /// Followers not visited yet. New followers stand behind them, and whoever leaves is replaced by one from behind them.
+    pub(crate) unvisited: usize,
+    /// The end of the tail when the pass began.
+    pub(crate) goal: u64,
+    /// The goal of the last complete pass.
+    reached: u64,
+}
+
+/// All audiences of a shard.
+pub(crate) struct Audiences {
+    slab: Slab<Audience>,
+    places: HashMap<(Key, Encoding), u32>,
+    /// Encodings anybody has ever followed in.
+    encodings: Vec<Encoding>,
+    budget: Budget,
+    /// Where the search for memory goes on.
+    hand: usize,
+}
+
+impl Audiences {
+    pub(crate) fn new(budget: Budget) -> Audiences {
+        Audiences { slab: Slab::new(), places: HashMap::new(), encodings: Vec::new(), budget, hand: 0 }
+    }
+
+    pub(crate) fn get(&self, index: u32) -> Option<&Audience> {
+        self.slab.get(index as usize)
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Audience> {
+        self.slab.get_mut(index as usize)
+    }
+
+    /// The tail behind a cursor, which cannot outlive its audience.
+    pub(crate) fn tail(&self, index: u32) -> &Tail {
+        &self.slab[index as usize].tail
+    }
+
+    pub(crate) fn find(&self, key: Key, encoding: Encoding) -> Option<u32> {
+        self.places.get(&(key, encoding)).copied()
+    }
+
+    /// The audiences of a key in every encoding.
+    pub(crate) fn of(&self, key: Key) -> Vec<u32> {
+        self.encodings.iter().filter_map(|encoding| self.find(key, *encoding)).collect()
+    }
+
+    /// Opens an audience for a key whose last published seq is `head`.
+    pub(crate) fn open(&mut self, key: Key, encoding: Encoding, head: u64) -> u32 {
+        let index = self.slab.insert(Audience {
+            key,
+            encoding,
+            tail: Tail::new(head),
+            followers: Vec::new(),
+            pass: Pass::default(),
+            published_at: 0,
+        }) as u32;
+        self.places.insert((key, encoding), index);
+        if !self.encodings.contains(&encoding) {
+            self.encodings.push(encoding);
+        }
+        index
+    }
+
+    /// Adds a frame to a tail.
+    pub(crate) fn append(&mut self, index: u32, publication: &Publication, now: u64, stamp: u64) -> Appended {
+        let bytes = publication.frame.as_bytes();
+        if self.budget.left < 2 * bytes.len() {
+            self.reclaim(2 * bytes.len(), index);
+        }
+        let audience = &mut self.slab[index as usize];
+        let addition = Addition { bytes, seq: publication.seq, cut: publication.cut, stamp };
+        let shift = audience.tail.append(addition, &mut self.budget);
+        audience.published_at = now;
+        let woken = !audience.pass.dirty;
+        if woken {
+            audience.begin_pass();
+        }
+        Appended { woken, shift }
+    }
+
+    /// Removes a follower and, with the last, the audience. Returns the follower that took over its place.
+    pub(crate) fn remove(&mut self, index: u32, member: u32) -> Option<Follower> {
+        let audience = &mut self.slab[index as usize];
+        audience.followers.swap_remove(member as usize);
+        if audience.followers.is_empty() {
+            self.close(index);
+            return None;
+        }
+        audience.followers.get(member as usize).copied()
+    }
+
+    /// Closes an audience that nobody follows.
+    pub(crate) fn close(&mut self, index: u32) {
+        let mut audience = self.slab.remove(index as usize);
+        audience.tail.release(&mut self.budget);
+        self.places.remove(&(audience.key, audience.encoding));
+    }
+
+    /// Gives the memory of a tail back.
+    pub(crate) fn release(&mut self, index: u32) {
+        self.slab[index as usize].tail.release(&mut self.budget);
+    }
+
+    /// Bounds of the indexes in use.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slab.capacity()
+    }
+
+    /// Bytes of memory that tails may still take.
+    pub(crate) fn left(&self) -> usize {
+        self.budget.left
+    }
+
+    /// Frees tails that wait for no turn until `need` bytes are left or enough were looked at. A reader whose socket is
+    /// full may lose its place by this: under memory pressure the slow pay first.
+    fn reclaim(&mut self, need: usize, except: u32) {
+        for _ in 0..RECLAIM_LOOKS.min(self.slab.capacity()) {
+            if self.budget.left >= need {
+                return;
+            }
+            self.hand = (self.hand + 1) % self.slab.capacity();
+            match self.slab.get_mut(self.hand) {
+                Some(audience) if !audience.pass.dirty && self.hand != except as usize => {
+                    audience.tail.release(&mut self.budget);
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+}
+
+/// What became of a publication.
+pub(crate) struct Appended {
+    /// The audience was clean and is dirty now.
+    pub(crate) woken: bool,
+    /// Set if readers stand elsewhere now.
+    pub(crate) shift: Option<Shift>,
+}
+
+impl Audience {
+    pub(crate) fn add(&mut self, follower: Follower) -> u32 {
+        self.followers.push(follower);
+        (self.followers.len() - 1) as u32
+    }
+
+    pub(crate) fn begin_pass(&mut self) {
+        let reached = self.pass.goal;
+        self.pass = Pass { dirty: true, unvisited: self.followers.len(), goal: self.tail.end(), reached };
+    }
+
+    /// Bytes published that some follower may not have been offered yet.
+    pub(crate) fn unserved(&self) -> u64 {
+        self.tail.end() - self.pass.reached
+    }
+
+    /// The next follower to visit, starting over while there is something newer than the goal; `None` when all have been
+    /// visited, and then the audience is clean.
+    pub(crate) fn next(&mut self) -> Option<Follower> {
+        self.pass.unvisited = self.pass.unvisited.min(self.followers.len());
+        if self.pass.unvisited == 0 {
+            if self.pass.goal == self.tail.end() {
+                self.pass.dirty = false;
+                return None;
+            }
+            self.begin_pass();
+        }
+        self.pass.unvisited -= 1;
+        self.followers.get(self.pass.unvisited).copied()
+    }
+}

@@ -1,0 +1,114 @@
+//! What waits in one connection beside the tails it reads.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::key::Key;
+
+/// Bytes a waiting item is counted with beside its frame, so that a queue of small ones is bounded, too.
+const ITEM: usize = size_of::<Item>();
+
+/// Frames for one connection, and the turns in what it follows that must come between them.
+///
+/// An item is due when everything published before its stamp, under any key followed, has left. That keeps the order in
+/// which a caller asked, although frames of keys wait in tails and these wait here. Absent in a connection without any.
+#[derive(Default)]
+pub(crate) struct Backlog {
+    /// What is left of a frame that is half out. It goes before anything else.
+    pub(crate) rest: Option<Rest>,
+    /// The answer to the peer's latest ping; earlier ones need none (RFC 6455 §5.5.3).
+    pub(crate) pong: Option<Bytes>,
+    pub(crate) queue: VecDeque<Item>,
+    /// Bytes in `queue`.
+    bytes: usize,
+}
+
+pub(crate) struct Rest {
+    pub(crate) bytes: Bytes,
+    pub(crate) then: Then,
+}
+
+/// What is to be done when a frame has left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Then {
+    Nothing,
+    /// It was the last of a page.
+    Drained,
+    /// It was the close frame.
+    Farewell,
+}
+
+pub(crate) struct Item {
+    pub(crate) stamp: u64,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
+    Frame(Bytes, Then),
+    /// From here on the key is heard from `after` on.
+    Start {
+        key: Key,
+        after: u64,
+    },
+    /// From here on the key is not heard.
+    Stop {
+        key: Key,
+    },
+}
+
+impl What {
+    fn cost(&self) -> usize {
+        match self {
+            What::Frame(bytes, _) => ITEM + bytes.len(),
+            What::Start { .. } | What::Stop { .. } => ITEM,
+        }
+    }
+}
+
+impl Backlog {
+    pub(crate) fn push(&mut self, stamp: u64, what: What) {
+        self.bytes += what.cost();
+        self.queue.push_back(Item { stamp, what });
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        let item = self.queue.pop_front()?;
+        self.bytes -= item.what.cost();
+        Some(item)
+    }
+
+    /// Forgets everything but a frame that is half out: the peer could make nothing of what came after half a frame.
+    pub(crate) fn clear(&mut self) {
+        self.pong = None;
+        self.queue.clear();
+        self.bytes = 0;
+        if let Some(rest) = &mut self.rest {
+            rest.then = Then::Nothing;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_none() && self.pong.is_none() && self.queue.is_empty()
+    }
+
+    /// What waits to be done about a key, if anything: the last word counts.
+    pub(crate) fn intent(&self, key: Key) -> Option<Intent> {
+        self.queue.iter().rev().find_map(|item| match &item.what {
+            What::Start { key: started, .. } if *started == key => Some(Intent::Start),
+            What::Stop { key: stopped } if *stopped == key => Some(Intent::Stop),
+            What::Frame(..) | What::Start { .. } | What::Stop { .. } => None,
+        })
+    }
+}
+
+/// Whether a key will be followed once a backlog is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Intent {
+    Start,
+    Stop,
+}

@@ -1,0 +1,166 @@
+//! The receiving half of RFC 6455 in the server's role, without I/O.
+
+use crate::fragments::Fragments;
+use crate::header::{Header, Opcode, Violation};
+use crate::mask::unmask;
+
+/// One thing a peer said.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Incoming<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    Ping(&'a [u8]),
+    Pong,
+    /// The peer's last frame, with its code if it gave one.
+    Close(Option<u16>),
+}
+
+/// How far a call of [`Decoder::decode`] came.
+pub(crate) struct Step<'a> {
+    /// Bytes of the input that are done with; at least one.
+    pub(crate) used: usize,
+    pub(crate) incoming: Option<Incoming<'a>>,
+}
+
+/// Turns the bytes of one peer into messages.
+///
+/// 1. Frames that arrive whole are read where they lie; only an incomplete frame or message is kept.
+/// 2. A length is judged before anything is allocated for it, and what is kept never exceeds what has arrived.
+/// 3. After an error or a close frame, no further call makes sense.
+#[derive(Default)]
+pub(crate) struct Decoder {
+    /// The beginning of a frame whose end has not arrived.
+    partial: Vec<u8>,
+    fragments: Option<Box<Fragments>>,
+    /// What the last step returned, where that was not in the input.
+    finished: Vec<u8>,
+}
+
+impl Decoder {
+    /// Decodes at most one message out of `input`, which must not be empty; messages are at most `limit` bytes long.
+    pub(crate) fn decode<'a>(&'a mut self, input: &'a mut [u8], limit: usize) -> Result<Step<'a>, Violation> {
+        if !self.partial.is_empty() {
+            return self.complete(input, limit);
+        }
+        let header = self.judge(input, limit)?;
+        match header {
+            Some(header) if header.total() <= input.len() => {
+                let payload = &mut input[header.size..header.total()];
+                Ok(Step { used: header.total(), incoming: self.take(&header, Some(payload))? })
+            }
+            Some(_) | None => {
+                self.partial = input.to_vec();
+                Ok(Step { used: input.len(), incoming: None })
+            }
+        }
+    }
+
+    /// Frees what the last step returned.
+    pub(crate) fn release(&mut self) {
+        self.finished = Vec::new();
+    }
+
+    /// Adds to the frame that has begun, and no byte of the next.
+    fn complete<'a>(&'a mut self, input: &'a mut [u8], limit: usize) -> Result<Step<'a>, Violation> {
+        let mut used = 0;
+        let header = loop {
+            match self.judge(&self.partial, limit)? {
+                Some(header) => break header,
+                None if used == input.len() => return Ok(Step { used, incoming: None }),
+                None => {
+                    self.partial.push(input[used]);
+                    used += 1;
+                }
+            }
+        };
+        let missing = header.total() - self.partial.len();
+        let next = missing.min(input.len() - used);
+        self.partial.extend_from_slice(&input[used..used + next]);
+        used += next;
+        if next < missing {
+            return Ok(Step { used, incoming: None });
+        }
+        self.finished = std::mem::take(&mut self.partial);
+        Ok(Step { used, incoming: self.take(&header, None)? })
+    }
+
+    /// Reads a header and refuses one that may not follow what came before.
+    fn judge(&self, bytes: &[u8], limit: usize) -> Result<Option<Header>, Violation> {
+        let had = self.fragments.as_ref().map_or(0, |fragments| fragments.len());
+        let header = Header::parse(bytes, limit.saturating_sub(had))?;
+        let opcode = match header {
+            Some(header) => header.opcode,
+            None => return Ok(None),
+        };
+        let in_order = match opcode {
+            Opcode::Continuation => self.fragments.is_some(),
+            Opcode::Text | Opcode::Binary => self.fragments.is_none(),
+            Opcode::Close | Opcode::Ping | Opcode::Pong => true,
+        };
+        if in_order { Ok(header) } else { Err(Violation::Protocol) }
+    }
+
+    /// Takes a complete frame whose payload is given, or else lies in `finished`.
+    fn take<'a>(
+        &'a mut self,
+        header: &Header,
+        payload: Option<&'a mut [u8]>,
+    ) -> Result<Option<Incoming<'a>>, Violation> {
+        let whole = header.opcode.is_control() || header.fin && header.opcode != Opcode::Continuation;
+        if whole {
+            let payload = payload.unwrap_or_else(|| &mut self.finished[header.size..]);
+            unmask(payload, header.mask);
+            return incoming(header.opcode, payload).map(Some);
+        }
+        let payload = payload.unwrap_or_else(|| &mut self.finished[header.size..]);
+        unmask(payload, header.mask);
+        let text = header.opcode == Opcode::Text;
+        self.fragments.get_or_insert_with(|| Box::new(Fragments::new(text))).push(payload)?;
+        match self.fragments.take_if(|_| header.fin) {
+            Some(fragments) => {
+                let (text, bytes) = fragments.finish();
+                self.finished = bytes;
+                message(text, &self.finished).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+/// A frame that stands alone.
+fn incoming(opcode: Opcode, payload: &[u8]) -> Result<Incoming<'_>, Violation> {
+    match opcode {
+        Opcode::Text => message(true, payload),
+        Opcode::Binary | Opcode::Continuation => message(false, payload),
+        Opcode::Close => closing(payload).map(Incoming::Close),
+        Opcode::Ping => Ok(Incoming::Ping(payload)),
+        Opcode::Pong => Ok(Incoming::Pong),
+    }
+}
+
+fn message(text: bool, payload: &[u8]) -> Result<Incoming<'_>, Violation> {
+    if text {
+        std::str::from_utf8(payload).map(Incoming::Text).map_err(|_| Violation::NotUtf8)
+    } else {
+        Ok(Incoming::Binary(payload))
+    }
+}
+
+/// The code in the payload of a close frame (RFC 6455 §5.5.1 and §7.4).
+fn closing(payload: &[u8]) -> Result<Option<u16>, Violation> {
+    let Some((&code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(None) } else { Err(Violation::Protocol) };
+    };
+    let code = u16::from_be_bytes(code);
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Violation::Protocol);
+    }
+    match std::str::from_utf8(reason) {
+        Ok(_) => Ok(Some(code)),
+        Err(_) => Err(Violation::NotUtf8),
+    }
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! One live WebSocket, as its shard sees it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mio::net::TcpStream;
+
+use crate::backlog::{Backlog, Then, What};
+use crate::codec::Decoder;
+use crate::gateway::Gateway;
+use crate::key::{ConnId, Encoding};
+
+/// A connection. Owns no buffer while nothing is half read or half written.
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    pub(crate) socket: TcpStream,
+    /// `None` once the gateway has been told that the connection is over.
+    pub(crate) gateway: Option<Arc<dyn Gateway>>,
+    pub(crate) phase: Phase,
+    pub(crate) cursors: Vec<Cursor>,
+    pub(crate) backlog: Option<Box<Backlog>>,
+    pub(crate) decoder: Decoder,
+    /// Bytes that were read but may not be acted on until something is answered.
+    pub(crate) held: Option<Box<Held>>,
+    /// When something was last read, in the shard's milliseconds.
+    pub(crate) heard_at: u64,
+    /// Since when nothing could be written; 0 while everything can.
+    pub(crate) stalled_at: u64,
+    pub(crate) unanswered: u32,
+    /// Control frames since the last beat.
+    pub(crate) controls: u32,
+    /// The cursor from which the next flush looks, so that no key is always last.
+    pub(crate) first: u32,
+    pub(crate) encoding: Encoding,
+    /// The socket took less than was offered; it will say when it takes more.
+    pub(crate) blocked: bool,
+    /// In the shard's queue of connections to flush.
+    pub(crate) ready: bool,
+    /// In the shard's queue of connections to read on from.
+    pub(crate) unread: bool,
+    /// The kernel said that the peer has finished sending.
+    pub(crate) ended: bool,
+}
+
+/// Where a connection stands in the tail of something it follows.
+pub(crate) struct Cursor {
+    pub(crate) audience: u32,
+    /// Its place among the audience's followers.
+    pub(crate) member: u32,
+    /// The border of two frames up to which everything has been sent, or [`Cursor::WAITING`].
+    pub(crate) place: u64,
+    /// The end of the tail when following began; fleeting frames below are not sent.
+    pub(crate) live_from: u64,
+    /// The last seq sent.
+    pub(crate) last: u64,
+}
+
+impl Cursor {
+    /// The place of a cursor whose start still waits in the backlog: past every end.
+    pub(crate) const WAITING: u64 = u64::MAX;
+}
+
+/// Bytes not acted on yet.
+pub(crate) struct Held {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) at: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Open,
+    /// A close frame waits behind what was queued before it. Nothing the peer says counts any more.
+    Closing {
+        code: u16,
+        since: u64,
+    },
+    /// The gateway knows; what is left is to bring the close frame out and to hear the peer's.
+    Lingering {
+        until: u64,
+        heard: bool,
+    },
+}
+
+impl Connection {
+    pub(crate) fn new(
+        id: ConnId,
+        socket: TcpStream,
+        encoding: Encoding,
+        gateway: Arc<dyn Gateway>,
+    ) -> Connection {
+        Connection {
+            id,
+            socket,
+            gateway: Some(gateway),
+            phase: Phase::Open,
+            cursors: Vec::new(),
+            backlog: None,
+            decoder: Decoder::default(),
+            held: None,
+            heard_at: 0,
+            stalled_at: 0,
+            unanswered: 0,
+            controls: 0,
+            first: 0,
+            encoding,
+            blocked: false,
+            ready: false,
+            unread: false,
+            ended: false,
+        }
+    }
+
+    /// Whether the peer has to wait for answers before it is heard again.
+    pub(crate) fn paused(&self, max_unanswered: u32) -> bool {
+        self.phase == Phase::Open && self.unanswered >= max_unanswered
+    }
+
+    pub(crate) fn backlog(&mut self) -> &mut Backlog {
+        self.backlog.get_or_insert_default()
+    }
+
+    pub(crate) fn queue(&mut self, stamp: u64, what: What) {
+        self.backlog().push(stamp, what);
+    }
+
+    pub(crate) fn queue_frame(&mut self, stamp: u64, frame: Bytes) {
+        self.queue(stamp, What::Frame(frame, Then::Nothing));
+    }
+
+    /// Gives the memory of an empty backlog back.
+    pub(crate) fn tidy(&mut self) {
+        if self.backlog.as_ref().is_some_and(|backlog| backlog.is_empty()) {
+            self.backlog = None;
+        }
+    }
+
+    pub(crate) fn cursor_in(&self, audience: u32) -> Option<usize> {
+        self.cursors.iter().position(|cursor| cursor.audience == audience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_and_a_cursor_stay_small() {
+        assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
+        assert!(size_of::<Cursor>() <= 32);
+    }
+}

@@ -1,0 +1,235 @@
+//! The handle others hold.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use socket2::SockRef;
+
+use crate::farewell::RESTART;
+use crate::follow::Follow;
+use crate::frame::Frame;
+use crate::gateway::{Closed, Gateway};
+use crate::interest::Interest;
+use crate::key::{ConnId, Encoding, Key};
+use crate::options::Options;
+use crate::order::{Attach, Order};
+use crate::publication::Publication;
+use crate::shard::{Door, Shard};
+use crate::stats::Stats;
+
+/// How often a drain looks whether everybody has gone.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Moves frames to the connections that follow keys. A handle: clones share the same shards.
+///
+/// 1. What one thread asks happens at each connection in the order it was asked, except that frames of different keys may
+///    pass one another where nothing for the connection itself stands between them.
+/// 2. No method but `drain` and `stop` waits for anything.
+/// 3. The queues into the shards are not bounded: whoever publishes must bound how far it runs ahead.
+/// 4. A connection that is unknown or closed is ignored, and so is everything after `stop`.
+#[derive(Clone)]
+pub struct Delivery {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    doors: Vec<Arc<Door>>,
+    interest: Arc<Interest>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    serial: AtomicU64,
+    socket_lowat: u32,
+}
+
+impl Delivery {
+    /// Starts the shards. Fails if the system gives no epoll instance, event counter or thread.
+    pub fn start(options: Options) -> io::Result<Delivery> {
+        let options = options.bounded();
+        let interest = Arc::new(Interest::new(options.shards));
+        let shards = (0..options.shards)
+            .map(|number| Shard::new(number, options.clone(), interest.clone()))
+            .collect::<io::Result<Vec<Shard>>>()?;
+        let inner = Arc::new(Inner {
+            doors: shards.iter().map(|shard| shard.door.clone()).collect(),
+            interest,
+            threads: Mutex::default(),
+            serial: AtomicU64::new(0),
+            socket_lowat: options.socket_lowat,
+        });
+        for shard in shards {
+            let name = format!("delivery-{}", shard.number);
+            // If one thread cannot be had, dropping `inner` stops those that were.
+            let thread = thread::Builder::new().name(name).spawn(move || shard.run())?;
+            inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(Delivery { inner })
+    }
+
+    /// Names a connection to come, and with that picks its shard. A name that is never attached costs nothing.
+    pub fn reserve(&self) -> ConnId {
+        let serial = self.inner.serial.fetch_add(1, Ordering::Relaxed);
+        ConnId::new((serial % self.inner.doors.len() as u64) as usize, serial)
+    }
+
+    /// Takes over a socket on which the opening handshake is done, and what was read behind it.
+    ///
+    /// Must come before anything else is asked for the connection. From here on, in any case, `gateway` hears
+    /// [`on_closed`](Gateway::on_closed) exactly once.
+    pub fn attach(
+        &self,
+        conn: ConnId,
+        socket: TcpStream,
+        leftover: Bytes,
+        encoding: Encoding,
+        gateway: Arc<dyn Gateway>,
+    ) {
+        self.door(conn).counters.connections.fetch_add(1, Ordering::Relaxed);
+        if tune(&socket, self.inner.socket_lowat).is_err() {
+            self.refuse(conn, gateway.as_ref(), Closed::Lost);
+            return;
+        }
+        let attach = Box::new(Attach { conn, socket, leftover, encoding, gateway });
+        if let Err(Order::Attach(attach)) = self.door(conn).inbox.push(Order::Attach(attach)) {
+            self.refuse(conn, attach.gateway.as_ref(), Closed::ByUs { code: RESTART });
+        }
+    }
+
+    /// Makes a connection follow a key, or take it up again from another place. See [`Follow`].
+    pub fn follow(&self, follow: Follow) {
+        let (conn, key) = (follow.conn, follow.key);
+        self.inner.interest.add(key, conn.shard());
+        if self.door(conn).inbox.push(Order::Follow(follow)).is_err() {
+            self.inner.interest.remove(key, conn.shard());
+        }
+    }
+
+    /// Ends following: what is published under the key from now on is not heard.
+    pub fn unfollow(&self, conn: ConnId, key: Key) {
+        self.ask(conn, Order::Unfollow { conn, key });
+    }
+
+    /// Gives a frame to every connection of this encoding that follows the key.
+    pub fn publish(&self, key: Key, encoding: Encoding, publication: Publication) {
+        self.ask_followers(key, || Order::Publish { key, encoding, publication: publication.clone() });
+    }
+
+    /// Gives a frame to one connection.
+    pub fn unicast(&self, conn: ConnId, frame: Frame) {
+        self.ask(conn, Order::Unicast { conn, frame });
+    }
+
+    /// Gives frames to one connection, and tells it by [`on_drained`](Gateway::on_drained) when the last has left.
+    pub fn page(&self, conn: ConnId, frames: Vec<Frame>) {
+        self.ask(conn, Order::Page { conn, frames });
+    }
+
+    /// Answers one message: a unicast that counts down what is unanswered.
+    pub fn reply(&self, conn: ConnId, frame: Frame) {
+        self.ask(conn, Order::Reply { conn, frame });
+    }
+
+    /// Counts down what is unanswered, without a frame.
+    pub fn answered(&self, conn: ConnId) {
+        self.ask(conn, Order::Answered { conn });
+    }
+
+    /// Closes a connection after what is already queued for it; nothing queued later is sent.
+    ///
+    /// `reason` is cut to 123 bytes.
+    pub fn close(&self, conn: ConnId, code: u16, reason: &str) {
+        self.ask(conn, Order::Close { conn, code, reason: reason.into() });
+    }
+
+    /// Closes every connection that follows the key, after everything published under it so far.
+    pub fn close_key(&self, key: Key, code: u16, reason: &str) {
+        self.ask_followers(key, || Order::CloseKey { key, code, reason: reason.into() });
+    }
+
+    /// Closes all connections, their goodbyes spread over three quarters of `over`, and whoever is attached later.
+    ///
+    /// Blocks until all are gone or `over` has passed.
+    pub fn drain(&self, code: u16, reason: &str, over: Duration) {
+        let deadline = Instant::now() + over;
+        for door in &self.inner.doors {
+            // A shard that has stopped has nobody to say goodbye to.
+            let _: Result<(), Order> =
+                door.inbox.push(Order::Drain { code, reason: reason.into(), over: over * 3 / 4 });
+        }
+        while self.connections() > 0 && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Ends all connections at once, with code 1012 where one can still be sent, and waits for the shards to end.
+    pub fn stop(&self) {
+        self.inner.stop();
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A shard that panicked has said so already.
+            let _: thread::Result<()> = thread.join();
+        }
+    }
+
+    /// Connections attached whose gateways have not heard that they are over.
+    pub fn connections(&self) -> usize {
+        self.inner.doors.iter().map(|door| door.counters.connections.load(Ordering::Acquire)).sum()
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for door in &self.inner.doors {
+            door.counters.sum_into(&mut stats);
+        }
+        stats
+    }
+
+    fn door(&self, conn: ConnId) -> &Door {
+        &self.inner.doors[conn.shard()]
+    }
+
+    fn ask(&self, conn: ConnId, order: Order) {
+        // A shard that has stopped has no connections, and orders for unknown connections are ignored.
+        let _: Result<(), Order> = self.door(conn).inbox.push(order);
+    }
+
+    fn ask_followers(&self, key: Key, order: impl Fn() -> Order) {
+        let mut shards = self.inner.interest.shards(key);
+        while shards != 0 {
+            let door = &self.inner.doors[shards.trailing_zeros() as usize];
+            let _: Result<(), Order> = door.inbox.push(order());
+            shards &= shards - 1;
+        }
+    }
+
+    fn refuse(&self, conn: ConnId, gateway: &dyn Gateway, closed: Closed) {
+        self.door(conn).counters.connections.fetch_sub(1, Ordering::Release);
+        gateway.on_closed(conn, closed);
+    }
+}
+
+impl Inner {
+    fn stop(&self) {
+        for door in &self.doors {
+            let _: Result<(), Order> = door.inbox.push(Order::Stop);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn tune(socket: &TcpStream, lowat: u32) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(socket).set_tcp_notsent_lowat(lowat)?;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! How connections end: orderly, at once, all together.
+
+use std::mem;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::backlog::{Then, What};
+use crate::connection::Phase;
+use crate::flush::Scope;
+use crate::frame;
+use crate::gateway::Closed;
+use crate::key::ConnId;
+use crate::order::Order;
+use crate::shard::Shard;
+use crate::turns::guarded;
+
+/// How long, in milliseconds, a peer may take to answer our close frame.
+const LINGER: u64 = 2_000;
+/// "Going away" (RFC 6455 §7.4.1): said to a peer that seems to have gone.
+pub(crate) const WENT_AWAY: u16 = 1001;
+/// "Internal error" (RFC 6455 §7.4.1).
+pub(crate) const PANICKED: u16 = 1011;
+/// "Service restart" (IANA registry of close codes).
+pub(crate) const RESTART: u16 = 1012;
+/// "Try again later" (IANA registry of close codes).
+pub(crate) const TOO_SLOW: u16 = 1013;
+
+/// Goodbyes to everybody, one after the other, so that they do not all come back at once.
+pub(crate) struct Drain {
+    code: u16,
+    reason: Box<str>,
+    since: u64,
+    /// Milliseconds in which all are told.
+    over: u64,
+    everybody: Vec<ConnId>,
+    told: usize,
+}
+
+impl Drain {
+    /// When the next goodbye is due; `None` when all have been told.
+    pub(crate) fn due_in(&self, now: u64) -> Option<Duration> {
+        let everybody = self.everybody.len() as u64;
+        let next = self.since + self.over * self.told as u64 / everybody.max(1);
+        (self.told < self.everybody.len()).then(|| Duration::from_millis(next.saturating_sub(now)))
+    }
+
+    /// How many should have been told by now.
+    fn due(&self, now: u64) -> usize {
+        let (everybody, passed) = (self.everybody.len() as u64, now - self.since);
+        if passed >= self.over { self.everybody.len() } else { (1 + everybody * passed / self.over) as usize }
+    }
+}
+
+impl Shard {
+    pub(crate) fn close(&mut self, id: ConnId, code: u16, reason: &str) {
+        if let Some(slot) = self.slots.get(&id) {
+            self.close_slot(*slot, code, reason);
+        }
+    }
+
+    /// Queues a close frame behind everything else; nothing is queued behind it.
+    pub(crate) fn close_slot(&mut self, slot: usize, code: u16, reason: &str) {
+        if self.connections[slot].phase != Phase::Open {
+            return;
+        }
+        let stamp = self.next_stamp();
+        let conn = &mut self.connections[slot];
+        conn.phase = Phase::Closing { code, since: self.now };
+        conn.queue(stamp, What::Frame(frame::close(code, reason), Then::Farewell));
+        conn.held = None;
+        self.wake(slot);
+        self.read_later(slot);
+    }
+
+    /// Ends a connection at once: what waited for it is dropped, and only the close frame may still leave.
+    pub(crate) fn expel(&mut self, slot: usize, code: u16, closed: Closed) {
+        self.detach(slot, closed);
+        self.linger(slot, frame::close(code, ""), false);
+    }
+
+    /// The peer said goodbye; it is answered and let go.
+    pub(crate) fn part(&mut self, slot: usize, code: Option<u16>) {
+        let conn = &mut self.connections[slot];
+        match &mut conn.phase {
+            Phase::Open | Phase::Closing { .. } => {
+                self.detach(slot, Closed::ByPeer { code });
+                self.linger(slot, frame::close_answer(code), true);
+            }
+            Phase::Lingering { .. } if conn.backlog.is_none() => self.lose(slot),
+            Phase::Lingering { heard, .. } => *heard = true,
+        }
+    }
+
+    /// The close frame has left.
+    pub(crate) fn farewell(&mut self, slot: usize) {
+        match self.connections[slot].phase {
+            Phase::Closing { code, .. } => {
+                self.detach(slot, Closed::ByUs { code });
+                self.connections[slot].phase = Phase::Lingering { until: self.now + LINGER, heard: false };
+            }
+            Phase::Lingering { heard: true, .. } => self.lose(slot),
+            Phase::Open | Phase::Lingering { heard: false, .. } => {}
+        }
+    }
+
+    /// The transport is gone, or nobody is left to wait for.
+    pub(crate) fn lose(&mut self, slot: usize) {
+        let closed = match self.connections[slot].phase {
+            Phase::Closing { code, .. } => Closed::ByUs { code },
+            Phase::Open | Phase::Lingering { .. } => Closed::Lost,
+        };
+        self.detach(slot, closed);
+        let mut conn = self.connections.remove(slot);
+        // Closing the socket ends the registration, too, unless somebody kept a copy of it.
+        let _: std::io::Result<()> = self.poll.registry().deregister(&mut conn.socket);
+    }
+
+    /// Tells the gateway, once, that the connection is over, and takes it out of everything it followed.
+    fn detach(&mut self, slot: usize, closed: Closed) {
+        let conn = &mut self.connections[slot];
+        let Some(gateway) = conn.gateway.take() else { return };
+        let id = conn.id;
+        self.slots.remove(&id);
+        while let Some(last) = self.connections[slot].cursors.len().checked_sub(1) {
+            self.remove_cursor(slot, last);
+        }
+        match closed {
+            Closed::Slow => self.tally.closed_slow += 1,
+            Closed::Silent => self.tally.closed_silent += 1,
+            Closed::Protocol { .. } => self.tally.closed_protocol += 1,
+            Closed::ByPeer { .. } | Closed::ByUs { .. } | Closed::Lost => {}
+        }
+        self.tally.panics += u64::from(guarded(|| gateway.on_closed(id, closed)).is_none());
+        self.door.counters.connections.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Leaves nothing to be written but a frame that is half out and the close frame.
+    fn linger(&mut self, slot: usize, farewell: Bytes, heard: bool) {
+        let stamp = self.next_stamp();
+        let conn = &mut self.connections[slot];
+        conn.phase = Phase::Lingering { until: self.now + LINGER, heard };
+        conn.held = None;
+        conn.backlog().clear();
+        conn.queue(stamp, What::Frame(farewell, Then::Farewell));
+        self.wake(slot);
+        self.read_later(slot);
+    }
+
+    pub(crate) fn begin_drain(&mut self, code: u16, reason: Box<str>, over: Duration) {
+        let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
+        let everybody = self.slots.keys().copied().collect();
+        self.drain = Some(Drain { code, reason, since: self.now, over, everybody, told: 0 });
+    }
+
+    /// Says the goodbyes that are due.
+    pub(crate) fn drain_on(&mut self) {
+        let Some(mut drain) = self.drain.take() else { return };
+        let due = drain.due(self.now).min(drain.everybody.len());
+        for id in &drain.everybody[drain.told.min(due)..due] {
+            self.close(*id, drain.code, &drain.reason);
+        }
+        drain.told = drain.told.max(due);
+        self.drain = Some(drain);
+    }
+
+    /// Whoever comes while everybody is sent away is sent away, too.
+    pub(crate) fn drain_newcomer(&mut self, slot: usize) {
+        let Some(drain) = self.drain.take() else { return };
+        if self.connections.contains(slot) {
+            self.close_slot(slot, drain.code, &drain.reason);
+        }
+        self.drain = Some(drain);
+    }
+
+    /// Ends every connection, also those that were on their way, and lets no more in.
+    pub(crate) fn leave(&mut self) {
+        let late = self.door.inbox.shut();
+        for order in mem::take(&mut self.orders).into_iter().chain(late) {
+            if let Order::Attach(attach) = order {
+                self.attach(*attach);
+            }
+        }
+        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if self.connections[slot].gateway.is_some() {
+                self.expel(slot, RESTART, Closed::ByUs { code: RESTART });
+            }
+            self.flush(slot, Scope::From(0));
+        }
+    }
+}

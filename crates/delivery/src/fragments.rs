@@ -1,0 +1,47 @@
+//! A message that arrives in fragments (RFC 6455 §5.4).
+
+use crate::header::Violation;
+
+/// Most fragments one message may come in. An endless run of empty ones would otherwise cost nothing but our time.
+const MAX_FRAGMENTS: usize = 1024;
+
+/// What has arrived of a fragmented message.
+pub(crate) struct Fragments {
+    text: bool,
+    bytes: Vec<u8>,
+    /// How much of `bytes` is known to be UTF-8; only for text.
+    valid: usize,
+    count: usize,
+}
+
+impl Fragments {
+    pub(crate) fn new(text: bool) -> Fragments {
+        Fragments { text, bytes: Vec::new(), valid: 0, count: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds the payload of a fragment. A text that can no longer become UTF-8 is refused at once.
+    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        self.count += 1;
+        if self.count > MAX_FRAGMENTS {
+            return Err(Violation::TooBig);
+        }
+        self.bytes.extend_from_slice(payload);
+        if self.text {
+            match std::str::from_utf8(&self.bytes[self.valid..]) {
+                Ok(rest) => self.valid += rest.len(),
+                Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
+                Err(_) => return Err(Violation::NotUtf8),
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole message, and whether it is text.
+    pub(crate) fn finish(self) -> (bool, Vec<u8>) {
+        (self.text, self.bytes)
+    }
+}

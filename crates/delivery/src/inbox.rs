@@ -1,0 +1,89 @@
+//! The queue into a shard.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mio::Waker;
+
+use crate::order::Order;
+
+/// Orders in a buffer beyond this give their memory back.
+const KEPT: usize = 4096;
+
+/// Orders for one shard. Not bounded: whoever publishes bounds what it publishes.
+pub(crate) struct Inbox {
+    waiting: Mutex<Waiting>,
+    /// The shard sleeps, or is about to: the next order wakes it, and only that one.
+    asleep: AtomicBool,
+    waker: Waker,
+}
+
+#[derive(Default)]
+struct Waiting {
+    orders: VecDeque<Order>,
+    /// The shard has stopped and takes no more.
+    shut: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(waker: Waker) -> Inbox {
+        Inbox { waiting: Mutex::default(), asleep: AtomicBool::new(false), waker }
+    }
+
+    /// Queues an order; gives it back if the shard has stopped.
+    pub(crate) fn push(&self, order: Order) -> Result<(), Order> {
+        {
+            let mut waiting = self.lock();
+            if waiting.shut {
+                return Err(order);
+            }
+            waiting.orders.push_back(order);
+        }
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// Moves what waits into `orders`, which must be empty.
+    pub(crate) fn take(&self, orders: &mut VecDeque<Order>) {
+        if orders.capacity() > KEPT {
+            *orders = VecDeque::new();
+        }
+        mem::swap(&mut self.lock().orders, orders);
+    }
+
+    /// Says that the shard is about to sleep; `false` if something waits and it must not.
+    pub(crate) fn lie_down(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        // The lock orders this look after any push that did not see the flag.
+        let quiet = self.lock().orders.is_empty();
+        if !quiet {
+            self.get_up();
+        }
+        quiet
+    }
+
+    pub(crate) fn get_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Takes the last orders and lets no more in.
+    pub(crate) fn shut(&self) -> VecDeque<Order> {
+        let mut waiting = self.lock();
+        waiting.shut = true;
+        mem::take(&mut waiting.orders)
+    }
+
+    fn wake(&self) {
+        // An event counter that is full wakes the shard already, and one that is closed belongs to no shard.
+        let _: io::Result<()> = self.waker.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

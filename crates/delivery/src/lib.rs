@@ -1,0 +1,62 @@
+//! Delivery: how bytes reach every socket.
+//!
+//! Connections follow keys; whoever publishes under a key reaches every connection that follows it, in order, encoded
+//! once. A few plain threads (shards) own all sockets; nothing here waits, and a slow reader costs a cursor.
+//!
+//! Must not know: users, rights, JSON, SQL, HTTP or any wire protocol above RFC 6455. What connections follow is an
+//! opaque [`Key`], what they hear is an opaque [`Frame`], and what they say goes to a [`Gateway`].
+//!
+//! # Order
+//!
+//! Everything one thread asks of a [`Delivery`] happens at each connection in the order it was asked: a frame published
+//! before a unicast arrives before it, a frame published before an `unfollow` is still heard, one published after it is
+//! not, and a close frame leaves after everything queued before it. Only frames of different keys, with nothing for the
+//! connection itself between them, may pass one another.
+
+#![forbid(unsafe_code)]
+
+mod delivery;
+mod options;
+
+mod follow;
+mod frame;
+mod gateway;
+mod key;
+mod publication;
+mod stats;
+
+mod handshake;
+
+mod inbox;
+mod interest;
+mod order;
+
+mod shard;
+
+mod farewell;
+mod orders;
+mod reading;
+mod sweep;
+mod turns;
+
+mod audience;
+mod backlog;
+mod connection;
+mod flush;
+mod ring;
+mod tail;
+
+mod codec;
+mod fragments;
+mod header;
+mod mask;
+
+pub use crate::delivery::Delivery;
+pub use crate::follow::Follow;
+pub use crate::frame::Frame;
+pub use crate::gateway::{Closed, Gateway};
+pub use crate::handshake::accept_key;
+pub use crate::key::{ConnId, Encoding, Key};
+pub use crate::options::Options;
+pub use crate::publication::Publication;
+pub use crate::stats::Stats;

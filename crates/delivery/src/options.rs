@@ -1,0 +1,62 @@
+//! Limits and intervals of delivery.
+
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+/// Limits and intervals; [`Options::default`] holds the values the product ships with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads that own connections, 1 to 64. Default: one per core.
+    pub shards: usize,
+    /// Largest message a peer may send, in bytes, summed over its fragments. Beyond it: close code 1009. Default 64 KiB.
+    pub max_message: usize,
+    /// Most bytes of recent frames kept per key, encoding and shard. Default 256 KiB.
+    ///
+    /// A frame longer than this reaches nobody: every follower of its key is told that it lagged.
+    pub tail_bytes: usize,
+    /// Most bytes all tails of all shards hold together. Default 64 MiB.
+    pub tails_total: usize,
+    /// Messages of one connection that may wait for an answer before its socket is no longer read. Default 16.
+    pub max_unanswered: u32,
+    /// Bytes of unicast frames that may wait in one connection; beyond it the connection is closed with 1013. Default 8 MiB.
+    pub max_unicast: usize,
+    /// How often each connection gets a ping and what [`Gateway::on_beat`](crate::Gateway::on_beat) gives. Default 25 s.
+    pub heartbeat: Duration,
+    /// A connection from which nothing was read for this long is closed. Default 75 s.
+    pub silence: Duration,
+    /// A connection to which nothing could be written for this long, with something to write, is closed. Default 30 s.
+    pub stall: Duration,
+    /// Bytes the kernel may hold unsent per socket (`TCP_NOTSENT_LOWAT`). Default 16 KiB.
+    ///
+    /// Low, because what waits in the kernel is copied per connection, and what waits in a tail is not.
+    pub socket_lowat: u32,
+}
+
+pub(crate) const MAX_SHARDS: usize = 64;
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            shards: thread::available_parallelism().map_or(1, NonZero::get),
+            max_message: 64 << 10,
+            tail_bytes: 256 << 10,
+            tails_total: 64 << 20,
+            max_unanswered: 16,
+            max_unicast: 8 << 20,
+            heartbeat: Duration::from_secs(25),
+            silence: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
+            socket_lowat: 16 << 10,
+        }
+    }
+}
+
+impl Options {
+    /// The same options with every count brought within its limits.
+    pub(crate) fn bounded(mut self) -> Options {
+        self.shards = self.shards.clamp(1, MAX_SHARDS);
+        self.max_unanswered = self.max_unanswered.max(1);
+        self
+    }
+}

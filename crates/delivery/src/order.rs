@@ -1,0 +1,37 @@
+//! What can be asked of a shard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::follow::Follow;
+use crate::frame::Frame;
+use crate::gateway::Gateway;
+use crate::key::{ConnId, Encoding, Key};
+use crate::publication::Publication;
+
+/// One thing to do, in the order it was asked.
+pub(crate) enum Order {
+    Attach(Box<Attach>),
+    Follow(Follow),
+    Unfollow { conn: ConnId, key: Key },
+    Publish { key: Key, encoding: Encoding, publication: Publication },
+    Unicast { conn: ConnId, frame: Frame },
+    Page { conn: ConnId, frames: Vec<Frame> },
+    Reply { conn: ConnId, frame: Frame },
+    Answered { conn: ConnId },
+    Close { conn: ConnId, code: u16, reason: Box<str> },
+    CloseKey { key: Key, code: u16, reason: Box<str> },
+    Drain { code: u16, reason: Box<str>, over: Duration },
+    Stop,
+}
+
+/// A socket that is to become a connection.
+pub(crate) struct Attach {
+    pub(crate) conn: ConnId,
+    pub(crate) socket: std::net::TcpStream,
+    pub(crate) leftover: Bytes,
+    pub(crate) encoding: Encoding,
+    pub(crate) gateway: Arc<dyn Gateway>,
+}

@@ -1,0 +1,272 @@
+//! What orders do to connections and tails.
+
+use mio::net::TcpStream;
+use mio::{Interest as Readiness, Token};
+
+use crate::audience::Follower;
+use crate::backlog::{Intent, Then, What};
+use crate::connection::{Connection, Cursor, Held, Phase};
+use crate::farewell::TOO_SLOW;
+use crate::follow::Follow;
+use crate::frame::Frame;
+use crate::gateway::Closed;
+use crate::key::{ConnId, Encoding, Key};
+use crate::order::Attach;
+use crate::publication::Publication;
+use crate::shard::Shard;
+use crate::tail::{ALWAYS, Shift};
+
+impl Shard {
+    pub(crate) fn attach(&mut self, attach: Attach) {
+        let Attach { conn: id, socket, leftover, encoding, gateway } = attach;
+        if self.connections.is_empty() {
+            self.sweep.begin(self.now);
+        }
+        let mut conn = Connection::new(id, TcpStream::from_std(socket), encoding, gateway);
+        conn.heard_at = self.now;
+        if !leftover.is_empty() {
+            conn.held = Some(Box::new(Held { bytes: leftover.to_vec(), at: 0 }));
+        }
+        let slot = self.connections.insert(conn);
+        self.slots.insert(id, slot);
+        let socket = &mut self.connections[slot].socket;
+        // Edge-triggered and for both directions once and for all: no further call changes what a socket is asked for.
+        let registered =
+            self.poll.registry().register(socket, Token(slot), Readiness::READABLE | Readiness::WRITABLE);
+        match registered {
+            Ok(()) => self.read_later(slot),
+            Err(_) => self.lose(slot),
+        }
+        self.drain_newcomer(slot);
+    }
+
+    /// Adds a frame to the tail it belongs to, if anybody reads it here. Returns the audience.
+    pub(crate) fn publish(&mut self, key: Key, encoding: Encoding, publication: &Publication) -> Option<u32> {
+        let audience = self.audiences.find(key, encoding)?;
+        let stamp = self.next_stamp();
+        let appended = self.audiences.append(audience, publication, self.now, stamp);
+        self.tally.published += 1;
+        if let Some(shift) = appended.shift {
+            self.shift(audience, &shift);
+        }
+        if appended.woken {
+            self.dirty.push_back(audience);
+        }
+        Some(audience)
+    }
+
+    pub(crate) fn follow(&mut self, follow: Follow) {
+        let Follow { conn: id, key, after, head, preface } = follow;
+        let Some(slot) = self.open_slot(id) else {
+            self.interest.remove(key, self.number);
+            return;
+        };
+        let encoding = self.connections[slot].encoding;
+        let audience = match self.audiences.find(key, encoding) {
+            Some(audience) => audience,
+            None => self.audiences.open(key, encoding, head),
+        };
+        if !self.audiences.tail(audience).reaches(after) {
+            self.refuse(slot, audience, after);
+            return;
+        }
+        self.admit(slot, audience);
+        if preface.is_empty() && self.owes_nothing(slot, key) {
+            self.start(slot, key, after, ALWAYS);
+        } else {
+            let stamp = self.next_stamp();
+            let conn = &mut self.connections[slot];
+            for frame in preface {
+                conn.queue_frame(stamp, frame.into_bytes());
+            }
+            conn.queue(stamp, What::Start { key, after });
+            self.wake_queued(slot);
+        }
+    }
+
+    pub(crate) fn unfollow(&mut self, id: ConnId, key: Key) {
+        let Some(slot) = self.open_slot(id) else { return };
+        if self.cursor_of(slot, key).is_none() {
+            return;
+        }
+        if self.owes_nothing(slot, key) {
+            self.stop_following(slot, key);
+        } else {
+            let stamp = self.next_stamp();
+            self.connections[slot].queue(stamp, What::Stop { key });
+            self.wake_queued(slot);
+        }
+    }
+
+    pub(crate) fn unicast(&mut self, id: ConnId, frame: Frame) {
+        let Some(slot) = self.open_slot(id) else { return };
+        let stamp = self.next_stamp();
+        self.connections[slot].queue_frame(stamp, frame.into_bytes());
+        self.wake_queued(slot);
+    }
+
+    pub(crate) fn page(&mut self, id: ConnId, mut frames: Vec<Frame>) {
+        let Some(slot) = self.open_slot(id) else { return };
+        let stamp = self.next_stamp();
+        let Some(last) = frames.pop() else {
+            self.tell(slot, |gateway| gateway.on_drained(id));
+            return;
+        };
+        let conn = &mut self.connections[slot];
+        for frame in frames {
+            conn.queue_frame(stamp, frame.into_bytes());
+        }
+        conn.queue(stamp, What::Frame(last.into_bytes(), Then::Drained));
+        self.wake_queued(slot);
+    }
+
+    pub(crate) fn answered(&mut self, id: ConnId) {
+        let Some(slot) = self.open_slot(id) else { return };
+        let conn = &mut self.connections[slot];
+        let paused = conn.paused(self.options.max_unanswered);
+        conn.unanswered = conn.unanswered.saturating_sub(1);
+        if paused && !conn.paused(self.options.max_unanswered) {
+            // Nothing was read from it while it waited, so it was not silent.
+            conn.heard_at = self.now;
+            self.read_later(slot);
+        }
+    }
+
+    pub(crate) fn close_key(&mut self, key: Key, code: u16, reason: &str) {
+        for audience in self.audiences.of(key) {
+            let followers = self.audiences.get(audience).map_or(&[][..], |audience| &audience.followers[..]);
+            let slots: Vec<usize> = followers.iter().map(|follower| follower.slot as usize).collect();
+            for slot in slots {
+                let backlog = self.connections[slot].backlog.as_ref();
+                if backlog.and_then(|backlog| backlog.intent(key)) != Some(Intent::Stop) {
+                    self.close_slot(slot, code, reason);
+                }
+            }
+        }
+    }
+
+    /// Starts a key whose turn has come: the cursor moves, and what it lacks is due. `stamp` tells when it was asked for:
+    /// everything published since then is heard.
+    pub(crate) fn start(&mut self, slot: usize, key: Key, after: u64, stamp: u64) {
+        let Some(index) = self.cursor_of(slot, key) else { return };
+        let cursor = &mut self.connections[slot].cursors[index];
+        let tail = self.audiences.tail(cursor.audience);
+        cursor.live_from = tail.end_before(stamp);
+        cursor.last = after.min(tail.last());
+        cursor.place = tail.place_after(after).min(cursor.live_from);
+        if tail.reaches(after) {
+            self.wake(slot);
+        } else {
+            // The tail went on while the preface waited for a full socket.
+            self.lag(slot, index);
+        }
+    }
+
+    /// Stops a key whose turn to stop has come. It stays in reach if the backlog starts it again.
+    pub(crate) fn stop_following(&mut self, slot: usize, key: Key) {
+        let Some(index) = self.cursor_of(slot, key) else { return };
+        let backlog = self.connections[slot].backlog.as_ref();
+        match backlog.and_then(|backlog| backlog.intent(key)) {
+            Some(Intent::Start | Intent::Stop) => {
+                self.connections[slot].cursors[index].place = Cursor::WAITING
+            }
+            None => self.remove_cursor(slot, index),
+        }
+    }
+
+    /// A cursor has lost its place. If the backlog holds a word on its key, that word settles it, and nobody need know.
+    pub(crate) fn lag(&mut self, slot: usize, index: usize) {
+        let conn = &mut self.connections[slot];
+        let cursor = &mut conn.cursors[index];
+        let (id, last) = (conn.id, cursor.last);
+        let Some(audience) = self.audiences.get(cursor.audience) else { return };
+        let key = audience.key;
+        if conn.backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_some() {
+            cursor.place = Cursor::WAITING;
+            return;
+        }
+        self.remove_cursor(slot, index);
+        self.tally.lagged += 1;
+        self.tell(slot, |gateway| gateway.on_lagged(id, key, last));
+    }
+
+    /// Takes a cursor away, and keeps the two others that may take the places of what goes findable.
+    pub(crate) fn remove_cursor(&mut self, slot: usize, index: usize) {
+        let conn = &mut self.connections[slot];
+        let cursor = conn.cursors.swap_remove(index);
+        if let Some(moved) = conn.cursors.get(index)
+            && let Some(audience) = self.audiences.get_mut(moved.audience)
+        {
+            audience.followers[moved.member as usize].cursor = index as u32;
+        }
+        let Some(audience) = self.audiences.get(cursor.audience) else { return };
+        let key = audience.key;
+        if let Some(moved) = self.audiences.remove(cursor.audience, cursor.member) {
+            let other = &mut self.connections[moved.slot as usize];
+            other.cursors[moved.cursor as usize].member = cursor.member;
+        }
+        self.interest.remove(key, self.number);
+    }
+
+    /// Flushes a connection whose backlog grew, unless it grew too much.
+    pub(crate) fn wake_queued(&mut self, slot: usize) {
+        let waiting = self.connections[slot].backlog.as_ref().map_or(0, |backlog| backlog.bytes());
+        if waiting > self.options.max_unicast {
+            self.expel(slot, TOO_SLOW, Closed::Slow);
+        } else {
+            self.wake(slot);
+        }
+    }
+
+    fn refuse(&mut self, slot: usize, audience: u32, after: u64) {
+        let Some(refusing) = self.audiences.get(audience) else { return };
+        let key = refusing.key;
+        if refusing.followers.is_empty() {
+            self.audiences.close(audience);
+        }
+        self.interest.remove(key, self.number);
+        self.tally.too_old += 1;
+        let id = self.connections[slot].id;
+        self.tell(slot, |gateway| gateway.on_too_old(id, key, after));
+    }
+
+    /// Makes a connection a follower, if it is none yet; where it starts is said later.
+    fn admit(&mut self, slot: usize, audience: u32) {
+        let conn = &mut self.connections[slot];
+        let Some(place) = self.audiences.get_mut(audience) else { return };
+        if conn.cursor_in(audience).is_some() {
+            self.interest.remove(place.key, self.number);
+            return;
+        }
+        let member = place.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
+        conn.cursors.push(Cursor { audience, member, place: Cursor::WAITING, live_from: 0, last: 0 });
+    }
+
+    fn shift(&mut self, audience: u32, shift: &Shift) {
+        let Some(audience) = self.audiences.get(audience) else { return };
+        for follower in &audience.followers {
+            let cursor = &mut self.connections[follower.slot as usize].cursors[follower.cursor as usize];
+            cursor.place = shift.moved(cursor.place);
+            cursor.live_from = shift.moved(cursor.live_from);
+        }
+    }
+
+    /// The slot of a connection that still takes orders.
+    fn open_slot(&self, id: ConnId) -> Option<usize> {
+        let slot = *self.slots.get(&id)?;
+        (self.connections[slot].phase == Phase::Open).then_some(slot)
+    }
+
+    /// Whether a change to what is heard of a key may be made at once: nothing waits that must leave before it.
+    fn owes_nothing(&self, slot: usize, key: Key) -> bool {
+        let conn = &self.connections[slot];
+        let Some(index) = self.cursor_of(slot, key) else { return conn.backlog.is_none() };
+        let cursor = &conn.cursors[index];
+        conn.backlog.is_none() && cursor.place >= self.audiences.tail(cursor.audience).end()
+    }
+
+    fn cursor_of(&self, slot: usize, key: Key) -> Option<usize> {
+        let conn = &self.connections[slot];
+        conn.cursor_in(self.audiences.find(key, conn.encoding)?)
+    }
+}

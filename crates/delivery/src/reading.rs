@@ -1,0 +1,168 @@
+//! What peers say: from the socket through the codec to the gateway.
+
+use std::io::{self, Read};
+use std::mem;
+
+use crate::codec::Incoming;
+use crate::connection::{Connection, Held, Phase};
+use crate::farewell::PANICKED;
+use crate::frame;
+use crate::gateway::Closed;
+use crate::header::Violation;
+use crate::options::Options;
+use crate::shard::Shard;
+use crate::turns::guarded;
+
+/// Control frames a peer may send between two beats.
+const MAX_CONTROLS: u32 = 256;
+
+/// Why reading from a peer ends.
+enum End {
+    Violation(Violation),
+    /// The peer's close frame, with its code.
+    Closed(Option<u16>),
+    Panic,
+}
+
+impl Shard {
+    /// Reads once, at most a scratch buffer full.
+    pub(crate) fn read(&mut self, slot: usize) {
+        let conn = &mut self.connections[slot];
+        if conn.paused(self.options.max_unanswered) || conn.held.is_some() {
+            return;
+        }
+        match (&conn.socket).read(&mut self.scratch) {
+            Ok(0) => self.lose(slot),
+            Ok(len) => {
+                conn.heard_at = self.now;
+                // With edges instead of levels nobody will say again that there is more, or that the peer has ended.
+                if len == self.scratch.len() || conn.ended {
+                    self.read_later(slot);
+                }
+                let mut scratch = mem::take(&mut self.scratch);
+                let used = self.digest(slot, &mut scratch[..len]);
+                self.hold(slot, used, |used| Held { bytes: scratch[used..len].to_vec(), at: 0 }, len);
+                self.scratch = scratch;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
+            Err(_) => self.lose(slot),
+        }
+    }
+
+    /// Goes on with connections that had more to read, or may be heard again.
+    pub(crate) fn read_on(&mut self) {
+        for _ in 0..self.unread.len() {
+            let Some(slot) = self.unread.pop_front() else { return };
+            let Some(conn) = self.connections.get_mut(slot) else { continue };
+            conn.unread = false;
+            let Some(mut held) = conn.held.take() else {
+                self.read(slot);
+                continue;
+            };
+            let at = held.at;
+            let used = self.digest(slot, &mut held.bytes[at..]);
+            let len = held.bytes.len() - at;
+            self.hold(slot, used, |used| Held { bytes: held.bytes, at: at + used }, len);
+            if used == Some(len) {
+                self.read_later(slot);
+            }
+        }
+    }
+
+    /// Keeps what the peer said too early, if the connection is still there to hear it later.
+    fn hold(&mut self, slot: usize, used: Option<usize>, rest: impl FnOnce(usize) -> Held, len: usize) {
+        if let Some(used) = used
+            && used < len
+            && let Some(conn) = self.connections.get_mut(slot)
+        {
+            conn.held = Some(Box::new(rest(used)));
+        }
+    }
+
+    /// Acts on bytes; returns how many are done with, or `None` when none will be acted on any more.
+    fn digest(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
+        let conn = &mut self.connections[slot];
+        let mut at = 0;
+        let end = loop {
+            if at == bytes.len() || conn.paused(self.options.max_unanswered) {
+                break None;
+            }
+            match step(conn, &mut bytes[at..], &self.options, &mut self.tally.received) {
+                Ok(used) => at += used,
+                Err(end) => break Some(end),
+            }
+        };
+        conn.decoder.release();
+        match end {
+            None => {
+                if conn.backlog.is_some() {
+                    self.wake(slot);
+                }
+                Some(at)
+            }
+            Some(end) => {
+                self.end(slot, end);
+                None
+            }
+        }
+    }
+
+    fn end(&mut self, slot: usize, end: End) {
+        let lingering = matches!(self.connections[slot].phase, Phase::Lingering { .. });
+        match end {
+            End::Closed(code) => self.part(slot, code),
+            End::Violation(_) if lingering => self.lose(slot),
+            End::Violation(violation) => {
+                let code = violation.code();
+                self.expel(slot, code, Closed::Protocol { code });
+            }
+            End::Panic => {
+                self.tally.panics += 1;
+                self.expel(slot, PANICKED, Closed::ByUs { code: PANICKED });
+            }
+        }
+    }
+}
+
+/// Takes one step of the decoder and does what it says; returns the bytes used.
+fn step(
+    conn: &mut Connection,
+    bytes: &mut [u8],
+    options: &Options,
+    received: &mut u64,
+) -> Result<usize, End> {
+    let Connection { id, decoder, gateway, backlog, unanswered, controls, phase, .. } = conn;
+    let step = decoder.decode(bytes, options.max_message).map_err(End::Violation)?;
+    let Some(incoming) = step.incoming else { return Ok(step.used) };
+    if let Incoming::Close(code) = incoming {
+        return Err(End::Closed(code));
+    }
+    // A connection that is being closed is only listened to for the peer's close frame.
+    let (Phase::Open, Some(gateway)) = (*phase, gateway) else { return Ok(step.used) };
+    let told = match incoming {
+        Incoming::Text(text) => {
+            (*unanswered, *received) = (*unanswered + 1, *received + 1);
+            guarded(|| gateway.on_text(*id, text))
+        }
+        Incoming::Binary(data) => {
+            (*unanswered, *received) = (*unanswered + 1, *received + 1);
+            guarded(|| gateway.on_binary(*id, data))
+        }
+        Incoming::Ping(payload) => {
+            *controls += 1;
+            backlog.get_or_insert_default().pong = Some(frame::pong(payload));
+            Some(())
+        }
+        Incoming::Pong => {
+            *controls += 1;
+            Some(())
+        }
+        Incoming::Close(_) => Some(()),
+    };
+    match told {
+        None => Err(End::Panic),
+        Some(()) if *controls > MAX_CONTROLS => Err(End::Violation(Violation::Flood)),
+        Some(()) => Ok(step.used),
+    }
+}

@@ -1,0 +1,128 @@
+//! The rounds: pings for the living, an end for the dead, memory back from the quiet.
+
+use std::time::Duration;
+
+use crate::connection::Phase;
+use crate::farewell::{TOO_SLOW, WENT_AWAY};
+use crate::frame;
+use crate::gateway::Closed;
+use crate::options::Options;
+use crate::shard::Shard;
+use crate::turns::guarded;
+
+/// Ticks in the shortest interval there is.
+const TICKS: u32 = 25;
+/// How long nothing must have been published before a tail gives its memory back.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// One walk over everything a shard has, a part per tick, instead of a timer for each.
+pub(crate) struct Sweep {
+    /// Milliseconds between ticks.
+    tick: u64,
+    next: u64,
+    count: usize,
+    /// Ticks in which each connection gets one beat.
+    beat_round: usize,
+    /// Ticks in which each connection and each tail is looked at once.
+    look_round: usize,
+}
+
+impl Sweep {
+    pub(crate) fn new(options: &Options) -> Sweep {
+        let patience = options.silence.min(options.stall);
+        let tick = millis(options.heartbeat.min(patience) / TICKS);
+        let round =
+            |interval: Duration| usize::try_from(millis(interval) / tick).unwrap_or(usize::MAX).max(1);
+        Sweep {
+            tick,
+            next: 0,
+            count: 0,
+            beat_round: round(options.heartbeat),
+            look_round: round(patience / 6),
+        }
+    }
+
+    /// Starts the clock when the first connection comes.
+    pub(crate) fn begin(&mut self, now: u64) {
+        self.next = now + self.tick;
+    }
+
+    pub(crate) fn due_in(&self, now: u64) -> Duration {
+        Duration::from_millis(self.next.saturating_sub(now))
+    }
+}
+
+impl Shard {
+    /// Does a tick's part, when it is time.
+    pub(crate) fn sweep(&mut self) {
+        if self.connections.is_empty() || self.now < self.sweep.next {
+            return;
+        }
+        self.sweep.next = (self.sweep.next + self.sweep.tick).max(self.now);
+        self.sweep.count = self.sweep.count.wrapping_add(1);
+        let (count, beat, look) = (self.sweep.count, self.sweep.beat_round, self.sweep.look_round);
+        for slot in (count % look..self.connections.capacity()).step_by(look) {
+            self.look_after(slot);
+        }
+        for slot in (count % beat..self.connections.capacity()).step_by(beat) {
+            self.beat(slot);
+        }
+        for audience in (count % look..self.audiences.capacity()).step_by(look) {
+            self.release_quiet(audience as u32);
+        }
+    }
+
+    /// Ends a connection that has been dead for too long.
+    fn look_after(&mut self, slot: usize) {
+        let Some(conn) = self.connections.get(slot) else { return };
+        let over = |since: u64, limit: Duration| self.now.saturating_sub(since) > millis(limit);
+        match conn.phase {
+            Phase::Open if conn.stalled_at > 0 && over(conn.stalled_at, self.options.stall) => {
+                self.expel(slot, TOO_SLOW, Closed::Slow);
+            }
+            Phase::Open if conn.paused(self.options.max_unanswered) => {}
+            Phase::Open if over(conn.heard_at, self.options.silence) => {
+                self.expel(slot, WENT_AWAY, Closed::Silent);
+            }
+            Phase::Closing { since, .. } if over(since, self.options.stall) => self.lose(slot),
+            Phase::Lingering { until, .. } if self.now > until => self.lose(slot),
+            Phase::Open | Phase::Closing { .. } | Phase::Lingering { .. } => {}
+        }
+    }
+
+    /// Sends a ping and what the gateway has to say, in one write. Nothing is piled up before a full socket.
+    fn beat(&mut self, slot: usize) {
+        let Some(conn) = self.connections.get_mut(slot) else { return };
+        conn.controls = 0;
+        let (Phase::Open, false, Some(gateway)) = (conn.phase, conn.blocked, &conn.gateway) else { return };
+        let id = conn.id;
+        let beat = guarded(|| gateway.on_beat(id));
+        self.tally.panics += u64::from(beat.is_none());
+        let stamp = self.next_stamp();
+        let conn = &mut self.connections[slot];
+        conn.queue_frame(stamp, frame::ping());
+        if let Some(frame) = beat.flatten() {
+            conn.queue_frame(stamp, frame.into_bytes());
+        }
+        self.wake(slot);
+    }
+
+    /// Takes the memory of a tail back when nothing was published for a minute and everybody has everything.
+    fn release_quiet(&mut self, index: u32) {
+        let Some(audience) = self.audiences.get(index) else { return };
+        let end = audience.tail.end();
+        let quiet = audience.tail.capacity() > 0
+            && self.now.saturating_sub(audience.published_at) > millis(QUIET)
+            && audience.followers.iter().all(|follower| {
+                self.connections[follower.slot as usize].cursors[follower.cursor as usize].place >= end
+            });
+        if quiet {
+            self.audiences.release(index);
+        }
+    }
+}
+
+/// Whole milliseconds, at least one.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,272 @@
+//! The recent frames of a key, as they go over the wire.
+
+use std::collections::VecDeque;
+
+use crate::ring::Ring;
+
+/// A stamp later than that of any frame.
+pub(crate) const ALWAYS: u64 = u64::MAX;
+
+/// Least bytes a tail holds on to once it holds anything.
+const LEAST: usize = 512;
+
+/// Recent frames in one piece of memory, and where each ends.
+///
+/// 1. A reader's place is an offset; what it lacks is the slice from there to `end`.
+/// 2. Whoever stands below `start` has lost frames. An offset held by a reader is always the border of two frames.
+/// 3. Everything published with a seq above `floor` is here.
+#[derive(Default)]
+pub(crate) struct Tail {
+    ring: Ring,
+    entries: VecDeque<Entry>,
+    /// The lowest place from which one may catch up.
+    floor: u64,
+    /// The highest seq published.
+    last: u64,
+    /// Bytes of fleeting frames held.
+    fleeting: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// The offset behind the frame.
+    end: u64,
+    /// The highest seq up to and with this frame.
+    seq: u64,
+    stamp: u64,
+    fleeting: bool,
+}
+
+/// A frame to be kept.
+pub(crate) struct Addition<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// `None` is fleeting.
+    pub(crate) seq: Option<u64>,
+    pub(crate) cut: bool,
+    /// The shard's clock when it was published; never less than that of the frame before.
+    pub(crate) stamp: u64,
+}
+
+/// Bytes that tails may still take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Budget {
+    /// Most bytes of one tail.
+    pub(crate) each: usize,
+    /// Bytes left for all.
+    pub(crate) left: usize,
+}
+
+/// Where readers stand after frames were taken out from among others.
+pub(crate) struct Shift {
+    /// Offset and length of what was taken out, the newest first.
+    removed: Vec<(u64, u64)>,
+}
+
+/// What may be sent to a reader in one piece.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Run {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+impl Tail {
+    /// An empty tail of a key in which `head` was the last seq published.
+    pub(crate) fn new(head: u64) -> Tail {
+        Tail { floor: head, last: head, ..Tail::default() }
+    }
+
+    pub(crate) fn start(&self) -> u64 {
+        self.ring.start()
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.ring.end()
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.ring.capacity()
+    }
+
+    /// Whether everything above `after` is here.
+    pub(crate) fn reaches(&self, after: u64) -> bool {
+        after >= self.floor
+    }
+
+    /// Where a reader stands who has everything up to `after`.
+    pub(crate) fn place_after(&self, after: u64) -> u64 {
+        self.start_of(self.entries.partition_point(|entry| entry.seq <= after))
+    }
+
+    /// The seq of a reader who stands at `place`, a border of two frames.
+    pub(crate) fn seq_at(&self, place: u64) -> u64 {
+        if place >= self.end() {
+            return self.last;
+        }
+        match self.entries.partition_point(|entry| entry.end <= place).checked_sub(1) {
+            Some(index) => self.entries[index].seq,
+            None => self.floor,
+        }
+    }
+
+    /// The end of the frame that holds the byte before `offset`.
+    pub(crate) fn border(&self, offset: u64) -> u64 {
+        match self.entries.get(self.entries.partition_point(|entry| entry.end < offset)) {
+            Some(entry) => entry.end,
+            None => self.end(),
+        }
+    }
+
+    pub(crate) fn slices(&self, run: Run) -> (&[u8], &[u8]) {
+        self.ring.slices(run.from, run.to)
+    }
+
+    /// The offset behind the last frame published before `stamp`.
+    pub(crate) fn end_before(&self, stamp: u64) -> u64 {
+        match self.entries.back() {
+            Some(newest) if stamp != ALWAYS && newest.stamp >= stamp => {
+                self.start_of(self.entries.partition_point(|entry| entry.stamp < stamp))
+            }
+            Some(_) | None => self.end(),
+        }
+    }
+
+    /// What a reader at `place` is to get next, out of what was published before `stamp`; fleeting frames below
+    /// `live_from` are left out. A run without bytes only moves the reader on.
+    pub(crate) fn run(&self, place: u64, live_from: u64, stamp: u64) -> Option<Run> {
+        let end = self.end_before(stamp);
+        if place >= end {
+            return None;
+        }
+        if place >= live_from {
+            return Some(Run { from: place, to: end });
+        }
+        let stale = |index: usize| self.entries[index].fleeting && self.start_of(index) < live_from;
+        let mut index = self.entries.partition_point(|entry| entry.end <= place);
+        while self.start_of(index) < end && stale(index) {
+            index += 1;
+        }
+        let from = self.start_of(index);
+        while self.start_of(index) < end && !stale(index) {
+            index += 1;
+        }
+        Some(Run { from, to: self.start_of(index) })
+    }
+
+    /// Keeps a frame, growing within the budget and then forgetting the oldest.
+    ///
+    /// If there is no memory for it, a fleeting frame is dropped, and any other puts every reader below `start`.
+    pub(crate) fn append(&mut self, addition: Addition<'_>, budget: &mut Budget) -> Option<Shift> {
+        let Addition { bytes, seq, cut, stamp } = addition;
+        let quarter = budget.each / 4;
+        let crowded = seq.is_none() && self.fleeting + bytes.len() > quarter;
+        // Down to half of what is allowed, so that a crowd of them is thinned out once in a while and not each time.
+        let shift = crowded.then(|| self.thin(quarter.saturating_sub(bytes.len()).min(quarter / 2)));
+        if cut {
+            self.floor = self.floor.max(seq.map_or(self.last, |seq| seq.saturating_sub(1)));
+        }
+        let room = self.make_room(bytes.len(), budget);
+        self.last = self.last.max(seq.unwrap_or(0));
+        if room {
+            self.ring.push(bytes);
+            self.entries.push_back(Entry { end: self.end(), seq: self.last, stamp, fleeting: seq.is_none() });
+            self.fleeting += if seq.is_none() { bytes.len() } else { 0 };
+        } else if seq.is_some() {
+            self.ring.skip();
+            self.floor = self.last;
+        }
+        shift
+    }
+
+    /// Forgets all frames and gives the memory back; readers at `end` lose nothing.
+    pub(crate) fn release(&mut self, budget: &mut Budget) {
+        budget.left += self.capacity();
+        let end = self.end();
+        *self = Tail { floor: self.last, last: self.last, ..Tail::default() };
+        self.ring = self.ring.emptied(end);
+    }
+
+    fn make_room(&mut self, len: usize, budget: &mut Budget) -> bool {
+        while self.ring.free() < len {
+            if !self.grow(len, budget) && !self.forget_oldest() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn grow(&mut self, len: usize, budget: &mut Budget) -> bool {
+        let old = self.capacity();
+        let held = old - self.ring.free();
+        let new = (held + len).next_power_of_two().max(LEAST).min(budget.each);
+        if new <= old || new - old > budget.left {
+            return false;
+        }
+        budget.left -= new - old;
+        self.ring.resize(new);
+        true
+    }
+
+    fn forget_oldest(&mut self) -> bool {
+        let Some(oldest) = self.entries.pop_front() else { return false };
+        if oldest.fleeting {
+            self.fleeting -= (oldest.end - self.start()) as usize;
+        }
+        self.floor = self.floor.max(oldest.seq);
+        self.ring.drop_before(oldest.end);
+        true
+    }
+
+    /// Takes out the oldest fleeting frames until at most `keep` bytes of them are left.
+    ///
+    /// What stays is moved towards `end`, so that the places of readers who are not behind stay as they are.
+    fn thin(&mut self, keep: usize) -> Shift {
+        let mut kept = VecDeque::with_capacity(self.entries.len());
+        let (mut fleeting, mut moved, mut removed) = (0, 0, Vec::new());
+        for (index, entry) in self.entries.iter().enumerate().rev() {
+            let start = self.start_of(index);
+            let len = entry.end - start;
+            if entry.fleeting && fleeting + len as usize > keep {
+                moved += len;
+                removed.push((start, len));
+            } else {
+                fleeting += if entry.fleeting { len as usize } else { 0 };
+                kept.push_front((
+                    Run { from: start, to: entry.end },
+                    Entry { end: entry.end + moved, ..*entry },
+                ));
+            }
+        }
+        let mut ring = self.ring.emptied(self.start() + moved);
+        for (run, _) in &kept {
+            let (first, second) = self.ring.slices(run.from, run.to);
+            ring.push(first);
+            ring.push(second);
+        }
+        self.ring = ring;
+        self.entries = kept.into_iter().map(|(_, entry)| entry).collect();
+        self.fleeting = fleeting;
+        Shift { removed }
+    }
+
+    fn start_of(&self, index: usize) -> u64 {
+        match index.checked_sub(1) {
+            Some(before) => self.entries[before].end,
+            None => self.start(),
+        }
+    }
+}
+
+impl Shift {
+    /// Where a reader stands now who stood at `place`.
+    pub(crate) fn moved(&self, place: u64) -> u64 {
+        place + self.removed.iter().take_while(|(start, _)| *start >= place).map(|(_, len)| len).sum::<u64>()
+    }
+}
+
+#[cfg(test)]
+#[path = "tail_tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+//! Who writes when: connections with something of their own, then audiences in turn.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::backlog::{Item, What};
+use crate::connection::Connection;
+use crate::flush::{Flushed, Scope, flush};
+use crate::gateway::Gateway;
+use crate::shard::Shard;
+
+/// Writes between two looks at what has become readable, writable or published.
+const SENDS: usize = 256;
+/// Followers of an audience passed over, because their sockets are full or they lack nothing, between two looks.
+const VISITS: usize = 16 * SENDS;
+/// Writes to one connection before others get theirs.
+const WRITES: usize = 4;
+
+impl Shard {
+    /// Flushes connections with something of their own, each at most once.
+    pub(crate) fn flush_ready(&mut self) {
+        for _ in 0..self.ready.len().min(SENDS) {
+            let Some(slot) = self.ready.pop_front() else { return };
+            let Some(conn) = self.connections.get_mut(slot) else { continue };
+            conn.ready = false;
+            if !conn.blocked {
+                let first = conn.first as usize;
+                self.flush(slot, Scope::From(first));
+            }
+        }
+    }
+
+    /// Gives dirty audiences their turns until the sends of this pass are used up. The one that is cut short goes to the
+    /// end of the line.
+    pub(crate) fn take_turns(&mut self) {
+        let (mut sends, mut visits) = (SENDS, VISITS);
+        while let Some(audience) = self.dirty.pop_front() {
+            self.take_turn(audience, &mut sends, &mut visits);
+            let unfinished = self.audiences.get(audience).is_some_and(|audience| audience.pass.dirty);
+            if unfinished {
+                self.dirty.push_back(audience);
+                return;
+            }
+        }
+    }
+
+    fn take_turn(&mut self, index: u32, sends: &mut usize, visits: &mut usize) {
+        while *sends > 0 && *visits > 0 {
+            let Some(audience) = self.audiences.get_mut(index) else { return };
+            let Some(follower) = audience.next() else { return };
+            let (slot, cursor) = (follower.slot as usize, follower.cursor as usize);
+            let conn = &self.connections[slot];
+            *visits -= 1;
+            if conn.blocked || conn.cursors[cursor].place >= audience.tail.end() {
+                continue;
+            }
+            *sends -= 1;
+            // With nothing else going on, a connection lacks only what it lacks here.
+            let alone = self.dirty.is_empty() && conn.backlog.is_none() && !conn.ready;
+            self.flush(slot, if alone { Scope::Only(cursor) } else { Scope::From(cursor) });
+        }
+    }
+
+    /// Writes what is due to a connection until its socket is full or others have waited long enough.
+    pub(crate) fn flush(&mut self, slot: usize, mut scope: Scope) {
+        for _ in 0..WRITES {
+            let Some(conn) = self.connections.get_mut(slot) else { return };
+            let mut drained = 0;
+            let flushed =
+                flush(conn, &self.audiences, scope, &mut self.pieces, &mut self.tally, &mut drained);
+            let id = conn.id;
+            for _ in 0..drained {
+                self.tell(slot, |gateway| gateway.on_drained(id));
+            }
+            match flushed {
+                Flushed::Done => return,
+                Flushed::More => {}
+                Flushed::Full => {
+                    self.block(slot);
+                    return;
+                }
+                Flushed::Lagged(cursor) => self.lag(slot, cursor),
+                Flushed::Turn => self.turn(slot),
+                Flushed::Farewell => {
+                    self.farewell(slot);
+                    return;
+                }
+                Flushed::Broken => {
+                    self.lose(slot);
+                    return;
+                }
+            }
+            // Cursors may have changed places.
+            scope = Scope::From(0);
+        }
+        if let Some(conn) = self.connections.get_mut(slot) {
+            // Keys beyond the limit of one write take the lead in turn.
+            conn.first = (conn.first + 1) % (conn.cursors.len() as u32).max(1);
+            self.wake(slot);
+        }
+    }
+
+    /// Calls a connection's gateway, if it has not been told that all is over.
+    pub(crate) fn tell(&mut self, slot: usize, call: impl FnOnce(&dyn Gateway)) {
+        let Some(Connection { gateway: Some(gateway), .. }) = self.connections.get(slot) else { return };
+        if guarded(|| call(gateway.as_ref())).is_none() {
+            self.tally.panics += 1;
+        }
+    }
+
+    fn block(&mut self, slot: usize) {
+        let conn = &mut self.connections[slot];
+        conn.blocked = true;
+        if conn.stalled_at == 0 {
+            conn.stalled_at = self.now;
+        }
+    }
+
+    /// Does what stands first in a backlog and is no frame.
+    fn turn(&mut self, slot: usize) {
+        let conn = &mut self.connections[slot];
+        let item = conn.backlog().pop();
+        conn.tidy();
+        let Some(Item { stamp, what }) = item else { return };
+        match what {
+            What::Start { key, after } => self.start(slot, key, after, stamp),
+            What::Stop { key } => self.stop_following(slot, key),
+            What::Frame(..) => {}
+        }
+    }
+}
+
+/// Calls into a gateway; `None` if it panicked. One gateway's mistake must not end a thread that serves thousands.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}

@@ -1,0 +1,158 @@
+//! Resuming from the tail, and when it does not reach back.
+
+use delivery::Options;
+
+use crate::support::{Hall, LOBBY, NATIVE, Told, hall_with, options};
+
+/// A hall of one shard, so that everybody shares one tail.
+fn small_hall() -> Hall {
+    hall_with(Options { shards: 1, ..options() })
+}
+
+#[tokio::test]
+async fn whoever_comes_back_gets_what_they_missed_out_of_the_tail() {
+    let hall = small_hall();
+    let (ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 0, 0);
+    for seq in 1..=9 {
+        hall.says(LOBBY, seq, seq.to_string());
+    }
+
+    ben.follows_with(LOBBY, 4, 9, &["welcome back"]);
+    hall.says(LOBBY, 10, "10");
+
+    ben.hears_all(["welcome back", "5", "6", "7", "8", "9", "10"]).await;
+}
+
+#[tokio::test]
+async fn whoever_has_everything_or_more_hears_only_what_comes() {
+    let hall = small_hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 7, 7);
+    ben.follows(LOBBY, 900, 7);
+
+    hall.says(LOBBY, 8, "eight");
+
+    ana.hears("eight").await;
+    ben.hears("eight").await;
+}
+
+#[tokio::test]
+async fn a_tail_that_starts_empty_does_not_reach_back() {
+    let hall = small_hall();
+    let mut ana = hall.person().await;
+
+    ana.follows_with(LOBBY, 6, 7, &["never sent"]);
+    hall.says(LOBBY, 8, "never heard");
+    ana.is_given("hello");
+
+    ana.gateway_is_told(Told::TooOld { key: LOBBY, after: 6 }).await;
+    ana.hears("hello").await;
+}
+
+#[tokio::test]
+async fn a_tail_that_has_forgotten_does_not_reach_back() {
+    let hall = hall_with(Options { shards: 1, tail_bytes: 4096, ..options() });
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 0, 0);
+    for seq in 1..=100 {
+        hall.says(LOBBY, seq, vec![b'x'; 100]);
+        ana.text().await;
+    }
+
+    ben.follows(LOBBY, 10, 100);
+    ben.gateway_is_told(Told::TooOld { key: LOBBY, after: 10 }).await;
+
+    ben.follows(LOBBY, 90, 100);
+    for _ in 91..=100 {
+        ben.text().await;
+    }
+    ben.is_given("that was all");
+    ben.hears("that was all").await;
+}
+
+#[tokio::test]
+async fn following_again_takes_a_key_up_from_another_place() {
+    let hall = small_hall();
+    let mut ana = hall.person().await;
+    ana.follows(LOBBY, 0, 0);
+    for seq in 1..=3 {
+        hall.says(LOBBY, seq, seq.to_string());
+    }
+    ana.hears_all(["1", "2", "3"]).await;
+
+    ana.follows(LOBBY, 1, 3);
+    hall.says(LOBBY, 4, "4");
+
+    ana.hears_all(["2", "3", "4"]).await;
+}
+
+#[tokio::test]
+async fn an_edit_cuts_the_tail_so_that_nobody_is_sent_removed_text() {
+    let hall = small_hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 0, 0);
+    hall.says(LOBBY, 1, "my password is pear");
+    hall.publish(LOBBY, NATIVE, Some(2), true, "1 was deleted");
+    hall.says(LOBBY, 3, "three");
+
+    ben.follows(LOBBY, 0, 3);
+    ben.gateway_is_told(Told::TooOld { key: LOBBY, after: 0 }).await;
+    ben.follows(LOBBY, 1, 3);
+
+    ben.hears_all(["1 was deleted", "three"]).await;
+    ana.hears_all(["my password is pear", "1 was deleted", "three"]).await;
+}
+
+#[tokio::test]
+async fn who_was_typing_a_while_ago_is_left_out_of_catching_up() {
+    let hall = small_hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 0, 0);
+    hall.says(LOBBY, 1, "one");
+    hall.publish(LOBBY, NATIVE, None, false, "cyd types");
+    hall.says(LOBBY, 2, "two");
+    hall.publish(LOBBY, NATIVE, None, false, "cyd types on");
+
+    ben.follows(LOBBY, 0, 2);
+    hall.publish(LOBBY, NATIVE, None, false, "dot types");
+    hall.says(LOBBY, 3, "three");
+
+    ben.hears_all(["one", "two", "dot types", "three"]).await;
+    ana.hears_all(["one", "cyd types", "two", "cyd types on", "dot types", "three"]).await;
+}
+
+#[tokio::test]
+async fn presence_does_not_crowd_messages_out_of_the_tail() {
+    let hall = hall_with(Options { shards: 1, tail_bytes: 8192, ..options() });
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 0, 0);
+    hall.says(LOBBY, 1, "one");
+    for _ in 0..1000 {
+        hall.publish(LOBBY, NATIVE, None, false, [b'p'; 64]);
+        ana.text().await;
+    }
+    hall.says(LOBBY, 2, "two");
+
+    ben.follows(LOBBY, 0, 2);
+
+    ben.hears_all(["one", "two"]).await;
+}
+
+#[tokio::test]
+async fn all_tails_together_keep_within_their_limit_and_rooms_talk_on() {
+    let limit = 64 << 10;
+    let hall = hall_with(Options { shards: 1, tails_total: limit, ..options() });
+    let mut ana = hall.person().await;
+    for room in 0..100 {
+        ana.follows(delivery::Key(room), 0, 0);
+    }
+
+    for seq in 1..=20 {
+        for room in 0..100 {
+            hall.says(delivery::Key(room), seq, [b'x'; 200]);
+            ana.text().await;
+        }
+        assert!(hall.delivery.stats().tail_bytes <= limit as u64);
+    }
+}

@@ -1,0 +1,199 @@
+//! How connections end.
+
+use std::time::{Duration, Instant};
+
+use delivery::{Closed, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::support::{GARDEN, LOBBY, NATIVE, Told, hall, hall_with, meanwhile, next, options};
+
+#[tokio::test]
+async fn a_goodbye_comes_after_what_was_queued_and_nothing_comes_after_it() {
+    let hall = hall();
+    let mut ana = hall.person().await;
+    ana.follows(LOBBY, 0, 0);
+
+    hall.says(LOBBY, 1, "one");
+    ana.is_given("two");
+    hall.delivery.close(ana.conn, 4401, "session ended");
+    hall.says(LOBBY, 2, "never");
+    ana.is_given("never");
+
+    ana.hears_all(["one", "two"]).await;
+    let goodbye = ana.goodbye().await.unwrap();
+    assert_eq!((u16::from(goodbye.code), goodbye.reason.as_str()), (4401, "session ended"));
+    ana.gateway_is_told(Told::Closed(Closed::ByUs { code: 4401 })).await;
+}
+
+#[tokio::test]
+async fn closing_a_key_sends_away_everybody_who_follows_it_and_nobody_else() {
+    let hall = hall();
+    let (mut ana, mut ben, mut cyd) = (hall.person().await, hall.person().await, hall.person().await);
+    ana.follows(GARDEN, 0, 0);
+    ben.follows(GARDEN, 0, 0);
+    cyd.follows(LOBBY, 0, 0);
+
+    hall.says(GARDEN, 1, "last words");
+    hall.delivery.close_key(GARDEN, 4403, "");
+    hall.says(LOBBY, 1, "life goes on");
+
+    for person in [&mut ana, &mut ben] {
+        person.hears("last words").await;
+        person.is_sent_away(4403).await;
+        person.gateway_is_told(Told::Closed(Closed::ByUs { code: 4403 })).await;
+    }
+    cyd.hears("life goes on").await;
+}
+
+#[tokio::test]
+async fn a_goodbye_is_answered_with_its_own_code() {
+    let hall = hall();
+    let mut ana = hall.person().await;
+
+    let goodbye = CloseFrame { code: CloseCode::Library(4000), reason: "bye".into() };
+    ana.sends(Message::Close(Some(goodbye))).await;
+
+    ana.is_sent_away(4000).await;
+    ana.gateway_is_told(Told::Closed(Closed::ByPeer { code: Some(4000) })).await;
+}
+
+#[tokio::test]
+async fn a_goodbye_without_a_code_is_answered_without_one() {
+    let hall = hall();
+    let mut ana = hall.person().await;
+
+    ana.sends(Message::Close(None)).await;
+
+    assert_eq!(ana.goodbye().await, None);
+    ana.gateway_is_told(Told::Closed(Closed::ByPeer { code: None })).await;
+}
+
+#[tokio::test]
+async fn a_socket_that_just_ends_is_noticed() {
+    let hall = hall();
+    let (socket, _, mut told) = hall.raw().await;
+
+    drop(socket);
+
+    assert_eq!(next(&mut told).await, Told::Closed(Closed::Lost));
+}
+
+#[tokio::test]
+async fn words_said_right_before_hanging_up_are_heard() {
+    let hall = hall();
+    let (mut socket, _, mut told) = hall.raw().await;
+
+    socket.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
+    drop(socket);
+
+    assert_eq!(next(&mut told).await, Told::Text("hi".to_owned()));
+    assert_eq!(next(&mut told).await, Told::Closed(Closed::Lost));
+}
+
+/// Sends bytes; expects a close frame with this code, and then the end.
+async fn is_refused(bytes: &[u8], code: u16) {
+    let hall = hall();
+    let (mut socket, _, mut told) = hall.raw().await;
+
+    socket.write_all(bytes).await.unwrap();
+
+    assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code }));
+    let mut answer = [0; 4];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, [0x88, 2, (code >> 8) as u8, code as u8]);
+    hall.comes_to_count(|stats| stats.closed_protocol == 1).await;
+}
+
+#[tokio::test]
+async fn what_the_rfc_forbids_is_refused_with_the_code_it_names() {
+    is_refused(b"\x81\x02hi", 1002).await; // not masked
+    is_refused(b"\xC1\x80\0\0\0\0", 1002).await; // a reserved bit
+    is_refused(b"\x83\x80\0\0\0\0", 1002).await; // a reserved opcode
+    is_refused(b"\x80\x80\0\0\0\0", 1002).await; // a continuation of nothing
+    is_refused(b"\x09\x80\0\0\0\0", 1002).await; // a ping in fragments
+    is_refused(b"\x88\x81\0\0\0\0x", 1002).await; // half a close code
+    is_refused(b"\x81\x82\0\0\0\0\xC3\x28", 1007).await; // not UTF-8
+}
+
+#[tokio::test]
+async fn an_announced_giant_is_refused_before_it_comes() {
+    is_refused(b"\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 1009).await;
+    is_refused(b"\x82\xFF\0\0\0\0\0\x01\0\x01", 1009).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_is_refused() {
+    let flood = b"\x89\x80\0\0\0\0".repeat(300);
+    let hall = hall();
+    let (mut socket, _, mut told) = hall.raw().await;
+
+    socket.write_all(&flood).await.unwrap();
+
+    assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code: 1008 }));
+}
+
+#[tokio::test]
+async fn a_gateway_that_panics_ends_one_connection_and_nothing_else() {
+    let hall = hall_with(Options { shards: 1, ..options() });
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+
+    ana.says("panic, please").await;
+
+    ana.is_sent_away(1011).await;
+    ana.gateway_is_told(Told::Closed(Closed::ByUs { code: 1011 })).await;
+    ben.is_given("nothing happened");
+    ben.hears("nothing happened").await;
+    hall.comes_to_count(|stats| stats.panics == 1).await;
+}
+
+#[tokio::test]
+async fn draining_says_goodbye_to_everybody_one_after_the_other() {
+    let hall = hall();
+    let mut people = Vec::new();
+    for _ in 0..20 {
+        people.push(hall.person().await);
+    }
+    let delivery = hall.delivery.clone();
+    let before = Instant::now();
+
+    let drained = meanwhile(move || {
+        delivery.drain(1012, "restart", Duration::from_secs(2));
+        delivery.connections()
+    });
+    let goodbyes = async {
+        let mut times = Vec::new();
+        for person in &mut people {
+            person.is_sent_away(1012).await;
+            person.gateway_is_told(Told::Closed(Closed::ByUs { code: 1012 })).await;
+            times.push(before.elapsed());
+        }
+        times
+    };
+    let (left, times) = tokio::join!(drained, goodbyes);
+
+    assert_eq!(left, 0);
+    assert!(*times.last().unwrap() > Duration::from_millis(700), "all at once: {times:?}");
+    let mut late = hall.person().await;
+    late.is_sent_away(1012).await;
+}
+
+#[tokio::test]
+async fn stopping_ends_everybody_and_also_whoever_comes_too_late() {
+    let hall = hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    let delivery = hall.delivery.clone();
+
+    meanwhile(move || delivery.stop()).await;
+
+    for person in [&mut ana, &mut ben] {
+        person.is_sent_away(1012).await;
+        person.gateway_is_told(Told::Closed(Closed::ByUs { code: 1012 })).await;
+    }
+    let socket = tokio::net::TcpStream::connect(hall.address()).await.unwrap();
+    let (_, mut told) = hall.attach(hall.accepted(), b"", NATIVE);
+    assert_eq!(next(&mut told).await, Told::Closed(Closed::ByUs { code: 1012 }));
+    drop(socket);
+}

@@ -1,0 +1,11 @@
+//! Stories about delivery, told over real sockets with a foreign WebSocket client.
+
+mod beating;
+mod catching_up;
+mod closing;
+mod following;
+mod handshake;
+mod reading;
+mod resuming;
+mod slow_readers;
+mod support;

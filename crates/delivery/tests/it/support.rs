@@ -1,0 +1,281 @@
+//! People, the hall they are connected to, and what their gateways are told.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use delivery::{
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Stats,
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, protocol::Role};
+
+pub const NATIVE: Encoding = Encoding(0);
+pub const SIMPLE: Encoding = Encoding(1);
+pub const LOBBY: Key = Key(1);
+pub const GARDEN: Key = Key(2);
+
+/// Long enough for any machine; only a broken promise waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a gateway was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    Text(String),
+    Binary(Vec<u8>),
+    TooOld { key: Key, after: u64 },
+    Lagged { key: Key, last: u64 },
+    Drained,
+    Closed(Closed),
+}
+
+struct Ear {
+    told: UnboundedSender<Told>,
+    beat: Option<Frame>,
+}
+
+impl Ear {
+    fn note(&self, told: Told) {
+        // A test that has heard enough hangs up.
+        let _ = self.told.send(told);
+    }
+}
+
+impl Gateway for Ear {
+    fn on_text(&self, _: ConnId, text: &str) {
+        assert_ne!(text, "panic, please");
+        self.note(Told::Text(text.to_owned()));
+    }
+
+    fn on_binary(&self, _: ConnId, data: &[u8]) {
+        self.note(Told::Binary(data.to_vec()));
+    }
+
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
+        self.note(Told::TooOld { key, after });
+    }
+
+    fn on_lagged(&self, _: ConnId, key: Key, last: u64) {
+        self.note(Told::Lagged { key, last });
+    }
+
+    fn on_drained(&self, _: ConnId) {
+        self.note(Told::Drained);
+    }
+
+    fn on_beat(&self, _: ConnId) -> Option<Frame> {
+        self.beat.clone()
+    }
+
+    fn on_closed(&self, _: ConnId, closed: Closed) {
+        self.note(Told::Closed(closed));
+    }
+}
+
+/// A running delivery and the port of its sockets.
+pub struct Hall {
+    pub delivery: Delivery,
+    listener: TcpListener,
+    beat: Option<Frame>,
+}
+
+/// What a test asks of the limits, where it cares.
+pub fn options() -> Options {
+    Options { shards: 2, ..Options::default() }
+}
+
+pub fn hall() -> Hall {
+    hall_with(options())
+}
+
+pub fn hall_with(options: Options) -> Hall {
+    Hall {
+        delivery: Delivery::start(options).unwrap(),
+        listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+        beat: None,
+    }
+}
+
+impl Drop for Hall {
+    fn drop(&mut self) {
+        self.delivery.stop();
+        assert_eq!(self.delivery.connections(), 0);
+    }
+}
+
+impl Hall {
+    pub fn beating(mut self, text: &str) -> Hall {
+        self.beat = Some(Frame::text(text));
+        self
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    /// The server's end of the connection that was made last.
+    pub fn accepted(&self) -> std::net::TcpStream {
+        self.listener.accept().unwrap().0
+    }
+
+    /// Attaches a socket; what its gateway is told can be read from what is returned.
+    pub fn attach(
+        &self,
+        socket: std::net::TcpStream,
+        leftover: &'static [u8],
+        encoding: Encoding,
+    ) -> (ConnId, UnboundedReceiver<Told>) {
+        let (sender, told) = unbounded_channel();
+        let conn = self.delivery.reserve();
+        let ear = Ear { told: sender, beat: self.beat.clone() };
+        self.delivery.attach(conn, socket, Bytes::from_static(leftover), encoding, Arc::new(ear));
+        (conn, told)
+    }
+
+    /// Somebody connects whose socket nobody speaks WebSocket on yet.
+    pub async fn raw(&self) -> (TcpStream, ConnId, UnboundedReceiver<Told>) {
+        let socket = TcpStream::connect(self.address()).await.unwrap();
+        let (conn, told) = self.attach(self.accepted(), b"", NATIVE);
+        (socket, conn, told)
+    }
+
+    pub async fn person(&self) -> Person {
+        self.person_speaking(NATIVE).await
+    }
+
+    pub async fn person_speaking(&self, encoding: Encoding) -> Person {
+        let socket = TcpStream::connect(self.address()).await.unwrap();
+        self.seat(socket, encoding).await
+    }
+
+    /// Somebody whose kernel takes little, so that not reading shows early.
+    pub async fn lazy_person(&self) -> Person {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(self.address()).await.unwrap();
+        self.seat(socket, NATIVE).await
+    }
+
+    async fn seat(&self, socket: TcpStream, encoding: Encoding) -> Person {
+        let (conn, told) = self.attach(self.accepted(), b"", encoding);
+        let socket = WebSocketStream::from_raw_socket(socket, Role::Client, None).await;
+        Person { conn, socket, told, delivery: self.delivery.clone() }
+    }
+
+    /// Waits until the counters, which lag behind by a pass, say so.
+    pub async fn comes_to_count(&self, what: impl Fn(&Stats) -> bool) {
+        let counted = async {
+            while !what(&self.delivery.stats()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, counted).await.expect("never counted");
+    }
+
+    /// Publishes a durable frame.
+    pub fn says(&self, key: Key, seq: u64, text: impl AsRef<[u8]>) {
+        self.publish(key, NATIVE, Some(seq), false, text);
+    }
+
+    pub fn publish(&self, key: Key, encoding: Encoding, seq: Option<u64>, cut: bool, text: impl AsRef<[u8]>) {
+        self.delivery.publish(key, encoding, Publication { seq, frame: Frame::text(text), cut });
+    }
+}
+
+/// Somebody connected.
+pub struct Person {
+    pub conn: ConnId,
+    pub socket: WebSocketStream<TcpStream>,
+    pub told: UnboundedReceiver<Told>,
+    delivery: Delivery,
+}
+
+impl Person {
+    pub fn follows(&self, key: Key, after: u64, head: u64) {
+        self.follows_with(key, after, head, &[]);
+    }
+
+    pub fn follows_with(&self, key: Key, after: u64, head: u64, preface: &[&str]) {
+        let preface = preface.iter().map(Frame::text).collect();
+        self.delivery.follow(Follow { conn: self.conn, key, after, head, preface });
+    }
+
+    pub fn unfollows(&self, key: Key) {
+        self.delivery.unfollow(self.conn, key);
+    }
+
+    pub fn is_given(&self, text: &str) {
+        self.delivery.unicast(self.conn, Frame::text(text));
+    }
+
+    pub async fn says(&mut self, text: &str) {
+        self.sends(Message::text(text)).await;
+    }
+
+    pub async fn sends(&mut self, message: Message) {
+        timeout(PATIENCE, self.socket.send(message)).await.expect("takes too long").unwrap();
+    }
+
+    /// The next message of any kind.
+    pub async fn message(&mut self) -> Message {
+        let message = timeout(PATIENCE, self.socket.next()).await.expect("nothing came");
+        message.expect("the connection is over").unwrap()
+    }
+
+    /// The next text.
+    pub async fn text(&mut self) -> String {
+        loop {
+            match self.message().await {
+                Message::Text(text) => return text.to_string(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("not a text: {other:?}"),
+            }
+        }
+    }
+
+    pub async fn hears(&mut self, text: &str) {
+        assert_eq!(self.text().await, text);
+    }
+
+    pub async fn hears_all(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
+        for text in texts {
+            self.hears(text.as_ref()).await;
+        }
+    }
+
+    /// The close frame that comes next.
+    pub async fn goodbye(&mut self) -> Option<CloseFrame> {
+        loop {
+            match self.message().await {
+                Message::Close(frame) => return frame,
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("not a goodbye: {other:?}"),
+            }
+        }
+    }
+
+    pub async fn is_sent_away(&mut self, code: u16) {
+        let frame = self.goodbye().await.expect("a close code");
+        assert_eq!(u16::from(frame.code), code);
+    }
+
+    pub async fn gateway_is_told(&mut self, told: Told) {
+        assert_eq!(next(&mut self.told).await, told);
+    }
+}
+
+/// What a gateway is told next.
+pub async fn next(told: &mut UnboundedReceiver<Told>) -> Told {
+    timeout(PATIENCE, told.recv()).await.expect("the gateway was told nothing").expect("a gateway")
+}
+
+/// Waits for a blocking call without holding up the people.
+pub async fn meanwhile<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    timeout(PATIENCE, tokio::task::spawn_blocking(call)).await.expect("takes too long").unwrap()
+}

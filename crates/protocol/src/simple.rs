@@ -1,0 +1,118 @@
+//! The simple protocol: `GET /ws` without a subprotocol, for scripts and demos.
+
+use serde::{Deserialize, Serialize};
+
+/// What a simple client says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SimpleCommand {
+    /// Enters a room under a name; leaves the one before.
+    Join {
+        /// The room's name, or the id of a closed one.
+        room: String,
+        /// The name to go by.
+        username: String,
+    },
+    /// Says something in the room one is in.
+    Chat {
+        /// What.
+        text: String,
+    },
+    /// Leaves the room; the socket stays.
+    Leave {},
+}
+
+/// What the server says to a simple client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SimpleFrame {
+    /// One is in the room.
+    Welcome {
+        /// Its name.
+        room: String,
+        /// One's own name.
+        username: String,
+        /// Who is here, in order of arrival; the first 100.
+        users: Vec<String>,
+        /// How many are here, when more than `users` holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
+        /// The last chats, oldest first.
+        history: Vec<Chat>,
+    },
+    /// Somebody came.
+    Joined {
+        /// Where.
+        room: String,
+        /// Who.
+        username: String,
+    },
+    /// Somebody went.
+    Left {
+        /// Where.
+        room: String,
+        /// Who.
+        username: String,
+    },
+    /// Who is here.
+    Roster {
+        /// Where.
+        room: String,
+        /// The people, in order of arrival; the first 100.
+        users: Vec<String>,
+        /// How many are here, when more than `users` holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
+    },
+    /// Somebody said something.
+    Chat(ChatIn),
+    /// Something could not be done; the socket stays open.
+    Error {
+        /// What and why.
+        message: String,
+    },
+}
+
+/// A chat, with the room it was said in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatIn {
+    /// Where.
+    pub room: String,
+    /// What was said.
+    #[serde(flatten)]
+    pub chat: Chat,
+}
+
+/// What somebody said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chat {
+    /// Who.
+    pub username: String,
+    /// What.
+    pub text: String,
+    /// When, in milliseconds since 1970 UTC.
+    pub ts: i64,
+    /// Its place in the room.
+    pub seq: u64,
+}
+
+/// The answer of `GET /api/rooms`: open rooms with somebody connected, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SimpleRooms {
+    /// The rooms.
+    pub rooms: Vec<SimpleRoom>,
+}
+
+/// An open room with somebody in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SimpleRoom {
+    /// Its name.
+    pub room: String,
+    /// Who is here, in order of arrival; the first 100.
+    pub users: Vec<String>,
+    /// How many are here, when more than `users` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}

@@ -1,0 +1,82 @@
+//! What every request may need.
+
+use crate::config::{Config, PublicUrl};
+use crate::doors::Doors;
+use crate::live::Live;
+use crate::setup::Setup;
+use chat::Chat;
+use delivery::Delivery;
+use protocol::Limits;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// The largest frame or body the server reads, in bytes.
+pub const FRAME_BYTES: u32 = 64 * 1024;
+/// Commands that may be under way at once on a connection.
+pub const UNANSWERED: u32 = 16;
+
+/// What every request may need. One per server, behind an `Arc`.
+pub struct App {
+    /// What happens.
+    pub chat: Chat,
+    /// Where events meet connections.
+    pub live: Live,
+    /// How bytes reach sockets.
+    pub delivery: Delivery,
+    /// Who may come in, and from where.
+    pub doors: Doors,
+    /// The one-time link that makes the owner.
+    pub setup: Setup,
+    /// What the operator decided.
+    pub settings: Settings,
+    /// True from the first signal to stop: readiness is red and nobody new is let in.
+    pub draining: AtomicBool,
+}
+
+/// What the operator decided, as far as requests ask for it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The community's name.
+    pub name: String,
+    /// The address people type, when it is not the one we listen on.
+    pub public_url: Option<PublicUrl>,
+    /// Whether guests may open open rooms, and entering an open room that does not exist opens it.
+    pub guests_open_rooms: bool,
+    /// How often every connection hears from the server.
+    pub heartbeat: Duration,
+    /// Names the web client's files.
+    pub build: &'static str,
+}
+
+impl Settings {
+    /// The part of `config` that requests ask for.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            name: config.name.clone(),
+            public_url: config.public_url.clone(),
+            guests_open_rooms: config.guests_open_rooms,
+            heartbeat: config.heartbeat,
+            build: crate::assets::BUILD,
+        }
+    }
+
+    /// Whether browsers reach the server by https, so that cookies must not travel otherwise.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
+    }
+}
+
+impl App {
+    /// The numbers a client would otherwise have to guess.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            text_chars: chat::TEXT_CHARS as u32,
+            name_chars: chat::NAME_CHARS as u32,
+            frame_bytes: FRAME_BYTES,
+            page: chat::PAGE,
+            unanswered: UNANSWERED,
+            mark_read_ms: 2_000,
+            password_chars: chat::PASSWORD_MIN as u32,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The table of all settings: name, explanation, how it is read and shown.
+
+use super::Config;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Value;
+
+/// One setting. Its kind of value is the kind that `show` gives.
+pub struct Setting {
+    /// Its key in the file; `--with-dashes` as a flag, `ROOMFUL_IN_CAPITALS` in the environment.
+    pub name: &'static str,
+    /// What it does, for `--help` and `config.example.toml`.
+    pub about: &'static str,
+    /// The value as TOML.
+    pub show: fn(&Config) -> Value,
+    /// Takes a value; the error continues the sentence "`name` …".
+    pub set: fn(&mut Config, &Value) -> Result<(), String>,
+}
+
+/// All of them, in the order of the example file.
+pub const SETTINGS: [Setting; 10] = [
+    Setting {
+        name: "listen",
+        about: "Where the server listens: address and port. 0.0.0.0 or [::] means every network of this machine.",
+        show: |config| config.listen.to_string().into(),
+        set: |config, value| {
+            config.listen = text(value)?
+                .parse()
+                .map_err(|_| "must be an address and port such as 127.0.0.1:3000".to_owned())?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "data",
+        about: "The folder that holds everything the server keeps. It is made when there is none, for its owner alone.",
+        show: |config| config.data.to_string_lossy().into_owned().into(),
+        set: |config, value| {
+            let path = text(value)?;
+            if path.is_empty() {
+                return Err("must name a folder".to_owned());
+            }
+            config.data = PathBuf::from(path);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "name",
+        about: "What this community is called, up to 64 characters.",
+        show: |config| config.name.clone().into(),
+        set: |config, value| {
+            config.name = chat::Name::new("name", text(value)?)
+                .map_err(|error| format!("is not fit: {error}"))?
+                .shown()
+                .to_owned();
+            Ok(())
+        },
+    },
+    Setting {
+        name: "public_url",
+        about: "The address people type, when a proxy stands in front: https://chat.example.org. Links, cookies and the\n\
+                check of where requests come from use it. Empty: the address the server listens on.",
+        show: |config| config.public_url.as_ref().map(ToString::to_string).unwrap_or_default().into(),
+        set: |config, value| {
+            let url = text(value)?;
+            config.public_url = if url.is_empty() { None } else { Some(url.parse()?) };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "trusted_proxies",
+        about: "Addresses or networks of proxies whose X-Forwarded-For counts as the client's address:\n\
+                [\"127.0.0.1\", \"10.0.0.0/8\"]. As a flag or in the environment, separated by commas.",
+        show: |config| {
+            config.trusted_proxies.iter().map(|net| Value::String(net.to_string())).collect::<Vec<_>>().into()
+        },
+        set: |config, value| {
+            let networks = value.as_array().ok_or("must be a list of addresses")?;
+            config.trusted_proxies = networks.iter().map(network).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "guests",
+        about: "Who may come in without an account: \"auto\" (whoever sits at this machine, as long as no proxy and no\n\
+                public_url is involved), \"on\" (everybody) or \"off\" (nobody).",
+        show: |config| config.guests.word().into(),
+        set: |config, value| {
+            config.guests = text(value)?.parse()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "guests_open_rooms",
+        about: "Whether guests may open open rooms, and whether entering an open room that does not exist opens it.",
+        show: |config| config.guests_open_rooms.into(),
+        set: |config, value| {
+            config.guests_open_rooms = value.as_bool().ok_or("must be true or false")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "heartbeat_s",
+        about: "How often every connection hears from the server, in seconds from 1 to 300. Keep it below the time after\n\
+                which proxies cut silent connections, often 60.",
+        show: |config| i64::try_from(config.heartbeat.as_secs()).unwrap_or(i64::MAX).into(),
+        set: |config, value| {
+            let seconds = value.as_integer().and_then(|number| u64::try_from(number).ok());
+            let seconds = seconds.filter(|seconds| (1..=300).contains(seconds));
+            config.heartbeat =
+                Duration::from_secs(seconds.ok_or("must be a number of seconds from 1 to 300")?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "log",
+        about: "What is worth a line in the log: error, warn, info, debug or trace, also by module: \"info,server=debug\".\n\
+                Never logged at any level: messages, passwords, tokens, cookies, query strings.",
+        show: |config| config.log.to_string().into(),
+        set: |config, value| {
+            config.log = text(value)?
+                .parse()
+                .map_err(|_| "must be levels such as info or \"info,server=debug\"".to_owned())?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "log_format",
+        about: "How a line in the log looks: \"human\", \"json\", or \"auto\" (human on a terminal, JSON otherwise).",
+        show: |config| config.log_format.word().into(),
+        set: |config, value| {
+            config.log_format = text(value)?.parse()?;
+            Ok(())
+        },
+    },
+];
+
+impl Setting {
+    /// The value that `text` from a flag or the environment means.
+    pub fn read(&self, text: &str) -> Result<Value, String> {
+        match (self.show)(&Config::default()) {
+            Value::Integer(_) => {
+                text.trim().parse().map(Value::Integer).map_err(|_| "must be a number".to_owned())
+            }
+            Value::Boolean(_) => {
+                text.trim().parse().map(Value::Boolean).map_err(|_| "must be true or false".to_owned())
+            }
+            Value::Array(_) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Ok(Value::Array(items.map(Value::from).collect()))
+            }
+            Value::String(_) | Value::Float(_) | Value::Datetime(_) | Value::Table(_) => {
+                Ok(Value::from(text))
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> Result<&str, String> {
+    value.as_str().ok_or_else(|| "must be text in quotes".to_owned())
+}
+
+fn network(value: &Value) -> Result<IpNet, String> {
+    let text = text(value)?;
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| format!("must hold addresses or networks, not {text:?}"))
+}

@@ -1,0 +1,85 @@
+//! The data directory: everything the server keeps, and the lock that keeps a second server out.
+
+use anyhow::{Context, Result, bail};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The folder that holds all a server keeps, open to its owner alone.
+#[derive(Debug, Clone)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// Opens the folder at `path`, making it when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be made, is no folder, or cannot be closed to others.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = || format!("the data directory {}", path.display());
+        if !path.exists() {
+            DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(folder)?;
+        }
+        let mode = fs::metadata(path).with_context(folder)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(folder)?;
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The database inside it.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("roomful.db")
+    }
+
+    /// Claims the folder for this server until the lock is dropped, or the process ends in any way.
+    ///
+    /// # Errors
+    /// When another server has it; the message says which.
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.0.join("lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).with_context(|| format!("the lock {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock(file)),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)?;
+                let holder =
+                    if holder.trim().is_empty() { "a process that is starting" } else { holder.trim() };
+                bail!(
+                    "another server uses the data directory {}: {holder}. Stop it, or give this one a directory of \
+                     its own with --data",
+                    self.0.display()
+                )
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("the lock {}", path.display()))
+            }
+        }
+    }
+}
+
+/// A claimed data directory.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Notes in the lock who holds it, for whoever comes second.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn sign(&mut self, address: SocketAddr) -> Result<()> {
+        self.0.set_len(0)?;
+        self.0.rewind()?;
+        writeln!(self.0, "process {} at {address}", std::process::id())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! The doors: who may come in as a guest, whose origin is ours, where a request really comes from, and how often
+//! somebody may try.
+
+use crate::config::{Config, Guests, PublicUrl, without_default_port};
+use axum::http::header::{FORWARDED, HOST, ORIGIN, VIA};
+use axum::http::{HeaderMap, HeaderName};
+use governor::clock::{Clock, MonotonicClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
+/// What proxies add: with any of these a loopback peer is not somebody at this machine.
+const FORWARDING: [HeaderName; 3] = [FORWARDED, VIA, HeaderName::from_static("x-real-ip")];
+/// Attempts to get in, by address and minute.
+const ATTEMPTS: NonZero<u32> = NonZero::new(10).expect("ten is not zero");
+
+/// What `Origin` says of where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginVerdict {
+    /// Nothing: no browser, or one that had no reason to say.
+    Absent,
+    /// From our own pages.
+    Ours,
+    /// From somebody else's page.
+    Foreign,
+}
+
+/// Decides about requests before anybody looks at what they ask for.
+pub struct Doors {
+    guests: Guests,
+    listener: SocketAddr,
+    public_url: Option<PublicUrl>,
+    trusted_proxies: Vec<IpNet>,
+    attempts: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock>,
+    warned: AtomicBool,
+}
+
+impl Doors {
+    /// The doors of a server that listens at `listener`.
+    pub fn new(config: &Config, listener: SocketAddr) -> Self {
+        Self {
+            guests: config.guests,
+            listener,
+            public_url: config.public_url.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            attempts: RateLimiter::new(
+                Quota::per_minute(ATTEMPTS),
+                HashMapStateStore::default(),
+                MonotonicClock,
+            ),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether whoever sends a request may come in as a guest.
+    pub fn admits_guest(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
+        match self.guests {
+            Guests::Off => false,
+            Guests::On => self.origin_is_ours(headers) != OriginVerdict::Foreign,
+            Guests::Auto => {
+                self.public_url.is_none()
+                    && is_loopback(self.listener.ip())
+                    && is_loopback(peer.ip())
+                    && host(headers).is_some_and(is_loopback_host)
+                    && !is_forwarded(headers)
+                    && self.origin_is_ours(headers) != OriginVerdict::Foreign
+            }
+        }
+    }
+
+    /// Who is admitted as a guest and why, for people.
+    pub fn guests_shown(&self) -> &'static str {
+        match self.guests {
+            Guests::On => "admitted (guests = on)",
+            Guests::Off => "not admitted (guests = off)",
+            Guests::Auto if self.public_url.is_some() => {
+                "not admitted (guests = auto, and public_url is set)"
+            }
+            Guests::Auto if !is_loopback(self.listener.ip()) => {
+                "not admitted (guests = auto, and the server listens beyond this machine)"
+            }
+            Guests::Auto => "admitted from this machine only (guests = auto)",
+        }
+    }
+
+    /// Whether a request comes from our own pages. Without `public_url` those are the pages under the `Host` that was
+    /// asked for, by either scheme: the proxy that speaks https does not always say so.
+    pub fn origin_is_ours(&self, headers: &HeaderMap) -> OriginVerdict {
+        let mut origins = headers.get_all(ORIGIN).into_iter();
+        let (Some(origin), None) = (origins.next(), origins.next()) else {
+            return if headers.contains_key(ORIGIN) { OriginVerdict::Foreign } else { OriginVerdict::Absent };
+        };
+        let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        let ours = match &self.public_url {
+            Some(url) => origin == url.origin(),
+            None => origin.split_once("://").is_some_and(|(scheme, authority)| {
+                matches!(scheme, "http" | "https")
+                    && host(headers).is_some_and(|host| without_default_port(scheme, host) == authority)
+            }),
+        };
+        if ours { OriginVerdict::Ours } else { OriginVerdict::Foreign }
+    }
+
+    /// The address a request comes from: the peer's, or behind trusted proxies the last one they vouch for.
+    pub fn client_address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+        let mut address = peer.ip().to_canonical();
+        if !self.trusts(address) {
+            self.warn_once(headers, address);
+            return address;
+        }
+        let values = headers.get_all(X_FORWARDED_FOR).into_iter().filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        for hop in hops.into_iter().rev() {
+            let Ok(next) = hop.parse::<IpAddr>() else { break };
+            address = next.to_canonical();
+            if !self.trusts(address) {
+                break;
+            }
+        }
+        address
+    }
+
+    /// Counts an attempt to get in. Somebody at this machine may try as often as they like.
+    ///
+    /// # Errors
+    /// How long to wait after too many.
+    pub fn try_door(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
+        if is_loopback(peer.ip()) && !is_forwarded(headers) {
+            return Ok(());
+        }
+        let address = network_of(self.client_address(headers, peer));
+        self.attempts.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
+    }
+
+    /// Forgets addresses that could try again anyway.
+    pub fn forget(&self) {
+        self.attempts.retain_recent();
+        self.attempts.shrink_to_fit();
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    fn warn_once(&self, headers: &HeaderMap, peer: IpAddr) {
+        if headers.contains_key(X_FORWARDED_FOR) && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%peer, "a proxy says where requests come from, but is not in trusted_proxies");
+        }
+    }
+}
+
+/// Whether some proxy has left its mark.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| FORWARDING.contains(name) || name.as_str().starts_with("x-forwarded-"))
+}
+
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(HOST).into_iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        _ => None,
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// Whether a `Host` names this machine. Any other name might be somebody's who lets it point here (DNS rebinding).
+fn is_loopback_host(host: &str) -> bool {
+    if let Ok(address) = host.parse::<SocketAddr>() {
+        return is_loopback(address.ip());
+    }
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(is_loopback)
+}
+
+/// Whoever has one IPv6 address has a whole /64 of them.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
+
+    fn doors(change: impl FnOnce(&mut Config)) -> Doors {
+        let mut config = Config::default();
+        change(&mut config);
+        Doors::new(&config, HERE)
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn peer(address: &str) -> SocketAddr {
+        SocketAddr::new(address.parse().unwrap(), 40_000)
+    }
+
+    #[test]
+    fn a_guest_at_this_machine_is_admitted() {
+        let doors = doors(|_| {});
+        for host in ["localhost:3000", "127.0.0.1:3000", "[::1]:3000", "LOCALHOST", "127.8.9.1", "[::1]"] {
+            assert!(doors.admits_guest(&headers(&[("host", host)]), HERE), "{host}");
+        }
+        let from_our_page = headers(&[("host", "localhost:3000"), ("origin", "http://localhost:3000")]);
+        assert!(doors.admits_guest(&from_our_page, HERE));
+    }
+
+    #[test]
+    fn a_guest_is_refused_behind_a_proxy_on_another_name_or_from_another_page() {
+        let doors = doors(|_| {});
+        for more in [
+            ("forwarded", "for=1.2.3.4"),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-host", "localhost"),
+            ("via", "1.1 proxy"),
+            ("origin", "http://localhost:3001"),
+            ("origin", "null"),
+        ] {
+            assert!(!doors.admits_guest(&headers(&[("host", "localhost:3000"), more]), HERE), "{more:?}");
+        }
+        for host in ["chat.example", "localhost.evil.example", "127.0.0.1.evil.example:3000", ""] {
+            assert!(!doors.admits_guest(&headers(&[("host", host)]), HERE), "{host}");
+        }
+        assert!(!doors.admits_guest(&headers(&[("host", "localhost")]), peer("192.0.2.1")));
+        assert!(!doors.admits_guest(&HeaderMap::new(), HERE));
+    }
+
+    #[test]
+    fn guests_auto_means_nobody_once_there_is_a_public_url() {
+        let doors = doors(|config| config.public_url = Some("https://chat.example".parse().unwrap()));
+        assert!(!doors.admits_guest(&headers(&[("host", "localhost:3000")]), HERE));
+    }
+
+    #[test]
+    fn with_guests_on_only_a_foreign_page_is_refused() {
+        let doors = doors(|config| config.guests = Guests::On);
+        let far = peer("192.0.2.1");
+        assert!(doors.admits_guest(&headers(&[("host", "chat.example"), ("via", "x")]), far));
+        assert!(
+            !doors
+                .admits_guest(&headers(&[("host", "chat.example"), ("origin", "https://evil.example")]), far)
+        );
+    }
+
+    #[test]
+    fn the_origin_is_compared_with_the_public_url_or_the_host() {
+        let verdict = |doors: &Doors, pairs: &[_]| doors.origin_is_ours(&headers(pairs));
+        let plain = doors(|_| {});
+        assert_eq!(verdict(&plain, &[("host", "a.example")]), OriginVerdict::Absent);
+        assert_eq!(
+            verdict(&plain, &[("host", "A.example:80"), ("origin", "http://a.example")]),
+            OriginVerdict::Ours
+        );
+        assert_eq!(
+            verdict(&plain, &[("host", "a.example"), ("origin", "http://b.example")]),
+            OriginVerdict::Foreign
+        );
+        assert_eq!(
+            verdict(&plain, &[("host", "a.example"), ("origin", "ftp://a.example")]),
+            OriginVerdict::Foreign
+        );
+        let public = doors(|config| config.public_url = Some("https://Chat.example:443/".parse().unwrap()));
+        let pairs = [("host", "127.0.0.1:3000"), ("origin", "https://chat.example")];
+        assert_eq!(verdict(&public, &pairs), OriginVerdict::Ours);
+        let pairs = [("host", "chat.example"), ("origin", "http://chat.example")];
+        assert_eq!(verdict(&public, &pairs), OriginVerdict::Foreign);
+    }
+
+    #[test]
+    fn an_address_is_believed_only_from_a_trusted_proxy() {
+        let proxied = headers(&[("x-forwarded-for", "6.6.6.6, 192.0.2.9, 10.0.0.7")]);
+        let plain = doors(|_| {});
+        assert_eq!(plain.client_address(&proxied, peer("10.0.0.8")), peer("10.0.0.8").ip());
+        let trusting = doors(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(trusting.client_address(&proxied, peer("10.0.0.8")), peer("192.0.2.9").ip());
+        assert_eq!(trusting.client_address(&proxied, peer("::ffff:10.0.0.8")), peer("192.0.2.9").ip());
+        assert_eq!(trusting.client_address(&proxied, peer("203.0.113.1")), peer("203.0.113.1").ip());
+        let nonsense = headers(&[("x-forwarded-for", "6.6.6.6, unknown")]);
+        assert_eq!(trusting.client_address(&nonsense, peer("10.0.0.8")), peer("10.0.0.8").ip());
+    }
+
+    #[test]
+    fn an_address_has_ten_attempts_a_minute_and_a_neighbour_has_their_own() {
+        let doors = doors(|_| {});
+        let none = HeaderMap::new();
+        for _ in 0..10 {
+            assert!(doors.try_door(&none, peer("2001:db8::1")).is_ok());
+        }
+        assert!(doors.try_door(&none, peer("2001:db8::2")).is_err(), "the same /64");
+        assert!(doors.try_door(&none, peer("192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn somebody_at_this_machine_may_try_for_ever() {
+        let doors = doors(|_| {});
+        assert!((0..50).all(|_| doors.try_door(&HeaderMap::new(), HERE).is_ok()));
+        let proxied = headers(&[("x-forwarded-for", "192.0.2.1")]);
+        assert_eq!((0..50).filter(|_| doors.try_door(&proxied, HERE).is_ok()).count(), 10);
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateways: each translates one wire protocol between sockets and the product.
+
+mod commands;
+mod lane;
+mod native;
+mod simple;
+mod upgrade;
+
+pub use upgrade::routes;

@@ -1,0 +1,91 @@
+//! Everything a native client can ask for: parse, call `chat`, answer. The one screen of it.
+
+use super::native::Connection;
+use chat::{Place, RESUME_EVENTS, Result};
+use protocol::frame::{Done, Resumed};
+use protocol::{Command, RoomId};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Does what a command asks, posts excepted: those go beside each other.
+pub(super) async fn run(connection: &Arc<Connection>, command: Command) -> Result<Value> {
+    let (chat, caller) = (&connection.app.chat, &connection.caller);
+    match command {
+        Command::PostMessage { room, text, nonce } => value(chat.post(caller, room, &text, nonce).await?),
+        Command::EditMessage { room, seq, text } => value(chat.edit(caller, room, seq, &text).await?),
+        Command::DeleteMessage { room, seq } => value(chat.delete(caller, room, seq).await?),
+        Command::MarkRead { room, seq } => value(chat.mark_read(caller, room, seq).await?),
+        Command::OpenRoom { name, kind, nonce } => {
+            let guests_may = connection.app.settings.guests_open_rooms;
+            value(chat.open_room(caller, &name, kind, nonce, guests_may).await?)
+        }
+        Command::JoinRoom { room } => value(chat.join_room(caller, room).await?),
+        Command::LeaveRoom { room } => done(chat.leave_room(caller, room).await),
+        Command::InviteMember { room, user } => done(chat.invite_member(caller, room, user).await),
+        Command::RemoveMember { room, user } => done(chat.remove_member(caller, room, user).await),
+        Command::Resume { room, after } => resume(connection, room, after).await,
+        Command::ListRooms { cursor } => value(chat.list_rooms(caller, cursor.as_deref()).await?),
+        Command::ListMessages { room, before, after, around, limit } => {
+            let place = place(before, after, around)?;
+            value(chat.list_messages(caller, room, place, limit).await?)
+        }
+        Command::ListMembers { room, cursor } => members(connection, room, cursor).await,
+        Command::ListUsers { name, cursor } => value(chat.list_users(caller, &name, cursor.as_deref()).await?),
+        Command::CreateInvite { room, uses, hours, nonce } => {
+            value(chat.create_invite(caller, room, uses, hours, nonce).await?)
+        }
+        Command::ListInvites {} => value(chat.list_invites(caller).await?),
+        Command::RevokeInvite { invite } => done(chat.revoke_invite(caller, invite).await),
+    }
+}
+
+/// Where a page of messages begins.
+///
+/// # Errors
+/// `Invalid` when more than one place is named.
+pub(crate) fn place(before: Option<u64>, after: Option<u64>, around: Option<u64>) -> Result<Place> {
+    match (before, after, around) {
+        (None, None, None) => Ok(Place::Newest),
+        (Some(seq), None, None) => Ok(Place::Before(seq)),
+        (None, Some(seq), None) => Ok(Place::After(seq)),
+        (None, None, Some(seq)) => Ok(Place::Around(seq)),
+        _ => Err(chat::Error::Invalid {
+            field: "before",
+            rule: "one",
+            max: None,
+            message: "Name one of before, after and around.".into(),
+        }),
+    }
+}
+
+async fn resume(connection: &Arc<Connection>, room: RoomId, after: u64) -> Result<Value> {
+    let missing = || chat::Error::NotFound("room");
+    let head = connection.resume(room, after, Vec::new(), RESUME_EVENTS).await.ok_or_else(missing)?;
+    if after > head || head - after > RESUME_EVENTS {
+        connection.start_afresh(room);
+    }
+    value(Resumed { head })
+}
+
+async fn members(connection: &Arc<Connection>, room: RoomId, cursor: Option<String>) -> Result<Value> {
+    let here = match connection.room(room) {
+        Some(name) => connection.app.live.here(name.key).await,
+        None => return Err(chat::Error::NotFound("room")),
+    };
+    let chat = &connection.app.chat;
+    let mut page = chat
+        .list_members(&connection.caller, room, cursor.as_deref(), |user| here.users.contains(&user))
+        .await?;
+    page.here = here.count;
+    value(page)
+}
+
+fn done(done: Result<()>) -> Result<Value> {
+    done.and_then(|()| value(Done {}))
+}
+
+fn value(answer: impl Serialize) -> Result<Value> {
+    // The types of the protocol have string keys and no floats, so they always have a JSON form.
+    Ok(serde_json::to_value(answer).unwrap_or_default())
+}

@@ -1,0 +1,168 @@
+//! The order of one connection's commands: posts go on beside each other, everything else waits its turn.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Start = Box<dyn FnOnce() -> Work + Send>;
+
+/// How a command stands to those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Starts as soon as all before it that are [`Pace::InTurn`] are done.
+    Beside,
+    /// Starts when all before it are done.
+    InTurn,
+}
+
+/// A queue of work for one connection. Work is finished, and so answered, in the order it came; nothing but the queue
+/// is kept while there is none.
+pub(super) struct Lane {
+    runtime: Handle,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    steps: VecDeque<Step>,
+    /// Steps in turn that are not done.
+    turns: usize,
+    running: bool,
+}
+
+enum Step {
+    Started(Work),
+    Waiting(Pace, Start),
+}
+
+impl Lane {
+    pub(super) fn new(runtime: Handle) -> Self {
+        Self { runtime, inner: Mutex::default() }
+    }
+
+    /// Adds work. Called by one thread, the shard's; `start` must not block.
+    pub(super) fn push(self: &Arc<Self>, pace: Pace, start: impl FnOnce() -> Work + Send + 'static) {
+        let at_once = pace == Pace::Beside && self.lock().turns == 0;
+        // Started outside the lock: starting a post takes the writer's.
+        let step = if at_once { Step::Started(start()) } else { Step::Waiting(pace, Box::new(start)) };
+        let mut inner = self.lock();
+        if pace == Pace::InTurn {
+            inner.turns += 1;
+        }
+        inner.steps.push_back(step);
+        if !std::mem::replace(&mut inner.running, true) {
+            drop(inner);
+            self.runtime.spawn(Arc::clone(self).run());
+        }
+    }
+
+    async fn run(self: Arc<Self>) {
+        while let Some(step) = self.next() {
+            match step {
+                Step::Started(work) => work.await,
+                Step::Waiting(Pace::Beside, start) => start().await,
+                Step::Waiting(Pace::InTurn, start) => {
+                    start().await;
+                    self.turn_done();
+                }
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Step> {
+        let mut inner = self.lock();
+        let step = inner.steps.pop_front();
+        inner.running = step.is_some();
+        step
+    }
+
+    /// Starts what waited for this turn alone, before anything newer can start.
+    fn turn_done(&self) {
+        let mut started = VecDeque::new();
+        loop {
+            let mut inner = self.lock();
+            match inner.steps.pop_front() {
+                Some(Step::Waiting(Pace::Beside, start)) => {
+                    drop(inner);
+                    started.push_back(Step::Started(start()));
+                }
+                other => {
+                    inner.turns -= 1;
+                    if let Some(step) = other {
+                        inner.steps.push_front(step);
+                    }
+                    for step in started.into_iter().rev() {
+                        inner.steps.push_front(step);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::{mpsc, oneshot};
+
+    #[tokio::test]
+    async fn posts_start_beside_each_other_and_finish_in_order() {
+        let lane = Arc::new(Lane::new(Handle::current()));
+        let (done, mut finished) = mpsc::unbounded_channel();
+        let mut gates = Vec::new();
+        for number in 0..3 {
+            let (gate, opened) = oneshot::channel::<()>();
+            gates.push(gate);
+            let done = done.clone();
+            lane.push(Pace::Beside, move || {
+                Box::pin(async move {
+                    let _ = opened.await;
+                    let _ = done.send(number);
+                })
+            });
+        }
+        for gate in gates.into_iter().rev() {
+            gate.send(()).unwrap();
+        }
+        for number in 0..3 {
+            assert_eq!(finished.recv().await, Some(number));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_waits_for_those_before_it_and_posts_behind_it_start_together() {
+        let lane = Arc::new(Lane::new(Handle::current()));
+        let (note, mut noted) = mpsc::unbounded_channel();
+        let (gate, opened) = oneshot::channel::<()>();
+        let started = note.clone();
+        lane.push(Pace::InTurn, move || {
+            Box::pin(async move {
+                let _ = opened.await;
+                let _ = started.send("turn done");
+            })
+        });
+        for _ in 0..2 {
+            let note = note.clone();
+            lane.push(Pace::Beside, move || {
+                let _ = note.send("post started");
+                Box::pin(async move {
+                    let _ = note.send("post done");
+                })
+            });
+        }
+        gate.send(()).unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            seen.push(noted.recv().await.unwrap());
+        }
+        assert_eq!(seen, ["turn done", "post started", "post started", "post done", "post done"]);
+    }
+}

@@ -1,0 +1,251 @@
+//! The native protocol: commands in, replies in order, catching up.
+
+use super::commands;
+use super::lane::{Lane, Pace};
+use crate::app::App;
+use crate::live::{Greeting, Resuming, RoomName, Rooms, is_room, native, room_key};
+use chat::{Caller, RESUME_EVENTS};
+use delivery::{Closed, ConnId, Frame, Gateway, Key};
+use protocol::frame::{Hello, Lagged, Reply};
+use protocol::{ClientFrame, CloseCode, Command, ErrorCode, MAX_INTEGER, RoomId, ServerFrame};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Notify;
+
+/// One native connection.
+pub(super) struct Connection {
+    pub(super) app: Arc<App>,
+    pub(super) caller: Caller,
+    conn: ConnId,
+    lane: Arc<Lane>,
+    rooms: Arc<Rooms>,
+    runtime: tokio::runtime::Handle,
+    /// When the last beat was made, in live's own time.
+    beaten: AtomicU64,
+    /// Held by whoever catches up: pages of two rooms would answer each other's `on_drained`.
+    catching_up: Arc<tokio::sync::Mutex<()>>,
+    drained: Notify,
+    over: AtomicBool,
+}
+
+impl Connection {
+    pub(super) fn new(app: Arc<App>, caller: Caller, conn: ConnId, rooms: Arc<Rooms>) -> Arc<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        Arc::new(Self {
+            app,
+            caller,
+            conn,
+            lane: Arc::new(Lane::new(runtime.clone())),
+            rooms,
+            runtime,
+            beaten: AtomicU64::new(0),
+            catching_up: Arc::default(),
+            drained: Notify::new(),
+            over: AtomicBool::new(false),
+        })
+    }
+
+    /// Says hello, once the connection is attached. The rooms are read here, after it was registered: what changes
+    /// meanwhile is not missed.
+    pub(super) async fn greet(&self) {
+        let (app, caller) = (&self.app, &self.caller);
+        match app.chat.rooms_of(caller.key()).await {
+            Ok(rooms) => {
+                let hello = Hello {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    build: app.settings.build.to_owned(),
+                    features: Vec::new(),
+                    epoch: app.chat.epoch().to_owned(),
+                    user: caller.user().clone(),
+                    role: caller.role(),
+                    limits: app.limits(),
+                    heartbeat_ms: u64::try_from(app.settings.heartbeat.as_millis()).unwrap_or(u64::MAX),
+                    rooms: Vec::new(),
+                };
+                app.live.greet(self.conn, Greeting { hello, rooms });
+            }
+            Err(error) => {
+                tracing::error!(%error, "a connection could not be greeted");
+                app.delivery.close(self.conn, CloseCode::Lagging.number(), "try again");
+            }
+        }
+    }
+
+    pub(super) fn room(&self, id: RoomId) -> Option<RoomName> {
+        self.rooms.find(id)
+    }
+
+    /// Takes a room up after `after`, unless more than `most` was missed. Answers with the head.
+    pub(super) async fn resume(&self, room: RoomId, after: u64, preface: Vec<Frame>, most: u64) -> Option<u64> {
+        self.app.live.resume(Resuming { conn: self.conn, room, after, preface, most }).await
+    }
+
+    /// Sends the newest page in place of all that was missed, and goes on from there.
+    pub(super) fn start_afresh(self: &Arc<Self>, room: RoomId) {
+        let connection = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let _alone = connection.catching_up.lock().await;
+            connection.reset(room).await;
+        });
+    }
+
+    async fn reset(&self, room: RoomId) {
+        match self.app.chat.reset(self.caller.key(), room).await {
+            Ok(reset) => {
+                let after = reset.as_of;
+                let preface = vec![native(&ServerFrame::Reset(reset))];
+                // The head may lie behind what was just read; u64::MAX takes the room up all the same.
+                self.resume(room, after, preface, u64::MAX).await;
+            }
+            Err(error) => tracing::debug!(%error, "no reset: the room is no longer the user's"),
+        }
+    }
+
+    /// Reads the log from `after` on and sends it page by page, each when the last has left; then follows again.
+    async fn catch_up(&self, room: RoomId, mut after: u64) {
+        let _alone = self.catching_up.lock().await;
+        let mut missed = 0;
+        while !self.over.load(Ordering::Acquire) {
+            let page = match self.app.chat.events(self.caller.key(), room, after).await {
+                Ok(page) => page,
+                Err(error) => return tracing::debug!(%error, "no catching up: the room is no longer the user's"),
+            };
+            missed += page.events.len() as u64;
+            if missed.saturating_add(page.as_of.saturating_sub(after)) > 2 * RESUME_EVENTS {
+                return self.reset(room).await;
+            }
+            after = page.events.last().map_or(after, |event| event.seq);
+            let frames: Vec<Frame> =
+                page.events.into_iter().map(|event| native(&ServerFrame::Event(event))).collect();
+            if !page.more {
+                self.resume(room, after, frames, u64::MAX).await;
+                return;
+            }
+            let drained = self.drained.notified();
+            self.app.delivery.page(self.conn, frames);
+            // Closed before the wait began: nobody would end it.
+            if !self.over.load(Ordering::Acquire) {
+                drained.await;
+            }
+        }
+    }
+
+    fn reply(&self, id: Option<u64>, answer: Result<Value, protocol::Error>) {
+        let (ok, error) = match answer {
+            Ok(ok) => (Some(ok), None),
+            Err(error) => (None, Some(error)),
+        };
+        self.app.delivery.reply(self.conn, native(&ServerFrame::Reply(Reply { id, ok, error })));
+    }
+
+    fn answer(&self, id: u64, answer: chat::Result<Value>) {
+        self.reply(Some(id), answer.map_err(|error| refusal(&error)));
+    }
+}
+
+/// A [`Connection`] as delivery holds it.
+pub(super) struct Native(pub(super) Arc<Connection>);
+
+impl Gateway for Native {
+    fn on_text(&self, _: ConnId, text: &str) {
+        let connection = Arc::clone(&self.0);
+        match read(text) {
+            Ok(ClientFrame { id, command: Command::PostMessage { room, text, nonce } }) => {
+                self.0.lane.push(Pace::Beside, move || {
+                    let posted = connection.app.chat.post(&connection.caller, room, &text, nonce);
+                    Box::pin(async move {
+                        let posted = posted.await.map(|posted| serde_json::to_value(posted).unwrap_or_default());
+                        connection.answer(id, posted);
+                    })
+                });
+            }
+            Ok(ClientFrame { id, command }) => self.0.lane.push(Pace::InTurn, move || {
+                Box::pin(async move {
+                    let answer = commands::run(&connection, command).await;
+                    connection.answer(id, answer);
+                })
+            }),
+            Err((id, error)) => self.0.lane.push(Pace::Beside, move || {
+                Box::pin(async move { connection.reply(id, Err(error)) })
+            }),
+        }
+    }
+
+    fn on_binary(&self, _: ConnId, _: &[u8]) {
+        let connection = Arc::clone(&self.0);
+        let error = bad(ErrorCode::BadRequest, "Binary frames are not understood. Send JSON as text.");
+        self.0.lane.push(Pace::Beside, move || Box::pin(async move { connection.reply(None, Err(error)) }));
+    }
+
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
+        let connection = Arc::clone(&self.0);
+        if let Some(room) = self.0.rooms.named(key) {
+            self.0.runtime.spawn(async move { connection.catch_up(room.id, after).await });
+        }
+    }
+
+    fn on_lagged(&self, conn: ConnId, key: Key, _: u64) {
+        let delivery = &self.0.app.delivery;
+        if !is_room(key) {
+            // What is personal is not logged: the next hello restates it.
+            return delivery.close(conn, CloseCode::Lagging.number(), "lagging");
+        }
+        if let Some(room) = self.0.rooms.named(key) {
+            debug_assert_eq!(room_key(room.key), key);
+            delivery.unicast(conn, native(&ServerFrame::Lagged(Lagged { room: room.id })));
+        }
+    }
+
+    fn on_drained(&self, _: ConnId) {
+        self.0.drained.notify_waiters();
+    }
+
+    fn on_beat(&self, _: ConnId) -> Option<Frame> {
+        Some(self.0.rooms.beat(&self.0.beaten))
+    }
+
+    fn on_closed(&self, conn: ConnId, closed: Closed) {
+        tracing::debug!(user = %self.0.caller.user().id, ?closed, "a connection ended");
+        self.0.over.store(true, Ordering::Release);
+        self.0.drained.notify_waiters();
+        self.0.app.live.closed(conn);
+    }
+}
+
+/// The refusal as the wire tells it; what is not the caller's business goes to the log, once.
+fn refusal(error: &chat::Error) -> protocol::Error {
+    let refusal = error.wire();
+    if refusal.code == ErrorCode::Internal {
+        tracing::error!(%error, "a command failed");
+    }
+    refusal
+}
+
+/// Reads a frame; of a bad one, its id if it has one, and what is wrong with it.
+fn read(text: &str) -> Result<ClientFrame, (Option<u64>, protocol::Error)> {
+    let wrong = match serde_json::from_str::<ClientFrame>(text) {
+        Ok(frame) if frame.id <= MAX_INTEGER => return Ok(frame),
+        Ok(_) => return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53."))),
+        Err(wrong) => wrong,
+    };
+    let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
+        return Err((None, bad(ErrorCode::BadRequest, &format!("Not a JSON object: {wrong}."))));
+    };
+    let id = frame.get("id").and_then(Value::as_u64).filter(|id| *id <= MAX_INTEGER);
+    let error = match (id, frame.get("type")) {
+        (None, _) => bad(ErrorCode::BadRequest, "Every command needs an `id`, a whole number below 2^53."),
+        (_, Some(Value::String(name))) if !Command::NAMES.contains(&name.as_str()) => {
+            let mut error = bad(ErrorCode::UnknownCommand, "No command has this name. The protocol's page lists them.");
+            error.params.insert("type".into(), Value::String(name.chars().take(64).collect()));
+            error
+        }
+        (_, Some(Value::String(_))) => bad(ErrorCode::BadRequest, &format!("This command cannot be read: {wrong}.")),
+        (_, _) => bad(ErrorCode::BadRequest, "Every command needs a `type`, the name of the command."),
+    };
+    Err((id, error))
+}
+
+fn bad(code: ErrorCode, message: &str) -> protocol::Error {
+    protocol::Error { code, params: Map::new(), message: message.to_owned(), retry_after_ms: None }
+}

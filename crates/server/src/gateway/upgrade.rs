@@ -1,0 +1,223 @@
+//! From an HTTP request to a WebSocket: who may, and with which protocol (RFC 6455 §4.2).
+
+use super::{native, simple};
+use crate::app::App;
+use crate::doors::OriginVerdict;
+use crate::http::signed_in;
+use crate::live::{NATIVE, SIMPLE, plain};
+use axum::Router;
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use chat::Caller;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use protocol::simple::SimpleFrame;
+use protocol::{CloseCode, SUBPROTOCOL};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The WebSocket routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/ws", get(open)).route("/ws/{room}", get(open_in_room))
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default)]
+    username: String,
+}
+
+async fn open(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+    let offered: Vec<&str> = request
+        .headers()
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    if offered.is_empty() {
+        return open_simple(app, peer, request, None).await;
+    }
+    if !offered.contains(&SUBPROTOCOL) {
+        let message = format!("None of the subprotocols offered is known. Offer {SUBPROTOCOL}, or none.");
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    }
+    open_native(app, request).await
+}
+
+async fn open_in_room(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(room): Path<String>,
+    Query(entry): Query<Entry>,
+    request: Request,
+) -> Response {
+    open_simple(app, peer, request, Some((room, entry.username))).await
+}
+
+async fn open_native(app: Arc<App>, mut request: Request) -> Response {
+    let caller = match native_caller(&app, request.headers()).await {
+        Ok(caller) => caller,
+        Err(status) => return (status, "Sign in first, on this server's own page or with a token.").into_response(),
+    };
+    let (response, upgrading) = match shake_hands(&mut request, Some(SUBPROTOCOL)) {
+        Ok(shaken) => shaken,
+        Err(refusal) => return refusal,
+    };
+    tokio::spawn(async move {
+        let Some((socket, leftover)) = take_socket(upgrading).await else { return };
+        let conn = app.delivery.reserve();
+        let Some(rooms) = app.live.register(conn, caller.clone()).await else { return };
+        let connection = native::Connection::new(Arc::clone(&app), caller, conn, rooms);
+        let gateway = Arc::new(native::Native(Arc::clone(&connection)));
+        app.delivery.attach(conn, socket, leftover, NATIVE, gateway);
+        connection.greet().await;
+    });
+    response
+}
+
+/// A cookie counts only from our own pages: a foreign page can make a browser send it (cross-site WebSocket
+/// hijacking), but cannot forge `Origin`.
+async fn native_caller(app: &App, headers: &HeaderMap) -> Result<Caller, StatusCode> {
+    let token = match (signed_in::bearer(headers), app.doors.origin_is_ours(headers)) {
+        (Some(token), _) => token.to_owned(),
+        (None, OriginVerdict::Ours) => signed_in::cookie(app, headers).ok_or(StatusCode::UNAUTHORIZED)?,
+        (None, OriginVerdict::Absent) => return Err(StatusCode::UNAUTHORIZED),
+        (None, OriginVerdict::Foreign) => return Err(StatusCode::FORBIDDEN),
+    };
+    match app.chat.session(&token).await {
+        Ok(Some(caller)) => Ok(caller),
+        Ok(None) => Err(StatusCode::UNAUTHORIZED),
+        Err(error) => {
+            tracing::error!(%error, "a session could not be read");
+            Err(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
+
+async fn open_simple(
+    app: Arc<App>,
+    peer: SocketAddr,
+    mut request: Request,
+    entry: Option<(String, String)>,
+) -> Response {
+    let visitor = simple_visitor(&app, peer, &mut request).await;
+    let (response, upgrading) = match shake_hands(&mut request, None) {
+        Ok(shaken) => shaken,
+        Err(refusal) => return refusal,
+    };
+    tokio::spawn(async move {
+        let Some((socket, leftover)) = take_socket(upgrading).await else { return };
+        let conn = app.delivery.reserve();
+        match visitor {
+            Ok(caller) => {
+                app.live.visit(conn);
+                let connection = simple::Connection::new(Arc::clone(&app), conn, caller);
+                let (now, attached) = oneshot::channel();
+                if let Some((room, username)) = entry {
+                    connection.join_first(room, username, attached);
+                }
+                app.delivery.attach(conn, socket, leftover, SIMPLE, Arc::new(simple::Simple(connection)));
+                // Nobody waits for it who did not name a room.
+                let _ = now.send(());
+            }
+            Err(message) => {
+                // A browser cannot read the answer to an upgrade, so the refusal is told inside.
+                app.delivery.attach(conn, socket, leftover, SIMPLE, Arc::new(simple::Refused));
+                app.delivery.unicast(conn, plain(&SimpleFrame::Error { message: message.to_owned() }));
+                app.delivery.close(conn, CloseCode::NotAllowed.number(), "not allowed");
+            }
+        }
+    });
+    response
+}
+
+/// Who comes by the simple protocol: the user of a token, or somebody passing where guests are admitted. Cookies say
+/// nothing here.
+async fn simple_visitor(app: &App, peer: SocketAddr, request: &mut Request) -> Result<Option<Caller>, &'static str> {
+    if let Some(token) = signed_in::bearer(request.headers()) {
+        return match app.chat.session(token).await {
+            Ok(Some(caller)) => Ok(Some(caller)),
+            Ok(None) => Err("this token is not valid (any more)"),
+            Err(error) => {
+                tracing::error!(%error, "a session could not be read");
+                Err("the server cannot check this token right now")
+            }
+        };
+    }
+    if app.doors.admits_guest(request.headers(), peer) {
+        Ok(None)
+    } else {
+        Err("guests are not admitted here: use a token, or ask the operator to set guests = \"on\"")
+    }
+}
+
+/// Answers an opening handshake. Nothing of the request is kept: its header values would pin the read buffer for as
+/// long as the connection lives.
+#[expect(clippy::result_large_err, reason = "the refusal is the response itself")]
+fn shake_hands(request: &mut Request, protocol: Option<&'static str>) -> Result<(Response, OnUpgrade), Response> {
+    let headers = request.headers();
+    let wants = holds(headers.get(CONNECTION), "upgrade") && holds(headers.get(UPGRADE), "websocket");
+    if !wants {
+        let refusal = (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], "This is a WebSocket address.");
+        return Err(refusal.into_response());
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let refusal = (StatusCode::UPGRADE_REQUIRED, [(SEC_WEBSOCKET_VERSION, "13")], "Speak WebSocket version 13.");
+        return Err(refusal.into_response());
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).filter(|key| key.len() == 24);
+    let Some(accept) = key.and_then(|key| HeaderValue::try_from(delivery::accept_key(key)).ok()) else {
+        return Err((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or wrong.").into_response());
+    };
+    let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Err((StatusCode::UPGRADE_REQUIRED, "Use HTTP/1.1 to open a WebSocket.").into_response());
+    };
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let answer = response.headers_mut();
+    answer.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    answer.insert(axum::http::header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(protocol) = protocol {
+        answer.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
+    Ok((response, upgrading))
+}
+
+fn holds(value: Option<&HeaderValue>, word: &str) -> bool {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
+}
+
+/// The bare socket under an upgraded connection, and what was read behind the request.
+async fn take_socket(upgrading: OnUpgrade) -> Option<(std::net::TcpStream, Bytes)> {
+    let upgraded = match upgrading.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "a handshake was not finished");
+            return None;
+        }
+    };
+    let parts = match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<tokio::net::TcpStream>>(upgraded) {
+        Ok(parts) => parts,
+        Err(_) => {
+            tracing::error!("an upgraded connection is no TCP socket");
+            return None;
+        }
+    };
+    match parts.io.into_inner().into_std() {
+        Ok(socket) => Some((socket, parts.read_buf)),
+        Err(error) => {
+            tracing::debug!(%error, "an upgraded socket was lost");
+            None
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! For whoever watches the server from outside.
+
+use super::error::Refusal;
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use protocol::ErrorCode;
+use protocol::frame::Done;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Says that the server lives.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Done)))]
+pub async fn live() -> Json<Done> {
+    Json(Done {})
+}
+
+/// Says that the server takes requests and can read its database.
+///
+/// 503 while it stops.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Done)))]
+pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Done>, Refusal> {
+    if app.draining.load(Ordering::Acquire) {
+        return Err(Refusal::new(
+            ErrorCode::Overloaded,
+            "The server is stopping. Ask another one, or come back.",
+        ));
+    }
+    app.chat.waits_for_owner().await?;
+    Ok(Json(Done {}))
+}

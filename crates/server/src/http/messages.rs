@@ -1,0 +1,154 @@
+//! Messages, and the log they are part of.
+
+use super::body::Body;
+use super::error::Refusal;
+use super::parameters::{Asked, Path, parsed, room};
+use super::signed_in::SignedIn;
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use chat::Place;
+use protocol::frame::{EventPage, MessagePage, Posted, Revised};
+use protocol::http::{NewMessage, NewText};
+use protocol::{ErrorCode, Nonce};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Which messages: the newest, unless one of the places is given.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Those with a smaller `seq`.
+    before: Option<u64>,
+    /// Those with a greater `seq`.
+    after: Option<u64>,
+    /// Those on both sides of this `seq`, it included.
+    around: Option<u64>,
+    /// How many at most; 50 when left out.
+    limit: Option<u32>,
+}
+
+/// From where on.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Since {
+    /// Those with a greater `seq`; all when left out.
+    #[serde(default)]
+    after: u64,
+}
+
+/// Lists messages of a room.
+///
+/// Oldest first. Without a place: the newest.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/messages", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."), Wanted),
+    responses((status = 200, body = MessagePage)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(named): Path<String>,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<MessagePage>, Refusal> {
+    let place = match (wanted.before, wanted.after, wanted.around) {
+        (None, None, None) => Place::Newest,
+        (Some(seq), None, None) => Place::Before(seq),
+        (None, Some(seq), None) => Place::After(seq),
+        (None, None, Some(seq)) => Place::Around(seq),
+        _ => return Err(Refusal::new(ErrorCode::BadRequest, "Give one of before, after and around.")),
+    };
+    let room = room(&app, &caller, &named).await?;
+    Ok(Json(app.chat.list_messages(&caller, room, place, wanted.limit).await?))
+}
+
+/// Posts a message.
+///
+/// Answered once it is on the disk. The same nonce (in the body, or as `Idempotency-Key`) and text again give the
+/// same answer and post nothing.
+#[utoipa::path(post, path = "/api/v1/rooms/{room}/messages", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The nonce, when it does not stand in the body.")),
+    request_body = NewMessage, responses((status = 201, body = Posted)))]
+pub async fn post(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(named): Path<String>,
+    headers: HeaderMap,
+    Body(body): Body<NewMessage>,
+) -> Result<(StatusCode, Json<Posted>), Refusal> {
+    let nonce = nonce(&headers, body.nonce)?;
+    let room = room(&app, &caller, &named).await?;
+    Ok((StatusCode::CREATED, Json(app.chat.post(&caller, room, &body.text, nonce).await?)))
+}
+
+/// Replaces the text of one's own message.
+#[utoipa::path(patch, path = "/api/v1/rooms/{room}/messages/{seq}", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."),
+        ("seq" = u64, Path, description = "The message's place in the room.")),
+    request_body = NewText, responses((status = 200, body = Revised)))]
+pub async fn edit(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path((named, seq)): Path<(String, String)>,
+    Body(body): Body<NewText>,
+) -> Result<Json<Revised>, Refusal> {
+    let room = room(&app, &caller, &named).await?;
+    Ok(Json(app.chat.edit(&caller, room, parsed(&seq, "message")?, &body.text).await?))
+}
+
+/// Takes the text of a message away for everyone.
+#[utoipa::path(delete, path = "/api/v1/rooms/{room}/messages/{seq}", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."),
+        ("seq" = u64, Path, description = "The message's place in the room.")),
+    responses((status = 200, body = Revised)))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path((named, seq)): Path<(String, String)>,
+) -> Result<Json<Revised>, Refusal> {
+    let room = room(&app, &caller, &named).await?;
+    Ok(Json(app.chat.delete(&caller, room, parsed(&seq, "message")?).await?))
+}
+
+/// Lists events of a room, in order and without holes.
+///
+/// With the texts as they stand now. `more` says whether to ask again after the last.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/events", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."), Since),
+    responses((status = 200, body = EventPage)))]
+pub async fn events(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(named): Path<String>,
+    Asked(since): Asked<Since>,
+) -> Result<Json<EventPage>, Refusal> {
+    let room = room(&app, &caller, &named).await?;
+    Ok(Json(app.chat.events(caller.key(), room, since.after).await?))
+}
+
+/// A nonce for somebody who gave none: their retry will be something new.
+pub fn new_nonce() -> Result<Nonce, Refusal> {
+    nonce_of(&Uuid::now_v7().to_string())
+}
+
+fn nonce(headers: &HeaderMap, body: Option<Nonce>) -> Result<Nonce, Refusal> {
+    let header =
+        headers.get(IDEMPOTENCY_KEY).map(|value| nonce_of(value.to_str().unwrap_or_default())).transpose()?;
+    match (body, header) {
+        (Some(body), Some(header)) if body != header => {
+            let message = "Idempotency-Key and the nonce in the body differ. Send one of them.";
+            Err(Refusal::new(ErrorCode::BadRequest, message))
+        }
+        (Some(nonce), _) | (None, Some(nonce)) => Ok(nonce),
+        (None, None) => new_nonce(),
+    }
+}
+
+fn nonce_of(text: &str) -> Result<Nonce, Refusal> {
+    Nonce::new(text)
+        .map_err(|error| Refusal::new(ErrorCode::BadRequest, format!("Idempotency-Key: {error}.")))
+}

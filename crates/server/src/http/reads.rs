@@ -1,0 +1,28 @@
+//! How far somebody has read.
+
+use super::body::Body;
+use super::error::Refusal;
+use super::parameters::{Path, room};
+use super::signed_in::SignedIn;
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use protocol::ReadMark;
+use protocol::http::ReadTo;
+use std::sync::Arc;
+
+/// Notes how far one has read.
+///
+/// Marks only move forward; the answer says where it stands.
+#[utoipa::path(put, path = "/api/v1/rooms/{room}/read", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room.")),
+    request_body = ReadTo, responses((status = 200, body = ReadMark)))]
+pub async fn mark(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(named): Path<String>,
+    Body(body): Body<ReadTo>,
+) -> Result<Json<ReadMark>, Refusal> {
+    let room = room(&app, &caller, &named).await?;
+    Ok(Json(app.chat.mark_read(&caller, room, body.seq).await?))
+}

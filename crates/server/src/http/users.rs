@@ -1,0 +1,55 @@
+//! Accounts: finding people, signing up.
+
+use super::body::Body;
+use super::error::Refusal;
+use super::parameters::Asked;
+use super::sessions;
+use super::signed_in::{Attempt, SignedIn};
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use protocol::frame::UserPage;
+use protocol::http::{self, SignUp};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+
+/// Whom to find.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// What the name begins with; all accounts when left out.
+    #[serde(default)]
+    name: String,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Finds accounts by the beginning of their name.
+///
+/// Guests cannot.
+#[utoipa::path(get, path = "/api/v1/users", tag = "users", params(Wanted), responses((status = 200, body = UserPage)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<UserPage>, Refusal> {
+    Ok(Json(app.chat.list_users(&caller, &wanted.name, wanted.cursor.as_deref()).await?))
+}
+
+/// Makes an account with an invite and signs in.
+///
+/// Sets a cookie, or answers with a bearer token when `token` is true.
+#[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = SignUp,
+    responses((status = 201, body = http::SignedIn)))]
+pub async fn sign_up(
+    State(app): State<Arc<App>>,
+    Attempt(address): Attempt,
+    Body(body): Body<SignUp>,
+) -> Result<Response, Refusal> {
+    let session = app.chat.sign_up(&body.invite, &body.name, &body.password).await;
+    let session = session.inspect_err(|error| sessions::refused(address, error))?;
+    Ok(sessions::let_in(&app, &session, address, body.token, StatusCode::CREATED))
+}

@@ -1,0 +1,20 @@
+//! How Roomful is reached: HTTP, WebSocket gateways, the web client's files, settings, and the command line.
+//!
+//! This crate alone knows both what happens (`chat`) and how it reaches every socket (`delivery`).
+//!
+//! Must not know: SQL, product rules. A handler parses, calls `chat`, answers.
+
+pub mod app;
+pub mod assets;
+pub mod config;
+pub mod directory;
+pub mod doors;
+pub mod gateway;
+pub mod http;
+mod listener;
+pub mod live;
+pub mod logging;
+pub mod openapi;
+pub mod operator;
+pub mod serve;
+pub mod setup;

@@ -1,0 +1,235 @@
+//! Where events meet connections: the one place that encodes, publishes, follows and unfollows.
+//!
+//! One task applies what was committed and what connections ask for in one order, so that rights and messages cannot
+//! overtake each other. It keeps who is connected, in which rooms, and how far each room has been told.
+
+mod encode;
+mod people;
+mod room;
+mod simple;
+mod tables;
+mod told;
+
+pub use people::{Greeting, Resuming, Rooms};
+pub use simple::{Entered, Entering};
+
+use chat::{Caller, Chat, Committed, RoomKey};
+use delivery::{ConnId, Delivery, Frame};
+use protocol::simple::SimpleRooms;
+use protocol::{RoomId, UserId};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tables::Tables;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// The wire protocols as delivery knows them.
+pub const NATIVE: delivery::Encoding = delivery::Encoding(0);
+/// See [`NATIVE`].
+pub const SIMPLE: delivery::Encoding = delivery::Encoding(1);
+
+/// Who is connected now in a room.
+#[derive(Debug, Clone, Default)]
+pub struct Here {
+    /// How many people, visitors included.
+    pub count: u64,
+    /// The users among them.
+    pub users: HashSet<UserId>,
+}
+
+/// What connections and requests ask of the task. Unbounded, for shards cannot wait: a connection has a bounded number
+/// of commands under way, and each sends few of these.
+enum Order {
+    Register { conn: ConnId, caller: Caller, rooms: oneshot::Sender<Arc<Rooms>> },
+    Greet { conn: ConnId, greeting: Box<Greeting> },
+    Resume { resuming: Resuming, head: oneshot::Sender<Option<u64>> },
+    Visit { conn: ConnId },
+    Enter { entering: Box<Entering>, entered: oneshot::Sender<Entered> },
+    Leave { conn: ConnId, done: oneshot::Sender<()> },
+    Known { conn: ConnId, caller: Caller },
+    Closed { conn: ConnId },
+    Here { room: RoomKey, here: oneshot::Sender<Here> },
+    SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
+    Stop { done: oneshot::Sender<()> },
+}
+
+/// The handle of the task.
+#[derive(Clone)]
+pub struct Live {
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Live {
+    /// Starts the task on the stream of what is committed.
+    pub fn start(chat: Chat, delivery: Delivery, committed: mpsc::Receiver<Vec<Committed>>) -> Self {
+        let (orders, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(run(Tables::new(chat, delivery), committed, waiting));
+        Self { orders }
+    }
+
+    /// Takes note of a native connection of `caller`: from here on no change of their memberships passes it by. Answers
+    /// with the rooms of the user, which stay current; none once the server stops.
+    pub async fn register(&self, conn: ConnId, caller: Caller) -> Option<Arc<Rooms>> {
+        self.ask(|rooms| Order::Register { conn, caller, rooms }).await
+    }
+
+    /// Greets a registered and attached connection: `hello`, then every room from where the greeting read it.
+    pub fn greet(&self, conn: ConnId, greeting: Greeting) {
+        self.send(Order::Greet { conn, greeting: Box::new(greeting) });
+    }
+
+    /// Takes a room up again from a place. Answers with the room's head; nothing when it is none of the user's.
+    pub async fn resume(&self, resuming: Resuming) -> Option<u64> {
+        self.ask(|head| Order::Resume { resuming, head }).await.flatten()
+    }
+
+    /// Takes note of a simple connection, in no room yet.
+    pub fn visit(&self, conn: ConnId) {
+        self.send(Order::Visit { conn });
+    }
+
+    /// Brings a simple connection into a room.
+    pub async fn enter(&self, entering: Entering) -> Option<Entered> {
+        self.ask(|entered| Order::Enter { entering: Box::new(entering), entered }).await
+    }
+
+    /// Takes a simple connection out of its room, if it is in one.
+    pub async fn leave(&self, conn: ConnId) {
+        self.ask(|done| Order::Leave { conn, done }).await;
+    }
+
+    /// A simple connection is a user from now on.
+    pub fn known(&self, conn: ConnId, caller: Caller) {
+        self.send(Order::Known { conn, caller });
+    }
+
+    /// A connection is over.
+    pub fn closed(&self, conn: ConnId) {
+        self.send(Order::Closed { conn });
+    }
+
+    /// Who is connected now in a room.
+    pub async fn here(&self, room: RoomKey) -> Here {
+        self.ask(|here| Order::Here { room, here }).await.unwrap_or_default()
+    }
+
+    /// Open rooms with somebody connected, by name.
+    pub async fn simple_rooms(&self) -> SimpleRooms {
+        self.ask(|rooms| Order::SimpleRooms { rooms }).await.unwrap_or(SimpleRooms { rooms: Vec::new() })
+    }
+
+    /// Ends the task, after all that was committed before.
+    pub async fn stop(&self) {
+        self.ask(|done| Order::Stop { done }).await;
+    }
+
+    fn send(&self, order: Order) {
+        // After the end of the task nobody is connected any more.
+        let _ = self.orders.send(order);
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+        let (answer, asked) = oneshot::channel();
+        self.send(order(answer));
+        asked.await.ok()
+    }
+}
+
+async fn run(
+    mut tables: Tables,
+    mut committed: mpsc::Receiver<Vec<Committed>>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    loop {
+        let due = tables.next_due();
+        tokio::select! {
+            biased;
+            // First what was committed: whoever asks next is judged by it.
+            Some(batch) = committed.recv() => {
+                for committed in batch {
+                    tables.apply(committed);
+                }
+            }
+            Some(order) = orders.recv() => {
+                if let Order::Stop { done } = order {
+                    let _ = done.send(());
+                    return;
+                }
+                tables.obey(order);
+            }
+            () = tokio::time::sleep_until(due.unwrap_or_else(far)), if due.is_some() => tables.tell_due(),
+            else => return,
+        }
+    }
+}
+
+fn far() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(3600)
+}
+
+impl Tables {
+    fn obey(&mut self, order: Order) {
+        // An answer that nobody waits for any more is no loss: the connection is gone.
+        match order {
+            Order::Register { conn, caller, rooms } => {
+                let _ = rooms.send(self.register(conn, &caller));
+            }
+            Order::Greet { conn, greeting } => self.greet(conn, *greeting),
+            Order::Resume { resuming, head } => {
+                let _ = head.send(self.resume(resuming));
+            }
+            Order::Visit { conn } => self.visit(conn),
+            Order::Enter { entering, entered } => {
+                let _ = entered.send(self.enter(*entering));
+            }
+            Order::Leave { conn, done } => {
+                self.leave(conn);
+                let _ = done.send(());
+            }
+            Order::Known { conn, caller } => self.known(conn, &caller),
+            Order::Closed { conn } => self.closed(conn),
+            Order::Here { room, here } => {
+                let _ = here.send(self.here(room));
+            }
+            Order::SimpleRooms { rooms } => {
+                let _ = rooms.send(self.simple_rooms());
+            }
+            // The loop ends at this order before it gets here.
+            Order::Stop { done } => drop(done),
+        }
+    }
+}
+
+/// A room as delivery knows it.
+pub(crate) const fn room_key(room: RoomKey) -> delivery::Key {
+    delivery::Key((room.number() as u64) << 1)
+}
+
+/// What every connection of a user follows.
+pub(crate) const fn user_key(user: chat::UserKey) -> delivery::Key {
+    delivery::Key(((user.number() as u64) << 1) | 1)
+}
+
+/// Whether a key is a room's: the others are users'.
+pub(crate) const fn is_room(key: delivery::Key) -> bool {
+    key.0 & 1 == 0
+}
+
+/// A frame of the native protocol.
+pub(crate) fn native(frame: &protocol::ServerFrame) -> Frame {
+    encode::frame(frame)
+}
+
+/// A frame of the simple protocol.
+pub(crate) fn plain(frame: &protocol::simple::SimpleFrame) -> Frame {
+    encode::frame(frame)
+}
+
+/// The room's id and key in one place, for whoever holds [`Rooms`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomName {
+    /// Its id on the wire.
+    pub id: RoomId,
+    /// Its key inside the server.
+    pub key: RoomKey,
+}

@@ -1,0 +1,262 @@
+//! Native connections: registering, greeting, resuming, and what changes for their users.
+
+use super::room::Head;
+use super::tables::{Change, Conn, Connected, Greeted, NativeConn, Tables};
+use super::{NATIVE, RoomName, native, room_key, user_key};
+use chat::presence::{Person, Shown};
+use chat::{Caller, RoomKey, UserKey};
+use delivery::{ConnId, Follow, Frame};
+use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
+use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The rooms of a connected user: what resuming and beats go by. It follows memberships as they are committed, never
+/// what delivery follows, so that a lost subscription is noticed too.
+#[derive(Debug, Default)]
+pub struct Rooms(Mutex<HashMap<RoomId, (RoomKey, Arc<Head>)>>);
+
+impl Rooms {
+    /// The key of one of the user's rooms.
+    pub fn find(&self, id: RoomId) -> Option<RoomName> {
+        self.lock().get(&id).map(|(key, _)| RoomName { id, key: *key })
+    }
+
+    /// The id of one of the user's rooms.
+    pub fn named(&self, key: delivery::Key) -> Option<RoomName> {
+        let found = self.lock().iter().find(|(_, (room, _))| room_key(*room) == key).map(|(id, (key, _))| (*id, *key));
+        found.map(|(id, key)| RoomName { id, key })
+    }
+
+    /// The beat of a connection that last heard one at `last`: the heads of rooms that moved since. Notes the time.
+    pub fn beat(&self, last: &AtomicU64) -> Frame {
+        let since = last.load(Ordering::Relaxed);
+        let mut newest = since;
+        let heads = self
+            .lock()
+            .iter()
+            .filter(|(_, (_, head))| head.moved() > 0 && head.moved() >= since)
+            .map(|(id, (_, head))| {
+                newest = newest.max(head.moved());
+                (*id, head.seq())
+            })
+            .collect();
+        last.store(newest, Ordering::Relaxed);
+        native(&ServerFrame::Beat(Beat { heads }))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RoomId, (RoomKey, Arc<Head>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, id: RoomId, key: RoomKey, head: Arc<Head>) -> bool {
+        self.lock().insert(id, (key, head)).is_none()
+    }
+
+    fn remove(&self, id: RoomId) -> bool {
+        self.lock().remove(&id).is_some()
+    }
+
+    fn keys(&self) -> Vec<RoomKey> {
+        self.lock().values().map(|(key, _)| *key).collect()
+    }
+}
+
+/// What a new connection is told first.
+pub struct Greeting {
+    /// `hello`, its rooms still empty.
+    pub hello: Hello,
+    /// The user's rooms, read after the connection was registered.
+    pub rooms: Vec<(RoomKey, View)>,
+}
+
+/// A room to be taken up again.
+pub struct Resuming {
+    /// By whom.
+    pub conn: ConnId,
+    /// Which.
+    pub room: RoomId,
+    /// The last `seq` the connection has, once it has read `preface`.
+    pub after: u64,
+    /// What it is told first.
+    pub preface: Vec<Frame>,
+    /// Only answers with the head when more than this was missed, or `after` lies beyond the head.
+    pub most: u64,
+}
+
+impl Tables {
+    pub(super) fn register(&mut self, conn: ConnId, caller: &Caller) -> Arc<Rooms> {
+        let state = Greeted::NotYet(Vec::new());
+        let native = NativeConn { user: caller.key(), session: caller.session(), state };
+        self.conns.insert(conn, Conn::Native(native));
+        self.connected(conn, caller.key(), caller.user())
+    }
+
+    /// One more connection of a user.
+    pub(super) fn connected(&mut self, conn: ConnId, key: UserKey, user: &User) -> Arc<Rooms> {
+        let entry = self.users.entry(key).or_insert_with(|| Connected {
+            user: user.clone(),
+            rooms: Arc::default(),
+            conns: Vec::new(),
+        });
+        if !entry.conns.contains(&conn) {
+            entry.conns.push(conn);
+        }
+        Arc::clone(&entry.rooms)
+    }
+
+    pub(super) fn greet(&mut self, conn: ConnId, greeting: Greeting) {
+        let Some(Conn::Native(native_conn)) = self.conns.get_mut(&conn) else { return };
+        let user = native_conn.user;
+        let changes = match std::mem::replace(&mut native_conn.state, Greeted::Yes) {
+            Greeted::NotYet(changes) => changes,
+            Greeted::Yes => return,
+        };
+        let Greeting { mut hello, mut rooms } = greeting;
+        for change in changes {
+            match change {
+                Change::Joined(key, view) => {
+                    rooms.retain(|(room, _)| *room != key);
+                    rooms.push((key, view));
+                }
+                Change::Left(key) => rooms.retain(|(room, _)| *room != key),
+            }
+        }
+        hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
+        let preface = vec![native(&ServerFrame::Hello(hello))];
+        self.delivery.follow(Follow { conn, key: user_key(user), after: 0, head: 0, preface });
+        for (key, view) in rooms {
+            self.follow(conn, user, key, &view, Vec::new());
+        }
+    }
+
+    /// Makes a connection hear a room of its user from `view.head` on.
+    fn follow(&mut self, conn: ConnId, user: UserKey, key: RoomKey, view: &View, preface: Vec<Frame>) {
+        self.know_room(user, key, view);
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        room.native += 1;
+        let head = room.head.seq();
+        self.delivery.follow(Follow { conn, key: room_key(key), after: view.head, head, preface });
+        self.arrive_as_user(conn, user, key);
+    }
+
+    fn know_room(&mut self, user: UserKey, key: RoomKey, view: &View) {
+        let Some(entry) = self.users.get(&user) else { return };
+        let rooms = Arc::clone(&entry.rooms);
+        if rooms.find(view.id).is_none() {
+            let head = Arc::clone(&self.hold(key, view.id, &view.name, view.kind, view.head).head);
+            rooms.insert(view.id, key, head);
+        }
+    }
+
+    fn arrive_as_user(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
+        let Some(entry) = self.users.get(&user) else { return };
+        let shown = Shown { name: entry.user.name.clone(), user: Some(entry.user.clone()) };
+        self.arrive(conn, key, Person::User(user), shown);
+    }
+
+    pub(super) fn resume(&mut self, resuming: Resuming) -> Option<u64> {
+        let Resuming { conn, room: id, after, preface, most } = resuming;
+        let Some(Conn::Native(NativeConn { user, .. })) = self.conns.get(&conn) else { return None };
+        let key = self.users.get(user)?.rooms.find(id)?.key;
+        let head = self.rooms.get(&key)?.head.seq();
+        if after <= head && head - after <= most {
+            self.delivery.follow(Follow { conn, key: room_key(key), after, head, preface });
+        }
+        Some(head)
+    }
+
+    pub(super) fn joined(&mut self, user: UserKey, key: RoomKey, view: View) {
+        let Some(entry) = self.users.get(&user) else { return };
+        let conns = entry.conns.clone();
+        self.know_room(user, key, &view);
+        let frame = native(&ServerFrame::RoomJoined(RoomJoined { room: view.clone() }));
+        for conn in conns {
+            let Some(Conn::Native(NativeConn { state, .. })) = self.conns.get_mut(&conn) else { continue };
+            match state {
+                Greeted::NotYet(changes) => changes.push(Change::Joined(key, view.clone())),
+                Greeted::Yes => self.follow(conn, user, key, &view, vec![frame.clone()]),
+            }
+        }
+    }
+
+    pub(super) fn left(&mut self, user: UserKey, key: RoomKey, id: RoomId, seq: u64, by: Option<User>) {
+        let Some(entry) = self.users.get(&user) else { return };
+        let (conns, rooms) = (entry.conns.clone(), Arc::clone(&entry.rooms));
+        let frame = native(&ServerFrame::RoomLeft(RoomLeft { room: id, seq, by }));
+        for conn in conns {
+            match self.conns.get_mut(&conn) {
+                Some(Conn::Native(NativeConn { state: Greeted::NotYet(changes), .. })) => {
+                    changes.push(Change::Left(key));
+                }
+                Some(Conn::Native(NativeConn { state: Greeted::Yes, .. })) => {
+                    self.unfollow(conn, user, key);
+                    self.delivery.unicast(conn, frame.clone());
+                }
+                Some(Conn::Simple(_)) => self.put_out(conn, key),
+                None => {}
+            }
+        }
+        if rooms.remove(id) {
+            self.release(key);
+        }
+    }
+
+    fn unfollow(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
+        self.delivery.unfollow(conn, room_key(key));
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.native = room.native.saturating_sub(1);
+        }
+        self.depart(key, Person::User(user));
+    }
+
+    pub(super) fn read_marked(&mut self, user: UserKey, id: RoomId, read: ReadMark) {
+        if self.users.contains_key(&user) {
+            let frame = native(&ServerFrame::ReadMarked(ReadMarked { room: id, read }));
+            self.tell_fleeting(user_key(user), NATIVE, frame);
+        }
+    }
+
+    pub(super) fn session_ended(&mut self, user: UserKey, ended: SessionId) {
+        let Some(entry) = self.users.get(&user) else { return };
+        for conn in entry.conns.clone() {
+            let Some(Conn::Native(native_conn)) = self.conns.get(&conn) else { continue };
+            if native_conn.session == Some(ended) {
+                self.delivery.unicast(conn, native(&ServerFrame::SessionEnded {}));
+                self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
+                // Nothing more is theirs to hear, however long the close takes.
+                self.native_closed(conn);
+            }
+        }
+    }
+
+    pub(super) fn native_closed(&mut self, conn: ConnId) {
+        let Some(Conn::Native(NativeConn { user, state, .. })) = self.conns.remove(&conn) else { return };
+        let Some(entry) = self.users.get(&user) else { return };
+        let rooms = entry.rooms.keys();
+        match state {
+            Greeted::Yes => {
+                for key in rooms {
+                    self.unfollow(conn, user, key);
+                }
+                self.delivery.unfollow(conn, user_key(user));
+            }
+            Greeted::NotYet(_) => {}
+        }
+        self.disconnected(conn, user);
+    }
+
+    /// One connection of a user less; with the last one the user's rooms are let go.
+    pub(super) fn disconnected(&mut self, conn: ConnId, user: UserKey) {
+        let Some(entry) = self.users.get_mut(&user) else { return };
+        entry.conns.retain(|other| *other != conn);
+        if entry.conns.is_empty() {
+            let rooms = entry.rooms.keys();
+            self.users.remove(&user);
+            for key in rooms {
+                self.release(key);
+            }
+        }
+    }
+}

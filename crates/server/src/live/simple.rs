@@ -1,0 +1,200 @@
+//! Simple connections: entering and leaving rooms, one at a time.
+
+use super::tables::{Conn, Tables};
+use super::told::{names, roster};
+use super::{encode, plain, room_key};
+use chat::presence::{Change, Person, Shown};
+use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
+use delivery::{ConnId, Follow};
+use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
+use protocol::RoomKind;
+
+/// A simple connection.
+pub(super) struct Visit {
+    room: Option<RoomKey>,
+    person: Person,
+    name: String,
+    /// Who they are to the database, once they are anybody.
+    user: Option<UserKey>,
+}
+
+/// Somebody at the door of a room.
+pub struct Entering {
+    /// By which connection.
+    pub conn: ConnId,
+    /// Which room.
+    pub room: RoomRef,
+    /// Who.
+    pub visitor: Visitor,
+    /// The name they go by.
+    pub name: chat::Name,
+    /// What was said last in the room.
+    pub history: History,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entered {
+    /// They are in.
+    In,
+    /// Somebody here goes by this name: they stay where they were.
+    NameTaken,
+    /// The history was read at another moment than the room was told up to: read it again.
+    Stale,
+}
+
+impl Tables {
+    pub(super) fn visit(&mut self, conn: ConnId) {
+        let visit = Visit { room: None, person: Person::Visitor(conn.number()), name: String::new(), user: None };
+        self.conns.insert(conn, Conn::Simple(visit));
+    }
+
+    pub(super) fn enter(&mut self, entering: Entering) -> Entered {
+        let Entering { conn, room, visitor, name, history } = entering;
+        let Some(Conn::Simple(visit)) = self.conns.get(&conn) else { return Entered::In };
+        let person = match &visitor {
+            // A person who spoke here before stays the same one: others see one person, not two.
+            Visitor::Known(caller) if visit.user != Some(caller.key()) => Person::User(caller.key()),
+            Visitor::Known(_) => visit.person,
+            Visitor::Passing(_) => Person::Visitor(conn.number()),
+        };
+        let (key, shown) = (room.key, name.shown().to_owned());
+        if visit.room == Some(key) && visit.name == shown && visit.person == person {
+            self.welcome_again(conn, key, &shown, history);
+            return Entered::In;
+        }
+        let own = if visit.room == Some(key) { visit.person } else { person };
+        if self.presence.is_name_here(key, name.folded(), own) {
+            return Entered::NameTaken;
+        }
+        // The tail is never used to catch up: it may not reach back, and history is at hand.
+        if self.rooms.get(&key).is_some_and(|room| room.head.seq() != history.as_of) {
+            return Entered::Stale;
+        }
+        self.leave(conn);
+        self.go_in(conn, &room, &visitor, person, shown, history);
+        Entered::In
+    }
+
+    fn go_in(
+        &mut self,
+        conn: ConnId,
+        room: &RoomRef,
+        visitor: &Visitor,
+        person: Person,
+        name: String,
+        history: History,
+    ) {
+        let key = room.key;
+        let head = self.hold(key, room.id, &room.name, room.kind, history.as_of).head.seq();
+        if let Some(caller) = visitor.caller() {
+            self.connected(conn, caller.key(), caller.user());
+        }
+        if let Some(Conn::Simple(visit)) = self.conns.get_mut(&conn) {
+            visit.room = Some(key);
+            visit.person = person;
+            visit.name.clone_from(&name);
+            visit.user = visitor.caller().map(Caller::key);
+        }
+        let shown = Shown { name: name.clone(), user: visitor.user().cloned() };
+        // In the welcome the one who enters is here already; the others hear of it after.
+        let welcome = self.welcome_with(key, person, &shown, history);
+        self.delivery.follow(Follow {
+            conn,
+            key: room_key(key),
+            after: head,
+            head,
+            preface: vec![plain(&welcome)],
+        });
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.simple += 1;
+        }
+        if self.arrive(conn, key, person, shown) == Change::Nothing {
+            self.tell_alone(conn, key, name);
+        }
+    }
+
+    /// Who is here by another connection already moves nobody; still the script that joins waits for these two.
+    fn tell_alone(&self, conn: ConnId, key: RoomKey, username: String) {
+        let Some(room) = self.rooms.get(&key) else { return };
+        self.delivery.unicast(conn, plain(&SimpleFrame::Joined { room: room.name.clone(), username }));
+        self.delivery.unicast(conn, roster(room, &self.presence, key));
+    }
+
+    fn welcome_with(&mut self, key: RoomKey, person: Person, shown: &Shown, history: History) -> SimpleFrame {
+        let (mut users, mut count) = names(&self.presence, key);
+        if !self.presence.is_person_here(key, person) {
+            match &mut count {
+                Some(count) => *count += 1,
+                None if users.len() >= super::told::FEW => count = Some(users.len() as u64 + 1),
+                None => users.push(shown.name.clone()),
+            }
+        }
+        let room = self.rooms.get(&key).map(|room| room.name.clone()).unwrap_or_default();
+        let history = history.messages.into_iter().filter(|message| !message.deleted).map(encode::chat).collect();
+        SimpleFrame::Welcome { room, username: shown.name.clone(), users, count, history }
+    }
+
+    fn welcome_again(&mut self, conn: ConnId, key: RoomKey, name: &str, history: History) {
+        let Some(Conn::Simple(visit)) = self.conns.get(&conn) else { return };
+        let (person, shown) = (visit.person, Shown { name: name.to_owned(), user: None });
+        let welcome = self.welcome_with(key, person, &shown, history);
+        self.delivery.unicast(conn, plain(&welcome));
+    }
+
+    /// Takes a simple connection out of its room, if it is in one.
+    pub(super) fn leave(&mut self, conn: ConnId) {
+        let Some(Conn::Simple(visit)) = self.conns.get_mut(&conn) else { return };
+        let Some(key) = visit.room.take() else { return };
+        let (person, user) = (visit.person, visit.user);
+        // First out of hearing, then told: `left` goes to those who stay.
+        self.delivery.unfollow(conn, room_key(key));
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.simple = room.simple.saturating_sub(1);
+        }
+        self.depart(key, person);
+        if let Some(user) = user {
+            self.disconnected(conn, user);
+        }
+        self.release(key);
+    }
+
+    pub(super) fn known(&mut self, conn: ConnId, caller: &Caller) {
+        let Some(Conn::Simple(visit)) = self.conns.get_mut(&conn) else { return };
+        let Some(key) = visit.room else { return };
+        visit.user = Some(caller.key());
+        let person = visit.person;
+        self.presence.became_known(key, person, caller.user());
+        self.connected(conn, caller.key(), caller.user());
+        self.tell_known(key);
+    }
+
+    pub(super) fn simple_closed(&mut self, conn: ConnId) {
+        self.leave(conn);
+        self.conns.remove(&conn);
+    }
+
+    /// The membership of a visitor's user ended: out of the room, and told so.
+    pub(super) fn put_out(&mut self, conn: ConnId, key: RoomKey) {
+        let Some(Conn::Simple(visit)) = self.conns.get(&conn) else { return };
+        if visit.room == Some(key) {
+            self.leave(conn);
+            let message = "you were removed from this room".to_owned();
+            self.delivery.unicast(conn, plain(&SimpleFrame::Error { message }));
+        }
+    }
+
+    pub(super) fn simple_rooms(&self) -> SimpleRooms {
+        let mut rooms: Vec<SimpleRoom> = self
+            .presence
+            .rooms()
+            .filter_map(|key| {
+                let room = self.rooms.get(&key).filter(|room| room.kind == RoomKind::Open)?;
+                let (users, count) = names(&self.presence, key);
+                Some(SimpleRoom { room: room.name.clone(), users, count })
+            })
+            .collect();
+        rooms.sort_by(|one, other| one.room.cmp(&other.room));
+        SimpleRooms { rooms }
+    }
+}

@@ -1,0 +1,161 @@
+//! What the task knows: connections, users, rooms, who is here.
+
+use super::people::Rooms;
+use super::room::{Due, Room};
+use super::simple::Visit;
+use super::{Here, NATIVE, SIMPLE, encode, room_key};
+use chat::presence::Presence;
+use chat::{Chat, Committed, RoomKey, UserKey};
+use delivery::{ConnId, Delivery, Frame, Publication};
+use protocol::{Event, Room as View, RoomId, RoomKind, SessionId};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// All of it is owned by one task: no lock.
+pub(super) struct Tables {
+    pub(super) chat: Chat,
+    pub(super) delivery: Delivery,
+    pub(super) conns: HashMap<ConnId, Conn>,
+    pub(super) users: HashMap<UserKey, Connected>,
+    pub(super) rooms: HashMap<RoomKey, Room>,
+    pub(super) presence: Presence,
+    /// In order of time: every wait is equally long.
+    pub(super) due: VecDeque<Due>,
+    pub(super) started: Instant,
+}
+
+/// A connection by its wire protocol.
+pub(super) enum Conn {
+    Native(NativeConn),
+    Simple(Visit),
+}
+
+pub(super) struct NativeConn {
+    pub(super) user: UserKey,
+    pub(super) session: Option<SessionId>,
+    pub(super) state: Greeted,
+}
+
+/// How far a native connection has come.
+pub(super) enum Greeted {
+    /// Its memberships are being read; what changes meanwhile wins over what is read.
+    NotYet(Vec<Change>),
+    /// It follows its user's rooms.
+    Yes,
+}
+
+/// A change of memberships.
+#[derive(Clone)]
+pub(super) enum Change {
+    Joined(RoomKey, View),
+    Left(RoomKey),
+}
+
+/// A user with connections.
+pub(super) struct Connected {
+    pub(super) user: protocol::User,
+    pub(super) rooms: Arc<Rooms>,
+    /// All of theirs, of both protocols.
+    pub(super) conns: Vec<ConnId>,
+}
+
+impl Tables {
+    pub(super) fn new(chat: Chat, delivery: Delivery) -> Self {
+        Self {
+            chat,
+            delivery,
+            conns: HashMap::new(),
+            users: HashMap::new(),
+            rooms: HashMap::new(),
+            presence: Presence::new(),
+            due: VecDeque::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Applies one thing that is so from now on.
+    pub(super) fn apply(&mut self, committed: Committed) {
+        match committed {
+            Committed::Event { room, event } => self.tell(room, event),
+            Committed::Joined { user, room, view } => self.joined(user, room, view),
+            Committed::Left { user, room, id, seq, by } => self.left(user, room, id, seq, by),
+            Committed::ReadMarked { user, id, read } => self.read_marked(user, id, read),
+            Committed::SessionEnded { user, session } => self.session_ended(user, session),
+        }
+    }
+
+    /// Publishes an event to whoever follows the room: encoded once for each protocol that has a listener.
+    fn tell(&mut self, key: RoomKey, event: Event) {
+        let now = self.now();
+        let Some(room) = self.rooms.get(&key) else { return };
+        // Told before this node listened: whoever follows has read the room from beyond it.
+        if event.seq <= room.head.seq() {
+            return;
+        }
+        room.head.advance(event.seq, now);
+        let (seq, cut) = (Some(event.seq), encode::takes_back(&event));
+        if room.simple > 0
+            && let Some(frame) = encode::simple(&room.name, &event)
+        {
+            self.delivery.publish(room_key(key), SIMPLE, Publication { seq, frame, cut });
+        }
+        if room.native > 0 {
+            let frame = encode::native(event);
+            self.delivery.publish(room_key(key), NATIVE, Publication { seq, frame, cut });
+        }
+    }
+
+    /// Publishes something true for a moment.
+    pub(super) fn tell_fleeting(&self, key: delivery::Key, encoding: delivery::Encoding, frame: Frame) {
+        self.delivery.publish(key, encoding, Publication { seq: None, frame, cut: false });
+    }
+
+    /// Holds a room, making its entry when there is none. `head` is what the database said.
+    pub(super) fn hold(&mut self, key: RoomKey, id: RoomId, name: &str, kind: RoomKind, head: u64) -> &mut Room {
+        let room = self.rooms.entry(key).or_insert_with(|| Room::new(id, name, kind, head));
+        room.holders += 1;
+        room
+    }
+
+    pub(super) fn release(&mut self, key: RoomKey) {
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        room.holders = room.holders.saturating_sub(1);
+        if room.holders > 0 {
+            return;
+        }
+        let empty = room.kind == RoomKind::Open && room.head.seq() == 0;
+        self.rooms.remove(&key);
+        if empty {
+            let chat = self.chat.clone();
+            tokio::spawn(async move {
+                if let Err(error) = chat.remove_provisional(key).await {
+                    tracing::warn!(%error, "an empty provisional room was not removed");
+                }
+            });
+        }
+    }
+
+    pub(super) fn here(&self, room: RoomKey) -> Here {
+        let users = self
+            .presence
+            .first(room, usize::MAX)
+            .filter_map(|shown| shown.user.as_ref().map(|user| user.id))
+            .collect();
+        Here { count: self.presence.count(room) as u64, users }
+    }
+
+    /// Milliseconds since the task began, never 0.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    /// A connection is over, by whichever protocol.
+    pub(super) fn closed(&mut self, conn: ConnId) {
+        match self.conns.get(&conn) {
+            Some(Conn::Native(_)) => self.native_closed(conn),
+            Some(Conn::Simple(_)) => self.simple_closed(conn),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The binary `roomful`.
+
+use clap::Parser;
+use server::operator::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match server::operator::run(Arguments::parse(), std::env::vars_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("roomful: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

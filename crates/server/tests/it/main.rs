@@ -1,0 +1,13 @@
+//! What the server promises to whoever reaches it, told over real sockets.
+
+mod authorisation;
+mod config;
+mod doors;
+mod http_errors;
+mod http_page;
+mod http_rooms;
+mod http_sessions;
+mod openapi;
+mod operator;
+mod setup;
+mod support;

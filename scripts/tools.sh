@@ -1,0 +1,36 @@
+# What the checks need beyond cargo, git and Node; sourced by scripts/test. Each function returns non-zero, after
+# saying what to install by hand, when it cannot get what it is named after.
+
+# Pinned: a new release must not change what passes.
+typescript=5.9.3
+axe=4.14.1
+
+# Packages from npm live under target/, so that nothing of theirs can be committed.
+npm_folder=$PWD/target/npm
+export PATH=$npm_folder/node_modules/.bin:$PATH
+export ROOMFUL_AXE=$npm_folder/node_modules/axe-core/axe.min.js
+
+need_browser() {
+  if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then return 0; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Debian's chromium and chromium-driver: the browser tests need them."
+    apt-get update -qq &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null &&
+      return 0
+  fi
+  echo "The browser tests need chromium and chromedriver on the PATH (Debian: apt-get install chromium chromium-driver)."
+  return 1
+}
+
+need_npm_packages() {
+  if npm_has typescript "$typescript" && npm_has axe-core "$axe"; then return 0; fi
+  command -v npm >/dev/null || { echo "The web checks need npm (Debian: apt-get install npm)."; return 1; }
+  echo "Installing typescript $typescript and axe-core $axe from npm into target/npm."
+  mkdir -p "$npm_folder"
+  npm install --prefix "$npm_folder" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error \
+    "typescript@$typescript" "axe-core@$axe"
+}
+
+npm_has() {
+  grep -qs "\"version\": \"$2\"" "$npm_folder/node_modules/$1/package.json"
+}

@@ -1,0 +1,166 @@
+/**
+ * What the client remembers and what views may ask for. Nothing here runs.
+ *
+ * State is plain and never changed in place: a part that is the same object as before has not changed.
+ */
+
+import type { ReadonlySignal } from "../vendor/signals-core.js";
+import type {
+  InvitePage, InviteView, Limits, MemberPage, Message, NewInvite, Nonce, Refusal, Role, Room, RoomId, RoomKind,
+  RoomPage, Session, User, UserId, UserPage,
+} from "./protocol.d.ts";
+
+export interface Connection {
+  /** `waiting`: lost, tries again at `retryAt`. `ended`: stays away, see `ended`. `idle`: nobody is signed in. */
+  status: "idle" | "connecting" | "open" | "waiting" | "ended";
+  /** When the next attempt starts, in milliseconds since 1970; null unless `waiting`. */
+  retryAt: number | null;
+  /** Since when there has been no connection; null while open, and before the first one of a page. */
+  lostAt: number | null;
+  ended: null | "session_ended" | "not_allowed";
+}
+
+export interface RoomEntry {
+  /** `head`, `n` and `read` follow the events. */
+  room: Room;
+  /** null until told. */
+  presence: { count: number; here: User[] } | null;
+  /** Somebody else ended my membership: the room is shown with a notice until `leaveRoom` or the next hello. */
+  leftBy?: User | null;
+  /** Something after this `seq` was missed and is being fetched. Used for rooms without a timeline. */
+  gap: { after: number } | null;
+}
+
+/** What an edit or a deletion made of a message. */
+export interface Revision {
+  rev: number;
+  text: string;
+  edited_at?: number;
+  deleted?: boolean;
+}
+
+/** One window into a room's messages. */
+export interface Timeline {
+  room: RoomId;
+  /** The latest `seq` applied: all events up to it are in here. */
+  last: number;
+  /** By ascending `seq`, without holes. */
+  messages: Message[];
+  /** Whether there are older messages than the first. True until a page says otherwise. */
+  moreBefore: boolean;
+  /** Whether there are newer messages than the last: then new ones do not show until `loadNewer` or `loadNewest`. */
+  moreAfter: boolean;
+  /** What is being fetched. */
+  loading: Loading | null;
+  /** Something after this `seq` was missed and is being fetched. */
+  gap: { after: number } | null;
+  /** Edits and deletions seen, by the message's `seq`: they correct pages that were read before them. */
+  revisions: Map<number, Revision>;
+  /** All events after this `seq` were seen one by one, so `revisions` corrects any page that was read since. */
+  heard: number;
+  /** The window holds every message after this `seq`, up to its last one. */
+  since: number;
+  /** The highest `seq` of a message known to exist. */
+  newest: number;
+}
+
+export type Loading = "newest" | "older" | "newer" | "around";
+
+/** A message of mine that has no place yet. */
+export interface Pending {
+  nonce: Nonce;
+  room: RoomId;
+  text: string;
+  /** When it was written, in milliseconds since 1970. */
+  at: number;
+  /**
+   * `waiting`: not on the wire yet; goes out by itself. `sending`: on the wire. `unsure`: was on the wire, no answer;
+   * goes out again by itself with the same nonce. `failed`: refused, see `error`; for the author to decide.
+   */
+  state: "waiting" | "sending" | "unsure" | "failed";
+  error: Refusal | null;
+}
+
+export interface State {
+  session: Session;
+  /** null when nobody is signed in. */
+  me: User | null;
+  /** My role on the server. */
+  role: Role | null;
+  limits: Limits;
+  /** Which life of the database this is; null before the first hello. */
+  epoch: string | null;
+  /** The build of this page. */
+  build: string;
+  /** The server runs a newer client than this page: a reload gets it. */
+  newBuild: boolean;
+  heartbeatMs: number;
+  connection: Connection;
+  /** By name (the order of iteration); empty until the first hello. */
+  rooms: Map<RoomId, RoomEntry>;
+  /** Rooms that were opened in this page. */
+  timelines: Map<RoomId, Timeline>;
+  /** My messages without a place, oldest first, of all rooms. */
+  outbox: Pending[];
+  /** What is written and not sent, by room. No entry: nothing. */
+  drafts: Map<RoomId, string>;
+  /** `location.pathname` as of the last `navigate`, Back or Forward. */
+  path: string;
+}
+
+/**
+ * Everything views may ask for. What returns a promise rejects with a `Refusal`; its code is `offline` when nothing was
+ * asked for want of a connection, `unknown` when nobody knows whether it was done.
+ */
+export interface Actions {
+  /** Shows the message as pending, keeps it over a reload, sends it when there is a connection; empties the draft. */
+  post(room: RoomId, text: string): Nonce;
+  /** Sends a failed message once more, under the same nonce. */
+  retry(nonce: Nonce): void;
+  /** Gives up a pending message; its text, to be edited. Empty when it is not there any more. */
+  discard(nonce: Nonce): string;
+  edit(room: RoomId, seq: number, text: string): Promise<void>;
+  remove(room: RoomId, seq: number): Promise<void>;
+  /** Notes that all up to `seq` was seen. Cheap: call it as often as the reader scrolls. */
+  markRead(room: RoomId, seq: number): void;
+  openRoom(draft: { name: string; kind: RoomKind }): Promise<Room>;
+  joinRoom(room: RoomId): Promise<Room>;
+  leaveRoom(room: RoomId): Promise<void>;
+  inviteMember(room: RoomId, user: UserId): Promise<void>;
+  removeMember(room: RoomId, user: UserId): Promise<void>;
+  /** Loads wait for a connection and survive its loss; a second call while one is under way is the same call. */
+  loadNewest(room: RoomId): Promise<void>;
+  loadOlder(room: RoomId): Promise<void>;
+  loadNewer(room: RoomId): Promise<void>;
+  /** Replaces the window by one around `seq`. Rejects with `not_found` when I may not see the room. */
+  loadAround(room: RoomId, seq: number): Promise<void>;
+  /** Keeps what is written, over reloads. */
+  setDraft(room: RoomId, text: string): void;
+  createInvite(draft: { room?: RoomId; uses?: number; hours?: number }): Promise<NewInvite>;
+  listInvites(): Promise<InvitePage>;
+  revokeInvite(invite: string): Promise<void>;
+  listRooms(cursor?: string): Promise<RoomPage>;
+  listMembers(room: RoomId, cursor?: string): Promise<MemberPage>;
+  listUsers(name: string, cursor?: string): Promise<UserPage>;
+  /** Does not wait for `retryAt`. */
+  reconnectNow(): void;
+  signIn(draft: { name: string; password: string }): Promise<void>;
+  /** Forgets drafts and unsent messages of this browser, too. */
+  signOut(): Promise<void>;
+  comeIn(draft: { name: string }): Promise<void>;
+  setUp(draft: { token: string; name: string; password: string }): Promise<void>;
+  signUp(draft: { invite: string; name: string; password: string }): Promise<void>;
+  viewInvite(token: string): Promise<InviteView>;
+  /** Shows and keeps a theme; "" follows the system. */
+  setTheme(theme: "light" | "dark" | ""): void;
+  /** Changes the address and `state.path`; `replace` leaves no entry for Back. Takes a fragment along. */
+  navigate(path: string, how?: { replace?: boolean }): void;
+}
+
+/** What views get. */
+export interface App {
+  state: ReadonlySignal<State>;
+  actions: Actions;
+  /** Every text, by key: what web/strings/en.js exports as `strings`. */
+  strings: typeof import("../strings/en.js").strings;
+}

@@ -1,0 +1,140 @@
+// @ts-check
+/** Where one writes. Never disabled: what cannot be sent now waits. */
+
+/** @import { Room } from "../types/protocol.d.ts" */
+/** @import { Ui } from "./shell.js" */
+
+import { useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { Icon, html } from "./parts.js";
+
+const grows = CSS.supports("field-sizing", "content");
+/** Keyboards on glass have no Shift to hold: there Enter breaks the line. */
+const glass = matchMedia("(hover: none) and (pointer: coarse)");
+
+/**
+ * How long a text is, as the server counts: in code points.
+ * @param {string} text
+ */
+function lengthOf(text) {
+  let length = 0;
+  for (const _ of text) length++;
+  return length;
+}
+
+/** @param {HTMLTextAreaElement} field */
+function fit(field) {
+  if (grows) return;
+  field.style.blockSize = "auto";
+  field.style.blockSize = `${field.scrollHeight}px`;
+}
+
+/** @param {{ ui: Ui, room: Room, draft: string, limit: number, empty: boolean }} props */
+export function Composer({ ui, room, draft, limit, empty }) {
+  const { words, app } = ui;
+  const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const [length, setLength] = useState(() => lengthOf(draft));
+  const left = limit - length;
+
+  /** @param {string} text */
+  const keep = (text) => {
+    fit(/** @type {HTMLTextAreaElement} */ (field.current));
+    setLength(lengthOf(text));
+    app.actions.setDraft(room.id, text);
+  };
+  /** @param {string} text */
+  const write = (text) => {
+    /** @type {HTMLTextAreaElement} */ (field.current).value = text;
+    keep(text);
+  };
+
+  // Before the next key is pressed: what is typed right after a switch belongs to the new room.
+  useLayoutEffect(() => {
+    const area = /** @type {HTMLTextAreaElement} */ (field.current);
+    const mine = {
+      room: room.id,
+      focus: () => area.focus(),
+      // What is taken back goes before what was written since.
+      put: (/** @type {string} */ text) => {
+        write(area.value ? `${text}\n${area.value}` : text);
+        area.focus();
+      },
+    };
+    ui.writing = mine;
+    fit(area);
+    if (!glass.matches && !document.querySelector("dialog[open]")) area.focus({ preventScroll: true });
+    return () => {
+      if (ui.writing === mine) ui.writing = null;
+    };
+  }, [room.id]);
+
+  const send = () => {
+    const text = field.current?.value ?? "";
+    if (!text.trim() || lengthOf(text.trim()) > limit) return;
+    app.actions.post(room.id, text.trim());
+    write("");
+    field.current?.focus();
+    ui.toEnd?.();
+  };
+
+  return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send())}>
+    <textarea
+      ref=${field}
+      rows="1"
+      dir="auto"
+      aria-label=${words.composer.label(room.name)}
+      placeholder=${empty ? words.composer.first : words.composer.label(room.name)}
+      aria-describedby="composer-left"
+      enterkeyhint=${glass.matches ? "enter" : "send"}
+      defaultValue=${draft}
+      onInput=${(/** @type {Event} */ event) => keep(/** @type {HTMLTextAreaElement} */ (event.target).value)}
+      onKeyDown=${(/** @type {KeyboardEvent} */ event) => press(event, ui, room, send)}
+    ></textarea>
+    <div class="composer__bar">
+      <span class="composer__left figures${left < 0 ? " is-over" : ""}" id="composer-left" role="status">
+        ${left < Math.min(200, limit / 5) ? words.composer.left(left) : ""}
+      </span>
+      <span class="composer__hint" aria-hidden="true"><kbd class="key">${words.keys.enter}</kbd> ${words.composer.sends}</span>
+      <button type="submit" class="button is-main composer__send" aria-label=${words.composer.send} aria-disabled=${length === 0 || left < 0}>
+        <span>${words.composer.send}</span><${Icon} name="send" size="small" />
+      </button>
+    </div>
+  </form>`;
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {Ui} ui
+ * @param {Room} room
+ * @param {() => void} send
+ */
+function press(event, ui, room, send) {
+  // 229 is how some input methods mark the Enter that ends a word and not a message.
+  if (event.isComposing || event.keyCode === 229) return;
+  const area = /** @type {HTMLTextAreaElement} */ (event.target);
+  if (event.key === "Enter") {
+    const always = event.ctrlKey || event.metaKey;
+    if (!always && (event.shiftKey || event.altKey || glass.matches)) return;
+    event.preventDefault();
+    send();
+  } else if (event.key === "ArrowUp" && !area.value && !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey) {
+    const last = editLast(ui, room);
+    if (last) event.preventDefault();
+  } else if (event.key === "PageUp" || event.key === "PageDown") {
+    const box = document.querySelector(".timeline");
+    if (!box || area.scrollHeight > area.clientHeight) return;
+    event.preventDefault();
+    box.scrollBy({ top: box.clientHeight * (event.key === "PageUp" ? -0.85 : 0.85) });
+  }
+}
+
+/**
+ * Opens one's own last message to be edited.
+ * @param {Ui} ui
+ * @param {Room} room
+ */
+function editLast(ui, room) {
+  const { me, timelines } = ui.app.state.value;
+  const last = timelines.get(room.id)?.messages.findLast((one) => one.by.id === me?.id && !one.deleted);
+  if (last) ui.editing.value = { room: room.id, seq: last.seq };
+  return Boolean(last);
+}

@@ -1,0 +1,367 @@
+// @ts-check
+/** The whole window: which of its parts are there, what lies over them, the keys that work everywhere. */
+
+/** @import { App, RoomEntry, State } from "../types/state.d.ts" */
+/** @import { RoomId } from "../types/protocol.d.ts" */
+/** @import { IconName } from "./parts.js" */
+
+import { render } from "../vendor/preact.js";
+import { useEffect } from "../vendor/hooks.js";
+import { effect, signal } from "../vendor/signals.js";
+import { Rooms, unreadOf } from "./rooms.js";
+import { RoomPane } from "./room.js";
+import { html, later } from "./parts.js";
+
+/**
+ * @typedef {{ room: RoomId | null, seq: number | null, page: "home" | "room" | "sign-in" | "setup" | "invite" }} Place
+ * @typedef {{ text: string, action?: { name: string, run: () => void } }} Toast
+ * @typedef {{ name: string, icon?: IconName, run: () => void, keys?: string, danger?: boolean, apart?: boolean }} MenuItem
+ * @typedef {{ name: string, items: MenuItem[], x: number, y: number, back: HTMLElement | null, kind?: "settings" }} Menu
+ * @typedef {{ view: string, props?: Record<string, any> }} Dialog
+ * @typedef {{ room: RoomId, focus: () => void, put: (text: string) => void }} Writing
+ */
+
+/** What views share beyond the state: what is open, what was last said, where one writes. */
+export class Ui {
+  /** @param {App} app */
+  constructor(app) {
+    this.app = app;
+    this.words = app.strings;
+    this.toast = signal(/** @type {Toast | null} */ (null));
+    this.dialog = signal(/** @type {Dialog | null} */ (null));
+    this.menu = signal(/** @type {Menu | null} */ (null));
+    this.editing = signal(/** @type {{ room: RoomId, seq: number } | null} */ (null));
+    this.details = signal(innerWidth > 1120 && localStorage.getItem("roomful.details") !== "closed");
+    this.spoken = signal("");
+    this.narrow = signal(false);
+    /** @type {Writing | null} */
+    this.writing = null;
+    /** Takes the open room to its end. @type {(() => void) | null} */
+    this.toEnd = null;
+  }
+
+  /**
+   * Says that something is done.
+   * @param {string} text
+   * @param {Toast["action"]} [action]
+   */
+  say(text, action) {
+    this.toast.value = { text, action };
+  }
+
+  /**
+   * @param {string} view
+   * @param {Record<string, any>} [props]
+   */
+  ask(view, props) {
+    this.menu.value = null;
+    this.dialog.value = { view, props };
+  }
+
+  /**
+   * Opens a menu below whatever was pressed, or at the pointer.
+   * @param {MouseEvent} event
+   * @param {string} name
+   * @param {MenuItem[]} items
+   * @param {Menu["kind"]} [kind]
+   */
+  offer(event, name, items, kind) {
+    const back = /** @type {HTMLElement} */ (event.currentTarget);
+    const box = back.getBoundingClientRect();
+    const pointed = event.type === "contextmenu" && (event.clientX > 0 || event.clientY > 0);
+    const rtl = getComputedStyle(back).direction === "rtl";
+    const place = pointed ? { x: event.clientX, y: event.clientY } : { x: rtl ? box.right : box.left, y: box.bottom + 4 };
+    this.menu.value = { name, items, kind, back, ...place };
+  }
+
+  /** @param {boolean} open */
+  showDetails(open) {
+    if (open === this.details.value) return;
+    this.details.value = open;
+    if (!this.narrow.value) return localStorage.setItem("roomful.details", open ? "open" : "closed");
+    // On a phone they are a page of their own, which Back closes.
+    if (open) this.app.actions.navigate(`${location.pathname}#details`);
+    else if (location.hash === "#details") history.back();
+    return undefined;
+  }
+
+  /** @param {string} text */
+  async copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.say(this.words.done.copied);
+    } catch {
+      this.ask("copy", { text });
+    }
+  }
+}
+
+const Entry = later(() => import("./entry.js").then((all) => all.Entry));
+const Overlay = later(() => import("./dialogs.js").then((all) => all.Overlay));
+const MenuView = later(() => import("./menus.js").then((all) => all.MenuView));
+
+/**
+ * @param {string} path
+ * @returns {Place}
+ */
+export function placeOf(path) {
+  const [first = "", room, seq] = path.split("/").slice(1);
+  if (first === "rooms" && room) return { page: "room", room: decodeURIComponent(room), seq: /^\d+$/.test(seq ?? "") ? Number(seq) : null };
+  const page = first === "sign-in" || first === "setup" || first === "invite" ? first : "home";
+  return { page, room: null, seq: null };
+}
+
+/**
+ * Which room is open: the one in the address, else, where there is place for two panes, the one last open.
+ * @param {State} state
+ * @param {boolean} narrow
+ * @returns {RoomId | null}
+ */
+function openRoomOf(state, narrow) {
+  const { room } = placeOf(state.path);
+  if (room) return room;
+  if (narrow) return null;
+  const last = localStorage.getItem("roomful.room");
+  if (last && state.rooms.has(last)) return last;
+  const all = [...state.rooms.values()];
+  const lobby = all.find((entry) => entry.room.kind === "open" && entry.room.name.toLocaleLowerCase() === "lobby");
+  return (lobby ?? all[0])?.room.id ?? null;
+}
+
+/**
+ * Draws the application into `root` and keeps it up to date.
+ * @param {HTMLElement} root
+ * @param {App} app
+ */
+export function start(root, app) {
+  const ui = new Ui(app);
+  watchWindow(ui);
+  effect(() => showInTab(app, ui.narrow.value));
+  render(html`<${Shell} ui=${ui} />`, root);
+}
+
+/** @param {{ ui: Ui }} props */
+function Shell({ ui }) {
+  const state = ui.app.state.value;
+  const place = placeOf(state.path);
+  const home = Boolean(state.me) && place.page !== "invite";
+  useEffect(() => {
+    if (state.me && (place.page === "sign-in" || place.page === "setup")) ui.app.actions.navigate("/", { replace: true });
+  }, [state.me, place.page]);
+  const failed = html`<p class="broken" role="alert">${ui.words.failedPart} <a href="">${ui.words.reload}</a></p>`;
+  return html`
+    ${home ? html`<${House} ui=${ui} state=${state} place=${place} />` : html`<${Entry} ui=${ui} place=${place} failed=${failed} />`}
+    <${Over} ui=${ui} failed=${failed} />
+  `;
+}
+
+/** @param {{ ui: Ui, state: State, place: Place }} props */
+function House({ ui, state, place }) {
+  const narrow = ui.narrow.value;
+  const room = openRoomOf(state, narrow);
+  useEffect(() => {
+    if (room && state.rooms.has(room)) localStorage.setItem("roomful.room", room);
+  }, [room]);
+  useEffect(() => listenForKeys(ui, () => openRoomOf(ui.app.state.value, ui.narrow.value)), [ui]);
+  const pane = room ? "room" : "list";
+  return html`
+    <a class="skip" href="#conversation" onClick=${(/** @type {Event} */ event) => skip(event, ui)}>${ui.words.skip}</a>
+    <div class="house" data-pane=${pane}>
+      ${!narrow && html`<${Rooms} ui=${ui} state=${state} current=${room} />`}
+      ${narrow && pane === "list" && html`<main class="alone" id="conversation" tabindex="-1" aria-label=${state.session.name}><${Rooms} ui=${ui} state=${state} current=${room} alone /></main>`}
+      ${(!narrow || pane === "room") &&
+      html`<${RoomPane} key=${room ?? ""} ui=${ui} state=${state} id=${room} seq=${place.seq} />`}
+    </div>
+  `;
+}
+
+/**
+ * @param {Event} event
+ * @param {Ui} ui
+ */
+function skip(event, ui) {
+  event.preventDefault();
+  if (ui.writing) ui.writing.focus();
+  else /** @type {HTMLElement | null} */ (document.querySelector(".pane"))?.focus();
+}
+
+/** What lies over the panes. @param {{ ui: Ui, failed: any }} props */
+function Over({ ui, failed }) {
+  const dialog = ui.dialog.value;
+  const menu = ui.menu.value;
+  return html`
+    ${dialog && html`<${Overlay} ui=${ui} dialog=${dialog} failed=${failed} />`}
+    ${menu && html`<${MenuView} ui=${ui} menu=${menu} failed=${failed} />`}
+    <div class="toasts" role="status"><${ToastLine} ui=${ui} /></div>
+    <div class="unseen" role="status" aria-live="polite" data-spoken>${ui.spoken.value}</div>
+  `;
+}
+
+/** @param {{ ui: Ui }} props */
+function ToastLine({ ui }) {
+  const toast = ui.toast.value;
+  useEffect(() => {
+    if (!toast) return undefined;
+    const timer = setTimeout(() => (ui.toast.value = null), 6000);
+    return () => clearTimeout(timer);
+  }, [toast]);
+  if (!toast) return null;
+  const act = () => {
+    ui.toast.value = null;
+    toast.action?.run();
+  };
+  return html`<div class="toast">
+    <span>${toast.text}</span>
+    ${toast.action && html`<button type="button" class="button is-soft" onClick=${act}>${toast.action.name}</button>`}
+  </div>`;
+}
+
+/**
+ * Keeps up with the size of the window and with what a screen keyboard leaves of it.
+ * @param {Ui} ui
+ */
+function watchWindow(ui) {
+  const phone = matchMedia("(width <= 720px)");
+  const look = () => {
+    ui.narrow.value = phone.matches;
+    if (phone.matches) ui.details.value = false;
+  };
+  phone.addEventListener("change", look);
+  look();
+  addEventListener("popstate", () => {
+    if (ui.narrow.value && location.hash !== "#details") ui.details.value = false;
+  });
+  const view = window.visualViewport;
+  if (!view) return;
+  // WebKit ignores interactive-widget: without this the keyboard would cover the composer.
+  const fit = () => {
+    const covered = view.scale === 1 && window.innerHeight - view.height > 80;
+    document.documentElement.style.setProperty("--seen", covered ? `${view.height}px` : "100dvh");
+    if (covered) window.scrollTo(0, 0);
+  };
+  view.addEventListener("resize", fit);
+}
+
+/**
+ * The title and the icon of the browser's tab.
+ * @param {App} app
+ * @param {boolean} narrow
+ */
+function showInTab(app, narrow) {
+  const state = app.state.value;
+  let unread = 0;
+  for (const entry of state.rooms.values()) unread += unreadOf(entry);
+  const open = openRoomOf(state, narrow);
+  const name = (state.me && open && state.rooms.get(open)?.room.name) || null;
+  const title = app.strings.title(unread, name, state.session.name);
+  if (document.title !== title) document.title = title;
+  const link = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=icon]"));
+  const href = tabIcon(unread > 0);
+  if (link && link.getAttribute("href") !== href) link.setAttribute("href", href);
+}
+
+/**
+ * People in a doorway: pale, or lit and with a dot when something waits.
+ * @param {boolean} lit
+ */
+function tabIcon(lit) {
+  const dot = lit ? '<circle cx="25.500" cy="6.500" r="6" fill="#f4b942" stroke="#102022" stroke-width="2"/>' : "";
+  const drawing =
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0e5a63"/>' +
+    '<path d="M7 26h18l4 4.900A7 7 0 0 1 25 32H7a7 7 0 0 1-4-1.100z" fill="#3f7f82"/>' +
+    `<path d="M7 26V13.500a9 9 0 0 1 18 0V26z" fill="${lit ? "#f4b942" : "#f7efdd"}"/>` +
+    '<path d="M16 9.800a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7zM10.200 26v-2.200a5.800 5.800 0 0 1 11.600 0V26z" fill="#0b3f46"/>' +
+    `${dot}</svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(drawing)}`;
+}
+
+/**
+ * @param {Ui} ui
+ * @param {() => RoomId | null} current
+ */
+function listenForKeys(ui, current) {
+  /** @param {KeyboardEvent} event */
+  const press = (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if (isKey(event, "k")) {
+      event.preventDefault();
+      ui.ask("switcher");
+    } else if (ui.dialog.value || ui.menu.value) {
+      return;
+    } else if (isKey(event, "/")) {
+      event.preventDefault();
+      ui.ask("keys");
+    } else if (isKey(event, ".")) {
+      event.preventDefault();
+      ui.showDetails(!ui.details.value);
+    } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      walk(event, ui, current());
+    } else if (event.key === "F6") {
+      event.preventDefault();
+      cycle(event.shiftKey ? -1 : 1);
+    } else if (event.key === "Escape") {
+      leaveOne(ui);
+    } else {
+      typeAnywhere(event, ui);
+    }
+  };
+  document.addEventListener("keydown", press);
+  return () => document.removeEventListener("keydown", press);
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {string} key
+ */
+function isKey(event, key) {
+  return (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
+}
+
+/**
+ * Alt with an arrow goes one room up or down; with Shift as well, to the next one with something new.
+ * @param {KeyboardEvent} event
+ * @param {Ui} ui
+ * @param {RoomId | null} from
+ */
+function walk(event, ui, from) {
+  const field = /** @type {HTMLTextAreaElement} */ (event.target);
+  // There the same keys move through the words of what is written.
+  if (navigator.platform.startsWith("Mac") && field.value) return;
+  event.preventDefault();
+  const all = [...ui.app.state.value.rooms.values()];
+  const step = event.key === "ArrowUp" ? -1 : 1;
+  const at = all.findIndex((entry) => entry.room.id === from);
+  const stops = (/** @type {RoomEntry} */ entry) => !event.shiftKey || unreadOf(entry) > 0;
+  for (let next = at + step; next >= 0 && next < all.length; next += step) {
+    if (stops(all[next])) return ui.app.actions.navigate(`/rooms/${all[next].room.id}`);
+  }
+}
+
+/** @param {1 | -1} step */
+function cycle(step) {
+  const regions = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-region]")]);
+  const at = regions.findIndex((region) => region.contains(document.activeElement));
+  const region = regions[(at + step + regions.length) % regions.length];
+  const inside = /** @type {HTMLElement | null} */ (region?.querySelector("[aria-current=page], [tabindex='0'], textarea"));
+  (inside ?? region)?.focus();
+}
+
+/** Escape, when nothing is open over the room: first the details on a phone, then to the end of the room. @param {Ui} ui */
+function leaveOne(ui) {
+  if (ui.details.value && ui.narrow.value) ui.showDetails(false);
+  else ui.toEnd?.();
+}
+
+/**
+ * A letter typed while nothing takes letters belongs to the message.
+ * @param {KeyboardEvent} event
+ * @param {Ui} ui
+ */
+function typeAnywhere(event, ui) {
+  const pastes = isKey(event, "v");
+  if (!pastes && (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey)) return;
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
+  if (event.key === " " && target.closest("button, a, [role=log]")) return;
+  ui.writing?.focus();
+}
