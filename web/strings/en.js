@@ -247,7 +247,8 @@ export const strings = {
   removed: {
     /** @param {string | null} by @param {string} room */
     title: (by, room) => (by ? `${by} removed you from ${room}.` : `You are no longer in ${room}.`),
-    text: "You can read what is on the screen until you close the room.",
+    open: "It is an open room: you can join it again.",
+    closed: "What is said there is not told to you any more. Somebody in it can invite you again.",
     close: "Close the room",
   },
 
@@ -258,8 +259,8 @@ export const strings = {
     joinText: "It is an open room: come in and read from the first line.",
     /** @param {string} room */
     join: (room) => `Join ${room}`,
-    noneTitle: "No room is open yet.",
-    noneText: "Open one of your own, or find one to join.",
+    noneTitle: "You are in no room.",
+    noneText: "Find one to join, or open one of your own.",
   },
 
   empty: {

@@ -28,54 +28,59 @@ function fit(field) {
   field.style.blockSize = `${field.scrollHeight}px`;
 }
 
-/** @param {{ ui: Ui, room: Room, draft: string, limit: number, empty: boolean }} props */
-export function Composer({ ui, room, draft, limit, empty }) {
-  const { words, app } = ui;
+/**
+ * The field and what happens to what is written in it.
+ * @param {Ui} ui
+ * @param {Room} room
+ * @param {string} draft
+ * @param {number} limit
+ */
+function useWriting(ui, room, draft, limit) {
+  const { actions } = ui.app;
   const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const [length, setLength] = useState(() => lengthOf(draft));
-  const left = limit - length;
-
-  /** @param {string} text */
-  const keep = (text) => {
-    fit(/** @type {HTMLTextAreaElement} */ (field.current));
-    setLength(lengthOf(text));
-    app.actions.setDraft(room.id, text);
+  const area = () => /** @type {HTMLTextAreaElement} */ (field.current);
+  const keep = () => {
+    fit(area());
+    setLength(lengthOf(area().value));
+    actions.setDraft(room.id, area().value);
   };
   /** @param {string} text */
   const write = (text) => {
-    /** @type {HTMLTextAreaElement} */ (field.current).value = text;
-    keep(text);
+    area().value = text;
+    keep();
+    area().focus();
   };
-
+  const send = () => {
+    const text = area().value.trim();
+    if (!text || lengthOf(text) > limit) return;
+    actions.post(room.id, text);
+    write("");
+    ui.toEnd?.();
+  };
   // Before the next key is pressed: what is typed right after a switch belongs to the new room.
   useLayoutEffect(() => {
-    const area = /** @type {HTMLTextAreaElement} */ (field.current);
     const mine = {
       room: room.id,
-      focus: () => area.focus(),
+      focus: () => area().focus(),
       // What is taken back goes before what was written since.
-      put: (/** @type {string} */ text) => {
-        write(area.value ? `${text}\n${area.value}` : text);
-        area.focus();
-      },
+      put: (/** @type {string} */ text) => write(area().value ? `${text}\n${area().value}` : text),
     };
     ui.writing = mine;
-    fit(area);
-    if (!glass.matches && !document.querySelector("dialog[open]")) area.focus({ preventScroll: true });
+    fit(area());
+    if (!glass.matches && !document.querySelector("dialog[open]")) area().focus({ preventScroll: true });
     return () => {
       if (ui.writing === mine) ui.writing = null;
     };
   }, [room.id]);
+  return { field, length, keep, send };
+}
 
-  const send = () => {
-    const text = field.current?.value ?? "";
-    if (!text.trim() || lengthOf(text.trim()) > limit) return;
-    app.actions.post(room.id, text.trim());
-    write("");
-    field.current?.focus();
-    ui.toEnd?.();
-  };
-
+/** @param {{ ui: Ui, room: Room, draft: string, limit: number, empty: boolean }} props */
+export function Composer({ ui, room, draft, limit, empty }) {
+  const { words } = ui;
+  const { field, length, keep, send } = useWriting(ui, room, draft, limit);
+  const left = limit - length;
   return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send())}>
     <textarea
       ref=${field}
@@ -86,7 +91,7 @@ export function Composer({ ui, room, draft, limit, empty }) {
       aria-describedby="composer-left"
       enterkeyhint=${glass.matches ? "enter" : "send"}
       defaultValue=${draft}
-      onInput=${(/** @type {Event} */ event) => keep(/** @type {HTMLTextAreaElement} */ (event.target).value)}
+      onInput=${keep}
       onKeyDown=${(/** @type {KeyboardEvent} */ event) => press(event, ui, room, send)}
     ></textarea>
     <div class="composer__bar">

@@ -28,12 +28,15 @@ export function Frame({ ui, title, look, bare, children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useLayoutEffect(() => {
     const element = /** @type {HTMLDialogElement} */ (box.current);
+    const back = /** @type {HTMLElement | null} */ (document.activeElement);
     element.showModal();
-    return () => {
-      // Closing gives the focus back to where it came from; a dialog that is only taken away does not.
-      element.close();
-      if (document.activeElement === document.body) ui.writing?.focus();
-    };
+    // After it was taken away: a field that gets the focus while the dialog still stands takes no letters (Chromium).
+    return () =>
+      queueMicrotask(() => {
+        if (document.activeElement !== document.body) return;
+        if (back?.isConnected && back !== document.body) back.focus({ preventScroll: true });
+        else ui.writing?.focus();
+      });
   }, []);
   const close = () => (ui.dialog.value = null);
   const press = (/** @type {MouseEvent} */ event) => {

@@ -1,6 +1,7 @@
 // @ts-check
 /** Rooms with nothing in them yet, and rooms one cannot see. */
 
+/** @import { RoomEntry } from "../types/state.d.ts" */
 /** @import { OpenRoom, Room } from "../types/protocol.d.ts" */
 /** @import { IconName } from "./parts.js" */
 /** @import { Ui } from "./shell.js" */
@@ -49,6 +50,22 @@ export function Empty({ ui, room }) {
       ${!guest && html`<${Start} icon="link" name=${words.empty.link} text=${words.empty.linkText} run=${() => ui.ask("link", { room })} />`}
       <${Start} icon="edit" name=${words.empty.write} text=${words.empty.writeText} run=${() => ui.writing?.focus()} />
     </ul>
+  </div>`;
+}
+
+/** A room that somebody else took one out of. @param {{ ui: Ui, entry: RoomEntry }} props */
+export function Removed({ ui, entry }) {
+  const { words, app } = ui;
+  const { room, leftBy } = entry;
+  const close = async () => {
+    app.actions.navigate("/");
+    await app.actions.leaveRoom(room.id);
+  };
+  return html`<div class="empty" data-region tabindex="-1" role="status">
+    <${Doorway} shut />
+    <h2 class="display">${words.removed.title(leftBy?.name ?? null, room.name)}</h2>
+    <p class="lead">${room.kind === "open" ? words.removed.open : words.removed.closed}</p>
+    <button type="button" class="button is-main is-large" onClick=${close}>${words.removed.close}</button>
   </div>`;
 }
 

@@ -21,7 +21,7 @@ export function Entry({ ui, place }) {
     page === "setup" || page === "waiting"
       ? html`<${SetUp} ui=${ui} waiting=${page === "waiting"} />`
       : page === "invite"
-        ? me
+        ? me && !me.guest
           ? html`<${AlreadyIn} ui=${ui} />`
           : html`<${Invited} ui=${ui} />`
         : html`<${FrontDoor} ui=${ui} />`;

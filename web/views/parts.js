@@ -143,14 +143,13 @@ export function Tool({ icon, name, press, look, ...rest }) {
  * A view whose code is fetched when it is first drawn.
  * @template P
  * @param {() => Promise<ComponentType<P>>} load
- * @returns {ComponentType<P & { failed?: ComponentChildren }>}
+ * @returns {ComponentType<P>}
  */
 export function later(load) {
   /** @type {ComponentType<P> | null} */
   let View = null;
   return /** @type {any} */ (
     class extends Component {
-      state = { failed: false };
       componentDidMount() {
         if (View) return;
         load().then(
@@ -158,12 +157,12 @@ export function later(load) {
             View = loaded;
             this.setState({});
           },
-          () => this.setState({ failed: true }),
+          () => /** @type {any} */ (this.props).ui.broke(),
         );
       }
       render() {
         if (View) return h(/** @type {any} */ (View), this.props);
-        return this.state.failed ? /** @type {any} */ (this.props).failed : null;
+        return null;
       }
     }
   );

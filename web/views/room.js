@@ -1,18 +1,19 @@
 // @ts-check
 /** The sheet of the open room: its header, what is wrong with the line, its messages, where one writes, its details. */
 
-/** @import { Connection, Pending, RoomEntry, State } from "../types/state.d.ts" */
+/** @import { Connection, Pending, RoomEntry, State, Timeline } from "../types/state.d.ts" */
 /** @import { RoomId, User } from "../types/protocol.d.ts" */
 /** @import { MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useState } from "../vendor/hooks.js";
+import { useEffect, useMemo, useState } from "../vendor/hooks.js";
 import { Composer } from "./composer.js";
-import { Timeline } from "./timeline.js";
+import { Timeline as Messages } from "./timeline.js";
 import { Avatar, Door, Icon, Tool, html, later } from "./parts.js";
 
 const Details = later(() => import("./members.js").then((all) => all.Details));
 const Empty = later(() => import("./empty.js").then((all) => all.Empty));
 const Absent = later(() => import("./empty.js").then((all) => all.Absent));
+const Removed = later(() => import("./empty.js").then((all) => all.Removed));
 
 /** For so long a lost connection is nobody's business, in milliseconds. */
 const patience = 5000;
@@ -21,28 +22,32 @@ const patience = 5000;
 export function RoomPane({ ui, state, id, seq }) {
   const { words } = ui;
   const entry = id === null ? undefined : state.rooms.get(id);
+  // The same list as before as long as nothing is sent: the timeline is drawn anew for another one.
+  const pendings = useMemo(() => state.outbox.filter((pending) => pending.room === id), [state.outbox, id]);
   if (!entry || !state.me) {
     const known = state.epoch !== null;
     return html`<div class="sheet"><main class="pane" id="conversation" tabindex="-1" aria-label=${words.rooms.title}>
-      ${known ? html`<${Absent} ui=${ui} id=${id} />` : html`<${Banner} ui=${ui} connection=${state.connection} />`}
+      ${known ? html`<${Absent} ui=${ui} id=${id} />` : html`<h1 class="unseen">${state.session.name}</h1><${Banner} ui=${ui} connection=${state.connection} />`}
     </main></div>`;
   }
-  const details = ui.details.value && entry.leftBy === undefined;
+  const timeline = state.timelines.get(entry.room.id) ?? null;
+  const empty = timeline !== null && !timeline.messages.length && !timeline.moreBefore && !timeline.loading && !pendings.length;
+  // Unless somebody chose, they are there where three panes fit and there is more to see than an empty room.
+  const details = entry.leftBy === undefined && (ui.details.value ?? (innerWidth > 1120 && timeline !== null && !empty));
   return html`<div class="sheet">
     <main class="pane" id="conversation" tabindex="-1" aria-label=${entry.room.name} inert=${details && ui.narrow.value}>
-      <${Header} ui=${ui} entry=${entry} />
+      <${Header} ui=${ui} entry=${entry} open=${details} />
       <${Banner} ui=${ui} connection=${state.connection} />
-      <${Conversation} ui=${ui} state=${state} entry=${entry} me=${state.me} seq=${seq} />
+      <${Conversation} ui=${ui} state=${state} entry=${entry} me=${state.me} seq=${seq} timeline=${timeline} pendings=${pendings} empty=${empty} />
     </main>
     ${details && html`<${Details} ui=${ui} entry=${entry} me=${state.me} connected=${state.connection.status === "open"} />`}
   </div>`;
 }
 
-/** @param {{ ui: Ui, entry: RoomEntry }} props */
-function Header({ ui, entry }) {
+/** @param {{ ui: Ui, entry: RoomEntry, open: boolean }} props */
+function Header({ ui, entry, open }) {
   const { words } = ui;
   const { room, presence } = entry;
-  const open = ui.details.value;
   const toggle = () => ui.showDetails(!open);
   const menu = (/** @type {MouseEvent} */ event) => ui.offer(event, words.room.menu, menuOf(ui, entry));
   return html`<header class="header">
@@ -150,27 +155,26 @@ function Banner({ ui, connection }) {
   </div>`;
 }
 
-/** @param {{ ui: Ui, state: State, entry: RoomEntry, me: User, seq: number | null }} props */
-function Conversation({ ui, state, entry, me, seq }) {
+/**
+ * @param {{ ui: Ui, state: State, entry: RoomEntry, me: User, seq: number | null, timeline: Timeline | null,
+ *   pendings: Pending[], empty: boolean }} props
+ */
+function Conversation({ ui, state, entry, me, seq, timeline, pendings, empty }) {
   const [below, setBelow] = useState(/** @type {number | null} */ (null));
   const { room } = entry;
-  const timeline = state.timelines.get(room.id) ?? null;
-  const pendings = state.outbox.filter((pending) => pending.room === room.id);
-  const empty = timeline !== null && !timeline.messages.length && !timeline.moreBefore && !timeline.loading && !pendings.length;
+  if (entry.leftBy !== undefined) return html`<${Removed} ui=${ui} entry=${entry} />`;
   return html`
     ${empty
       ? html`<${Empty} ui=${ui} room=${room} />`
-      : html`<${Timeline} ui=${ui} entry=${entry} timeline=${timeline} pendings=${pendings} me=${me} seq=${seq} editing=${ui.editing.value} onBelow=${setBelow} />`}
+      : html`<${Messages} ui=${ui} entry=${entry} timeline=${timeline} pendings=${pendings} me=${me} seq=${seq} editing=${ui.editing.value} onBelow=${setBelow} />`}
     <div class="foot" data-region>
       <div class="foot__line">
         ${below !== null && !empty && html`<button type="button" class="pill" onClick=${() => ui.toEnd?.()}>
           <span class="figures">${below ? words(ui).newBelow(below) : words(ui).toNewest}</span><${Icon} name="down" size="small" />
         </button>`}
       </div>
-      ${entry.leftBy !== undefined
-        ? html`<${Removed} ui=${ui} entry=${entry} />`
-        : html`<${Outbox} ui=${ui} pendings=${pendings} connection=${state.connection} />
-            <${Composer} ui=${ui} room=${room} draft=${state.drafts.get(room.id) ?? ""} limit=${state.limits.text_chars} empty=${empty} />`}
+      <${Outbox} ui=${ui} pendings=${pendings} connection=${state.connection} />
+      <${Composer} ui=${ui} room=${room} draft=${state.drafts.get(room.id) ?? ""} limit=${state.limits.text_chars} empty=${empty} />
     </div>
   `;
 }
@@ -189,17 +193,4 @@ function Outbox({ ui, pendings, connection }) {
     <b>${ui.words.outbox.waiting(waiting.length)}</b>
     <span>${ui.words.outbox.kept}</span>
   </p>`;
-}
-
-/** In place of the composer, for somebody who was removed. @param {{ ui: Ui, entry: RoomEntry }} props */
-function Removed({ ui, entry }) {
-  const { words, app } = ui;
-  const close = async () => {
-    app.actions.navigate("/");
-    await app.actions.leaveRoom(entry.room.id).catch(() => undefined);
-  };
-  return html`<div class="removed" role="status">
-    <p><b>${words.removed.title(entry.leftBy?.name ?? null, entry.room.name)}</b> <span>${words.removed.text}</span></p>
-    <button type="button" class="button is-plain" onClick=${close}>${words.removed.close}</button>
-  </div>`;
 }

@@ -21,6 +21,12 @@ import { html, later } from "./parts.js";
  * @typedef {{ room: RoomId, focus: () => void, put: (text: string) => void }} Writing
  */
 
+/** What was chosen on this device, once something was. */
+function keptDetails() {
+  const kept = localStorage.getItem("roomful.details");
+  return innerWidth > 1120 && kept ? kept === "open" : null;
+}
+
 /** What views share beyond the state: what is open, what was last said, where one writes. */
 export class Ui {
   /** @param {App} app */
@@ -31,7 +37,8 @@ export class Ui {
     this.dialog = signal(/** @type {Dialog | null} */ (null));
     this.menu = signal(/** @type {Menu | null} */ (null));
     this.editing = signal(/** @type {{ room: RoomId, seq: number } | null} */ (null));
-    this.details = signal(innerWidth > 1120 && localStorage.getItem("roomful.details") !== "closed");
+    /** Whether the details are to be seen; null leaves it to the place there is. */
+    this.details = signal(/** @type {boolean | null} */ (keptDetails()));
     this.spoken = signal("");
     this.narrow = signal(false);
     /** @type {Writing | null} */
@@ -74,9 +81,15 @@ export class Ui {
     this.menu.value = { name, items, kind, back, ...place };
   }
 
+  /** Code of this page cannot be fetched: most often because the server has a newer one. */
+  broke() {
+    this.dialog.value = null;
+    this.menu.value = null;
+    this.say(this.words.failedPart, { name: this.words.reload, run: () => location.reload() });
+  }
+
   /** @param {boolean} open */
   showDetails(open) {
-    if (open === this.details.value) return;
     this.details.value = open;
     if (!this.narrow.value) return localStorage.setItem("roomful.details", open ? "open" : "closed");
     // On a phone they are a page of their own, which Back closes.
@@ -148,10 +161,9 @@ function Shell({ ui }) {
   useEffect(() => {
     if (state.me && (place.page === "sign-in" || place.page === "setup")) ui.app.actions.navigate("/", { replace: true });
   }, [state.me, place.page]);
-  const failed = html`<p class="broken" role="alert">${ui.words.failedPart} <a href="">${ui.words.reload}</a></p>`;
   return html`
-    ${home ? html`<${House} ui=${ui} state=${state} place=${place} />` : html`<${Entry} ui=${ui} place=${place} failed=${failed} />`}
-    <${Over} ui=${ui} failed=${failed} />
+    ${home ? html`<${House} ui=${ui} state=${state} place=${place} />` : html`<${Entry} ui=${ui} place=${place} />`}
+    <${Over} ui=${ui} />
   `;
 }
 
@@ -185,13 +197,13 @@ function skip(event, ui) {
   else /** @type {HTMLElement | null} */ (document.querySelector(".pane"))?.focus();
 }
 
-/** What lies over the panes. @param {{ ui: Ui, failed: any }} props */
-function Over({ ui, failed }) {
+/** What lies over the panes. @param {{ ui: Ui }} props */
+function Over({ ui }) {
   const dialog = ui.dialog.value;
   const menu = ui.menu.value;
   return html`
-    ${dialog && html`<${Overlay} ui=${ui} dialog=${dialog} failed=${failed} />`}
-    ${menu && html`<${MenuView} ui=${ui} menu=${menu} failed=${failed} />`}
+    ${dialog && html`<${Overlay} ui=${ui} dialog=${dialog} />`}
+    ${menu && html`<${MenuView} ui=${ui} menu=${menu} />`}
     <div class="toasts" role="status"><${ToastLine} ui=${ui} /></div>
     <div class="unseen" role="status" aria-live="polite" data-spoken>${ui.spoken.value}</div>
   `;
@@ -293,7 +305,7 @@ function listenForKeys(ui, current) {
       ui.ask("keys");
     } else if (isKey(event, ".")) {
       event.preventDefault();
-      ui.showDetails(!ui.details.value);
+      ui.showDetails(!document.querySelector(".panel"));
     } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       walk(event, ui, current());
     } else if (event.key === "F6") {

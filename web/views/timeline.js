@@ -132,6 +132,12 @@ const places = new Map();
  * @property {boolean} failed A page could not be fetched.
  */
 
+/**
+ * @param {Record<string, any>} one
+ * @param {Record<string, any>} other
+ */
+const same = (one, other) => Object.keys(one).every((key) => one[key] === other[key]);
+
 /** @extends {Component<Props, Looks>} */
 export class Timeline extends Component {
   box = /** @type {{ current: HTMLElement | null }} */ (createRef());
@@ -171,6 +177,15 @@ export class Timeline extends Component {
     const { from, to } = this.state;
     if (this.scroll.stuck || !this.scroll.anchor) places.delete(entry.room.id);
     else places.set(entry.room.id, { from, to, anchor: this.scroll.anchor });
+  }
+
+  /**
+   * Most changes of the state are elsewhere, such as in what is being written.
+   * @param {Props} props
+   * @param {Looks} state
+   */
+  shouldComponentUpdate(props, state) {
+    return !same(props, this.props) || !same(state, this.state);
   }
 
   getSnapshotBeforeUpdate() {
@@ -384,7 +399,7 @@ export class Timeline extends Component {
   /** Tells what was seen: only what is on the screen of somebody who is looking. */
   mark() {
     const { entry, ui, timeline } = this.props;
-    if (!this.placed || !timeline || entry.leftBy !== undefined || !this.attentive()) return;
+    if (!this.placed || !timeline || !this.attentive()) return;
     const { box, list } = this.scroll;
     const rows = list.children;
     for (let at = Math.min(rows.length - 1, this.scroll.rowBelow(box.scrollTop + box.clientHeight)); at >= 0; at--) {
@@ -442,7 +457,7 @@ export class Timeline extends Component {
     const lines = linesOf(shown, this.live ? pendings : [], me, line);
     const keys = lines.flatMap((one) => (one.kind === "message" ? one.key : []));
     const tab = this.state.tab && keys.includes(this.state.tab) ? this.state.tab : keys[keys.length - 1];
-    const moderates = ["moderator", "admin", "owner"].includes(entry.room.role) || ["moderator", "admin", "owner"].includes(ui.app.state.value.role ?? "");
+    const moderates = ["moderator", "admin", "owner"].includes(entry.room.role) || ["moderator", "admin", "owner"].includes(ui.app.state.peek().role ?? "");
     const begins = timeline !== null && !timeline.moreBefore && shown[0] === timeline.messages[0];
     return html`<div class="timeline" ref=${this.box} role="log" aria-live="off" aria-label=${words.timeline.title(entry.room.name)} data-region onScroll=${this.onScroll}>
       ${begins && html`<p class="timeline__beginning">${words.timeline.beginning(entry.room.name)}</p>`}

@@ -21,11 +21,24 @@ impl Directory {
         if !path.exists() {
             DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(folder)?;
         }
-        let mode = fs::metadata(path).with_context(folder)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(folder)?;
+        let directory = Self(path.to_owned());
+        directory.close_to_others().with_context(folder)?;
+        Ok(directory)
+    }
+
+    /// Others on this machine may not look inside. A folder that holds other things, too, is left as it is: closing it
+    /// is for its owner to decide.
+    fn close_to_others(&self) -> Result<()> {
+        if fs::metadata(&self.0)?.permissions().mode() & 0o077 == 0 {
+            return Ok(());
         }
-        Ok(Self(path.to_owned()))
+        let is_empty = fs::read_dir(&self.0)?.next().is_none();
+        if is_empty || self.database().exists() {
+            fs::set_permissions(&self.0, Permissions::from_mode(0o700))?;
+        } else {
+            tracing::warn!(folder = %self.0.display(), "others on this machine can read the data directory");
+        }
+        Ok(())
     }
 
     /// Where it is.

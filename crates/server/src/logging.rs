@@ -15,7 +15,8 @@ pub fn start(config: &Config) {
         LogFormat::Json => true,
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(terminal);
-    let lines = if json { lines.json().flatten_event(true).with_span_list(false).boxed() } else { lines.boxed() };
+    let lines =
+        if json { lines.json().flatten_event(true).with_span_list(false).boxed() } else { lines.boxed() };
     // A second log in one process, as tests would start, changes nothing.
     let _ = tracing_subscriber::registry().with(lines.with_filter(config.log.clone())).try_init();
 }

@@ -97,7 +97,7 @@ const OPERATIONS: [Operation; 27] = [
 struct Base;
 
 /// `GET /api/v1/openapi.json`.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "about", summary = "Describes this interface.",
+#[utoipa::path(get, operation_id = "get_openapi", path = "/api/v1/openapi.json", tag = "about", summary = "Describes this interface.",
     responses((status = 200, description = "An OpenAPI document.", body = Object)))]
 pub async fn get() -> impl IntoResponse {
     // Kept from the first request on: most servers are never asked.

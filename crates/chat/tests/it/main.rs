@@ -1,5 +1,7 @@
 //! Stories about the product, told without a network.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
+
 mod accounts;
 mod folding;
 mod invites;

@@ -29,7 +29,7 @@ async fn a_retry_posts_once_and_gets_the_first_answer_even_after_an_edit_and_a_d
     world.chat.edit(&ana, lobby, first.seq, "hello").await.unwrap();
     assert_eq!(world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap(), first);
     world.chat.delete(&ana, lobby, first.seq).await.unwrap();
-    let mut world = world.restart().await;
+    let world = world.restart().await;
     assert_eq!(world.chat.post(&ana, lobby, "hi", nonce.clone()).await.unwrap(), first);
     assert!(world.events().is_empty(), "a retry tells nobody anything");
     assert_eq!(world.texts(&ana, lobby).await, [""]);

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Value;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// One setting. Its kind of value is the kind that `show` gives.
 pub struct Setting {
@@ -119,9 +120,8 @@ pub const SETTINGS: [Setting; 10] = [
                 Never logged at any level: messages, passwords, tokens, cookies, query strings.",
         show: |config| config.log.to_string().into(),
         set: |config, value| {
-            config.log = text(value)?
-                .parse()
-                .map_err(|_| "must be levels such as info or \"info,server=debug\"".to_owned())?;
+            config.log =
+                levels(text(value)?).ok_or("must be levels such as info or \"info,server=debug\"")?;
             Ok(())
         },
     },
@@ -159,6 +159,14 @@ impl Setting {
 
 fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| "must be text in quotes".to_owned())
+}
+
+/// Unlike [`Targets`] itself, which would take a misspelt level for the name of a module.
+fn levels(text: &str) -> Option<Targets> {
+    let is_level =
+        |part: &str| part.trim().parse::<LevelFilter>().is_ok() && part.trim().parse::<u8>().is_err();
+    let right = text.split(',').all(|part| is_level(part.split_once('=').map_or(part, |(_, level)| level)));
+    if right { text.parse().ok() } else { None }
 }
 
 fn network(value: &Value) -> Result<IpNet, String> {

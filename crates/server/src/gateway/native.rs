@@ -166,7 +166,8 @@ impl Gateway for Native {
                     connection.answer(id, answer);
                 })
             }),
-            Err((id, error)) => self.0.lane.push(Pace::Beside, move || {
+            Err(refused) => self.0.lane.push(Pace::Beside, move || {
+                let (id, error) = *refused;
                 Box::pin(async move { connection.reply(id, Err(error)) })
             }),
         }
@@ -223,14 +224,14 @@ fn refusal(error: &chat::Error) -> protocol::Error {
 }
 
 /// Reads a frame; of a bad one, its id if it has one, and what is wrong with it.
-fn read(text: &str) -> Result<ClientFrame, (Option<u64>, protocol::Error)> {
+fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> {
     let wrong = match serde_json::from_str::<ClientFrame>(text) {
         Ok(frame) if frame.id <= MAX_INTEGER => return Ok(frame),
-        Ok(_) => return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53."))),
+        Ok(_) => return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53.")).into()),
         Err(wrong) => wrong,
     };
     let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
-        return Err((None, bad(ErrorCode::BadRequest, &format!("Not a JSON object: {wrong}."))));
+        return Err((None, bad(ErrorCode::BadRequest, &format!("Not a JSON object: {wrong}."))).into());
     };
     let id = frame.get("id").and_then(Value::as_u64).filter(|id| *id <= MAX_INTEGER);
     let error = match (id, frame.get("type")) {
@@ -243,7 +244,7 @@ fn read(text: &str) -> Result<ClientFrame, (Option<u64>, protocol::Error)> {
         (_, Some(Value::String(_))) => bad(ErrorCode::BadRequest, &format!("This command cannot be read: {wrong}.")),
         (_, _) => bad(ErrorCode::BadRequest, "Every command needs a `type`, the name of the command."),
     };
-    Err((id, error))
+    Err((id, error).into())
 }
 
 fn bad(code: ErrorCode, message: &str) -> protocol::Error {

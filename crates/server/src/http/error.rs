@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
-    error: Error,
+    error: Box<Error>,
 }
 
 impl Refusal {
@@ -60,7 +60,7 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { status: status(error.code), error }
+        Self { status: status(error.code), error: Box::new(error) }
     }
 }
 
@@ -80,7 +80,7 @@ impl IntoResponse for Refusal {
         if let Some(wait) = self.error.retry_after_ms {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.div_ceil(1000)));
         }
-        response.extensions_mut().insert(self.error);
+        response.extensions_mut().insert(*self.error);
         response
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Says that the server lives.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Done)))]
+#[utoipa::path(get, operation_id = "is_live", path = "/healthz", tag = "health", responses((status = 200, body = Done)))]
 pub async fn live() -> Json<Done> {
     Json(Done {})
 }
@@ -18,7 +18,7 @@ pub async fn live() -> Json<Done> {
 /// Says that the server takes requests and can read its database.
 ///
 /// 503 while it stops.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Done)))]
+#[utoipa::path(get, operation_id = "is_ready", path = "/readyz", tag = "health", responses((status = 200, body = Done)))]
 pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Done>, Refusal> {
     if app.draining.load(Ordering::Acquire) {
         return Err(Refusal::new(

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Lists the invites that still work.
 ///
 /// One's own; all of them for admins. Guests have none.
-#[utoipa::path(get, path = "/api/v1/invites", tag = "invites", responses((status = 200, body = InvitePage)))]
+#[utoipa::path(get, operation_id = "list_invites", path = "/api/v1/invites", tag = "invites", responses((status = 200, body = InvitePage)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
@@ -28,7 +28,7 @@ pub async fn list(
 /// Makes an invite link.
 ///
 /// To a room of one's own, or to the server alone. Its token is told this once.
-#[utoipa::path(post, path = "/api/v1/invites", tag = "invites", request_body = NewInviteLink,
+#[utoipa::path(post, operation_id = "create_invite", path = "/api/v1/invites", tag = "invites", request_body = NewInviteLink,
     responses((status = 201, body = NewInvite)))]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -41,7 +41,7 @@ pub async fn create(
 }
 
 /// Stops an invite from working.
-#[utoipa::path(delete, path = "/api/v1/invites/{id}", tag = "invites", params(("id" = String, Path, description = "The invite's id.")),
+#[utoipa::path(delete, operation_id = "revoke_invite", path = "/api/v1/invites/{id}", tag = "invites", params(("id" = String, Path, description = "The invite's id.")),
     responses((status = 200, body = Done)))]
 pub async fn revoke(
     State(app): State<Arc<App>>,
@@ -55,7 +55,7 @@ pub async fn revoke(
 /// Says what an invite link is for.
 ///
 /// To whoever holds it, signed in or not.
-#[utoipa::path(post, path = "/api/v1/invites/view", tag = "invites", request_body = InviteToken,
+#[utoipa::path(post, operation_id = "view_invite", path = "/api/v1/invites/view", tag = "invites", request_body = InviteToken,
     responses((status = 200, body = InviteView)))]
 pub async fn view(
     State(app): State<Arc<App>>,
@@ -67,7 +67,7 @@ pub async fn view(
 /// Uses an invite link with an account that is there already.
 ///
 /// Joins the link's room and answers with it, or with null for a link without a room.
-#[utoipa::path(post, path = "/api/v1/invites/accept", tag = "invites", request_body = InviteToken,
+#[utoipa::path(post, operation_id = "accept_invite", path = "/api/v1/invites/accept", tag = "invites", request_body = InviteToken,
     responses((status = 200, body = Option<Room>)))]
 pub async fn accept(
     State(app): State<Arc<App>>,

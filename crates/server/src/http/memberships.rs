@@ -18,7 +18,7 @@ const ME: &str = "me";
 /// Lists the roster of a room.
 ///
 /// By name, with who is connected now.
-#[utoipa::path(get, path = "/api/v1/rooms/{room}/members", tag = "members",
+#[utoipa::path(get, operation_id = "list_members", path = "/api/v1/rooms/{room}/members", tag = "members",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."), Cursor),
     responses((status = 200, body = MemberPage)))]
 pub async fn list(
@@ -37,7 +37,7 @@ pub async fn list(
 /// Joins an open room, or brings somebody into a room.
 ///
 /// `me` or one's own id joins and answers with the room; somebody else's id makes them a member and answers `{}`.
-#[utoipa::path(put, path = "/api/v1/rooms/{room}/members/{user}", tag = "members",
+#[utoipa::path(put, operation_id = "add_member", path = "/api/v1/rooms/{room}/members/{user}", tag = "members",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."),
         ("user" = String, Path, description = "A user's id, or `me`.")),
     responses((status = 200, body = Room)))]
@@ -59,7 +59,7 @@ pub async fn add(
 /// Leaves a room, or ends somebody's membership.
 ///
 /// `me` or one's own id leaves.
-#[utoipa::path(delete, path = "/api/v1/rooms/{room}/members/{user}", tag = "members",
+#[utoipa::path(delete, operation_id = "remove_member", path = "/api/v1/rooms/{room}/members/{user}", tag = "members",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."),
         ("user" = String, Path, description = "A user's id, or `me`.")),
     responses((status = 200, body = Done)))]

@@ -45,7 +45,7 @@ pub struct Since {
 /// Lists messages of a room.
 ///
 /// Oldest first. Without a place: the newest.
-#[utoipa::path(get, path = "/api/v1/rooms/{room}/messages", tag = "messages",
+#[utoipa::path(get, operation_id = "list_messages", path = "/api/v1/rooms/{room}/messages", tag = "messages",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."), Wanted),
     responses((status = 200, body = MessagePage)))]
 pub async fn list(
@@ -69,7 +69,7 @@ pub async fn list(
 ///
 /// Answered once it is on the disk. The same nonce (in the body, or as `Idempotency-Key`) and text again give the
 /// same answer and post nothing.
-#[utoipa::path(post, path = "/api/v1/rooms/{room}/messages", tag = "messages",
+#[utoipa::path(post, operation_id = "post_message", path = "/api/v1/rooms/{room}/messages", tag = "messages",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."),
         ("Idempotency-Key" = Option<String>, Header, description = "The nonce, when it does not stand in the body.")),
     request_body = NewMessage, responses((status = 201, body = Posted)))]
@@ -86,7 +86,7 @@ pub async fn post(
 }
 
 /// Replaces the text of one's own message.
-#[utoipa::path(patch, path = "/api/v1/rooms/{room}/messages/{seq}", tag = "messages",
+#[utoipa::path(patch, operation_id = "edit_message", path = "/api/v1/rooms/{room}/messages/{seq}", tag = "messages",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."),
         ("seq" = u64, Path, description = "The message's place in the room.")),
     request_body = NewText, responses((status = 200, body = Revised)))]
@@ -101,7 +101,7 @@ pub async fn edit(
 }
 
 /// Takes the text of a message away for everyone.
-#[utoipa::path(delete, path = "/api/v1/rooms/{room}/messages/{seq}", tag = "messages",
+#[utoipa::path(delete, operation_id = "delete_message", path = "/api/v1/rooms/{room}/messages/{seq}", tag = "messages",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."),
         ("seq" = u64, Path, description = "The message's place in the room.")),
     responses((status = 200, body = Revised)))]
@@ -117,7 +117,7 @@ pub async fn delete(
 /// Lists events of a room, in order and without holes.
 ///
 /// With the texts as they stand now. `more` says whether to ask again after the last.
-#[utoipa::path(get, path = "/api/v1/rooms/{room}/events", tag = "messages",
+#[utoipa::path(get, operation_id = "list_events", path = "/api/v1/rooms/{room}/events", tag = "messages",
     params(("room" = String, Path, description = "The room's id, or the name of an open room."), Since),
     responses((status = 200, body = EventPage)))]
 pub async fn events(

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Notes how far one has read.
 ///
 /// Marks only move forward; the answer says where it stands.
-#[utoipa::path(put, path = "/api/v1/rooms/{room}/read", tag = "messages",
+#[utoipa::path(put, operation_id = "mark_read", path = "/api/v1/rooms/{room}/read", tag = "messages",
     params(("room" = String, Path, description = "The room's id, or the name of an open room.")),
     request_body = ReadTo, responses((status = 200, body = ReadMark)))]
 pub async fn mark(

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Lists one's own rooms and the open ones.
 ///
 /// The own ones on the first page only.
-#[utoipa::path(get, path = "/api/v1/rooms", tag = "rooms", params(Cursor), responses((status = 200, body = RoomPage)))]
+#[utoipa::path(get, operation_id = "list_rooms", path = "/api/v1/rooms", tag = "rooms", params(Cursor), responses((status = 200, body = RoomPage)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
@@ -30,7 +30,7 @@ pub async fn list(
 /// Opens a room.
 ///
 /// The same nonce again gives the same room.
-#[utoipa::path(post, path = "/api/v1/rooms", tag = "rooms", request_body = NewRoom,
+#[utoipa::path(post, operation_id = "open_room", path = "/api/v1/rooms", tag = "rooms", request_body = NewRoom,
     responses((status = 201, body = Room)))]
 pub async fn open(
     State(app): State<Arc<App>>,
@@ -46,7 +46,7 @@ pub async fn open(
 /// Lists open rooms with somebody connected, and who that is.
 ///
 /// Part of the simple protocol: for whoever is signed in or may come in as a guest.
-#[utoipa::path(get, path = "/api/rooms", tag = "simple", responses((status = 200, body = SimpleRooms)))]
+#[utoipa::path(get, operation_id = "list_rooms_with_people", path = "/api/rooms", tag = "simple", responses((status = 200, body = SimpleRooms)))]
 pub async fn simple(
     State(app): State<Arc<App>>,
     Peer(peer): Peer,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Says who is signed in and what the front door offers.
 ///
 /// Answers 200 also when nobody is signed in.
-#[utoipa::path(get, path = "/api/v1/session", tag = "sessions", responses((status = 200, body = Session)))]
+#[utoipa::path(get, operation_id = "get_session", path = "/api/v1/session", tag = "sessions", responses((status = 200, body = Session)))]
 pub async fn get(
     State(app): State<Arc<App>>,
     Peer(peer): Peer,
@@ -33,7 +33,7 @@ pub async fn get(
 /// Signs in.
 ///
 /// Sets a cookie, or answers with a bearer token when `token` is true.
-#[utoipa::path(post, path = "/api/v1/session", tag = "sessions", request_body = SignIn,
+#[utoipa::path(post, operation_id = "sign_in", path = "/api/v1/session", tag = "sessions", request_body = SignIn,
     responses((status = 200, body = SignedIn)))]
 pub async fn sign_in(
     State(app): State<Arc<App>>,
@@ -48,7 +48,7 @@ pub async fn sign_in(
 /// Signs out.
 ///
 /// Ends the session; its connections close. Without a session it does nothing.
-#[utoipa::path(delete, path = "/api/v1/session", tag = "sessions", responses((status = 200, body = Done)))]
+#[utoipa::path(delete, operation_id = "sign_out", path = "/api/v1/session", tag = "sessions", responses((status = 200, body = Done)))]
 pub async fn sign_out(
     State(app): State<Arc<App>>,
     MaybeSignedIn(caller): MaybeSignedIn,
@@ -63,7 +63,7 @@ pub async fn sign_out(
 /// Comes in as a guest.
 ///
 /// Under a name that nobody owns, where guests are admitted.
-#[utoipa::path(post, path = "/api/v1/guests", tag = "sessions", request_body = ComeIn,
+#[utoipa::path(post, operation_id = "come_in", path = "/api/v1/guests", tag = "sessions", request_body = ComeIn,
     responses((status = 201, body = SignedIn)))]
 pub async fn come_in(
     State(app): State<Arc<App>>,
@@ -80,7 +80,7 @@ pub async fn come_in(
 /// Makes the first owner.
 ///
 /// With the token of the link that the server printed when it started. Works once.
-#[utoipa::path(post, path = "/api/v1/setup", tag = "sessions", request_body = SetUp,
+#[utoipa::path(post, operation_id = "set_up", path = "/api/v1/setup", tag = "sessions", request_body = SetUp,
     responses((status = 201, body = SignedIn)))]
 pub async fn set_up(
     State(app): State<Arc<App>>,

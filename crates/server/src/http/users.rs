@@ -30,7 +30,7 @@ pub struct Wanted {
 /// Finds accounts by the beginning of their name.
 ///
 /// Guests cannot.
-#[utoipa::path(get, path = "/api/v1/users", tag = "users", params(Wanted), responses((status = 200, body = UserPage)))]
+#[utoipa::path(get, operation_id = "list_users", path = "/api/v1/users", tag = "users", params(Wanted), responses((status = 200, body = UserPage)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
@@ -42,7 +42,7 @@ pub async fn list(
 /// Makes an account with an invite and signs in.
 ///
 /// Sets a cookie, or answers with a bearer token when `token` is true.
-#[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = SignUp,
+#[utoipa::path(post, operation_id = "sign_up", path = "/api/v1/users", tag = "users", request_body = SignUp,
     responses((status = 201, body = http::SignedIn)))]
 pub async fn sign_up(
     State(app): State<Arc<App>>,

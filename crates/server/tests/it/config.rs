@@ -12,8 +12,10 @@ struct Arguments {
 }
 
 fn load(folder: &TempDir, flags: &[&str], environment: &[(&str, &str)]) -> Result<Loaded, String> {
-    let arguments = Arguments::try_parse_from([&["roomful"], flags].concat()).map_err(|error| error.to_string())?;
-    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let arguments =
+        Arguments::try_parse_from([&["roomful"], flags].concat()).map_err(|error| error.to_string())?;
+    let environment =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let sources = Sources { flags: arguments.flags, environment, folder: folder.path().to_owned() };
     sources.load().map_err(|error| format!("{error:#}"))
 }
@@ -27,9 +29,14 @@ fn folder(file: &str) -> TempDir {
 #[test]
 fn the_example_file_names_every_setting_with_its_default() {
     let example = include_str!("../../../../config.example.toml");
-    assert_eq!(example, server::config::example(), "run: roomful config print --defaults > config.example.toml");
+    assert_eq!(
+        example,
+        server::config::example(),
+        "run: roomful config print --defaults > config.example.toml"
+    );
     let loaded = load(&folder(example), &[], &[]).expect("the example is right");
-    let without_origin = |text: String| text.lines().map(|line| line.split('#').next().map(str::to_owned)).collect::<Vec<_>>();
+    let without_origin =
+        |text: String| text.lines().map(|line| line.split('#').next().map(str::to_owned)).collect::<Vec<_>>();
     let defaults = load(&TempDir::new().expect("a folder"), &[], &[]).expect("defaults are right");
     assert_eq!(without_origin(loaded.print()), without_origin(defaults.print()));
 }
@@ -51,7 +58,8 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 
 #[test]
 fn an_unknown_name_is_an_error_that_guesses_what_was_meant() {
-    let error = load(&folder("public_ur = \"https://a.example\"\nquests = \"on\""), &[], &[]).expect_err("a mistake");
+    let error =
+        load(&folder("public_ur = \"https://a.example\"\nquests = \"on\""), &[], &[]).expect_err("a mistake");
     assert!(error.contains("`public_ur` is not a setting; did you mean `public_url`?"), "{error}");
     assert!(error.contains("did you mean `guests`?"), "{error}");
     assert!(error.contains("roomful.toml"), "{error}");
@@ -77,8 +85,13 @@ fn every_value_is_checked_and_every_mistake_is_told_at_once() {
 
 #[test]
 fn text_from_flags_and_the_environment_becomes_what_the_setting_is() {
-    let environment = [("ROOMFUL_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1"), ("ROOMFUL_GUESTS_OPEN_ROOMS", "false")];
-    let loaded = load(&folder(""), &["--heartbeat-s", "30", "--public-url", "https://Chat.Example:443/"], &environment);
+    let environment =
+        [("ROOMFUL_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1"), ("ROOMFUL_GUESTS_OPEN_ROOMS", "false")];
+    let loaded = load(
+        &folder(""),
+        &["--heartbeat-s", "30", "--public-url", "https://Chat.Example:443/"],
+        &environment,
+    );
     let config = loaded.expect("right").config;
     assert_eq!(config.trusted_proxies.len(), 3);
     assert!(!config.guests_open_rooms);
@@ -90,7 +103,9 @@ fn text_from_flags_and_the_environment_becomes_what_the_setting_is() {
 fn the_file_is_looked_for_in_four_places() {
     let place = TempDir::new().expect("a folder");
     let write = |name: &str| fs::write(place.path().join(name), format!("name = {name:?}")).expect("a file");
-    let named = |flags: &[&str], environment: &[(&str, &str)]| load(&place, flags, environment).map(|loaded| loaded.config.name);
+    let named = |flags: &[&str], environment: &[(&str, &str)]| {
+        load(&place, flags, environment).map(|loaded| loaded.config.name)
+    };
     fs::create_dir(place.path().join("there")).expect("a folder");
     assert_eq!(named(&[], &[]).as_deref(), Ok("Roomful"));
     write("there/config.toml");
@@ -100,6 +115,9 @@ fn the_file_is_looked_for_in_four_places() {
     write("other.toml");
     assert_eq!(named(&[], &[("ROOMFUL_CONFIG", "other.toml")]).as_deref(), Ok("other.toml"));
     write("flag.toml");
-    assert_eq!(named(&["--config", "flag.toml"], &[("ROOMFUL_CONFIG", "other.toml")]).as_deref(), Ok("flag.toml"));
+    assert_eq!(
+        named(&["--config", "flag.toml"], &[("ROOMFUL_CONFIG", "other.toml")]).as_deref(),
+        Ok("flag.toml")
+    );
     assert!(named(&["--config", "gone.toml"], &[]).is_err_and(|error| error.contains("gone.toml")));
 }

@@ -20,10 +20,14 @@ async fn a_guest_at_this_machine_comes_in_and_lands_in_the_lobby() {
 #[tokio::test]
 async fn guests_are_refused_behind_a_proxy_header() {
     let server = Server::start().await;
-    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "x-real-ip"] {
+    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "x-real-ip"]
+    {
         let answer = come_in(server.ask("POST", "/api/v1/guests").header(name, "127.0.0.1")).await;
         assert_eq!(answer.refused(403), "forbidden", "{name}");
-        assert_eq!(server.ask("GET", "/api/rooms").header(name, "127.0.0.1").send().await.refused(401), "unauthenticated");
+        assert_eq!(
+            server.ask("GET", "/api/rooms").header(name, "127.0.0.1").send().await.refused(401),
+            "unauthenticated"
+        );
         let session = server.ask("GET", "/api/v1/session").header(name, "127.0.0.1").send().await.ok();
         assert_eq!(session["guests"], false);
     }
@@ -76,7 +80,9 @@ async fn behind_a_trusted_proxy_each_client_has_attempts_of_their_own() {
     .await;
     let attempt = |from: &'static str| {
         let ask = server.ask("POST", "/api/v1/setup").header("x-forwarded-for", from);
-        async move { ask.json(&json!({ "token": "x", "name": "Eve", "password": PASSWORD })).await.status.as_u16() }
+        async move {
+            ask.json(&json!({ "token": "x", "name": "Eve", "password": PASSWORD })).await.status.as_u16()
+        }
     };
     for _ in 0..10 {
         assert_eq!(attempt("192.0.2.1").await, 410);
@@ -111,7 +117,8 @@ async fn another_site_cannot_act_with_our_cookie() {
     ] {
         assert_eq!(post(headers).await.refused(403), "forbidden", "{headers:?}");
     }
-    let read = server.ask("GET", "/api/v1/rooms").header("cookie", &cookie).header("origin", "http://evil.example");
+    let read =
+        server.ask("GET", "/api/v1/rooms").header("cookie", &cookie).header("origin", "http://evil.example");
     assert_eq!(read.send().await.refused(401), "unauthenticated");
 }
 
@@ -129,7 +136,8 @@ async fn a_bearer_token_needs_no_origin_and_outranks_the_cookie() {
     let (ben, cookie) = (server.ben().await, come_in(server.ask("POST", "/api/v1/guests")).await.cookie());
     let session = ben.ask("GET", "/api/v1/session").header("cookie", &cookie).send().await.ok();
     assert_eq!(session["user"]["name"], "Ben");
-    let spent = server.ask("GET", "/api/v1/rooms").header("cookie", &cookie).header("authorization", "Bearer x");
+    let spent =
+        server.ask("GET", "/api/v1/rooms").header("cookie", &cookie).header("authorization", "Bearer x");
     assert_eq!(spent.send().await.refused(401), "unauthenticated");
 }
 
@@ -140,7 +148,10 @@ async fn behind_https_the_cookie_is_bound_to_the_host_and_to_https() {
     })
     .await;
     server.ben().await;
-    let ask = server.ask("POST", "/api/v1/session").header("host", "chat.example").header("origin", "https://chat.example");
+    let ask = server
+        .ask("POST", "/api/v1/session")
+        .header("host", "chat.example")
+        .header("origin", "https://chat.example");
     let answer = ask.json(&json!({ "name": "Ben", "password": PASSWORD })).await;
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-roomful=rfs_"), "{cookie}");

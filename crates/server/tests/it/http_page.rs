@@ -12,9 +12,15 @@ fn links(page: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_place_of_the_web_client_is_the_same_page() {
     let server = Server::start().await;
-    for path in ["/", "/rooms", "/rooms/0192f0c1-0001-7000-8000-000000000001/7", "/invite", "/setup", "/sign-in"] {
+    for path in
+        ["/", "/rooms", "/rooms/0192f0c1-0001-7000-8000-000000000001/7", "/invite", "/setup", "/sign-in"]
+    {
         let page = server.ask("GET", path).send().await;
-        assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
+        assert_eq!(
+            (page.status.as_u16(), page.header("content-type")),
+            (200, "text/html; charset=utf-8"),
+            "{path}"
+        );
         assert_eq!(page.header("cache-control"), "no-store");
         assert!(!page.text().contains("{{"), "{path}");
     }
@@ -24,7 +30,8 @@ async fn every_place_of_the_web_client_is_the_same_page() {
 async fn the_page_lets_nothing_in_from_elsewhere() {
     let page = Server::start().await.ask("GET", "/").send().await;
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "trusted-types 'none'"] {
+    for part in ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "trusted-types 'none'"]
+    {
         assert!(policy.contains(part), "{policy}");
     }
     assert!(!policy.contains("unsafe"), "{policy}");
@@ -39,7 +46,8 @@ async fn the_page_lets_nothing_in_from_elsewhere() {
 async fn the_page_knows_who_is_signed_in_and_which_colours_they_like() {
     let server = Server::start_with(|config| config.name = "R&D </script>".to_owned()).await;
     server.ben().await;
-    let signed_in = server.ask("POST", "/api/v1/session").json(&json!({ "name": "Ben", "password": PASSWORD })).await;
+    let signed_in =
+        server.ask("POST", "/api/v1/session").json(&json!({ "name": "Ben", "password": PASSWORD })).await;
     let cookie = format!("roomful_theme=dark; {}", signed_in.cookie());
     let page = server.ask("GET", "/").header("cookie", &cookie).send().await.text();
     assert!(page.contains("data-theme=\"dark\""));
@@ -63,7 +71,11 @@ async fn every_file_the_page_names_is_there_for_ever() {
         assert_eq!(file.status, 200, "{link}");
         assert_eq!(file.header("cache-control"), "public, max-age=31536000, immutable");
         assert_eq!(file.header("x-content-type-options"), "nosniff");
-        let kind = if link.ends_with(".js") { "text/javascript; charset=utf-8" } else { file.header("content-type") };
+        let kind = if link.ends_with(".js") {
+            "text/javascript; charset=utf-8"
+        } else {
+            file.header("content-type")
+        };
         assert_eq!(file.header("content-type"), kind);
     }
 }
@@ -71,7 +83,8 @@ async fn every_file_the_page_names_is_there_for_ever() {
 #[tokio::test]
 async fn files_travel_compressed_to_whoever_takes_it() {
     let server = Server::start().await;
-    let build = server.ask("GET", "/api/v1/session").send().await.ok()["build"].as_str().expect("a build").to_owned();
+    let build =
+        server.ask("GET", "/api/v1/session").send().await.ok()["build"].as_str().expect("a build").to_owned();
     let path = format!("/assets/{build}/styles.css");
     let get = |accept: &'static str| {
         let ask = server.ask("GET", &path).header("accept-encoding", accept);
@@ -90,8 +103,12 @@ async fn files_travel_compressed_to_whoever_takes_it() {
 #[tokio::test]
 async fn files_of_another_build_are_not_mixed_in() {
     let server = Server::start().await;
-    assert_eq!(server.ask("GET", "/assets/0000000000000000/styles.css").send().await.refused(404), "not_found");
-    let build = server.ask("GET", "/api/v1/session").send().await.ok()["build"].as_str().expect("a build").to_owned();
+    assert_eq!(
+        server.ask("GET", "/assets/0000000000000000/styles.css").send().await.refused(404),
+        "not_found"
+    );
+    let build =
+        server.ask("GET", "/api/v1/session").send().await.ok()["build"].as_str().expect("a build").to_owned();
     for path in ["test/store.test.js", "index.html", "../Cargo.toml", "..%2fCargo.toml", "", "vendor"] {
         let file = server.ask("GET", &format!("/assets/{build}/{path}")).send().await;
         assert_eq!(file.status, 404, "{path}");

@@ -32,13 +32,17 @@ async fn the_same_nonce_posts_once_wherever_it_stands() {
     let ben = server.ben().await;
     let path = "/api/v1/rooms/lobby/messages";
     let first = ben.post(path, json!({ "text": "once", "nonce": "n-1" })).await.ok();
-    let again = ben.ask("POST", path).header("idempotency-key", "n-1").json(&json!({ "text": "once" })).await.ok();
+    let again =
+        ben.ask("POST", path).header("idempotency-key", "n-1").json(&json!({ "text": "once" })).await.ok();
     assert_eq!(first, again);
-    let other = ben.ask("POST", path).header("idempotency-key", "n-1").json(&json!({ "text": "other" })).await;
+    let other =
+        ben.ask("POST", path).header("idempotency-key", "n-1").json(&json!({ "text": "other" })).await;
     assert_eq!(other.refused(409), "conflict");
-    let both = ben.ask("POST", path).header("idempotency-key", "n-2").json(&json!({ "text": "x", "nonce": "n-3" }));
-    assert_eq!(both.await.refused(400), "bad_request");
-    let bad = ben.ask("POST", path).header("idempotency-key", "has space").json(&json!({ "text": "x" })).await;
+    let two = json!({ "text": "x", "nonce": "n-3" });
+    let both = ben.ask("POST", path).header("idempotency-key", "n-2").json(&two).await;
+    assert_eq!(both.refused(400), "bad_request");
+    let bad =
+        ben.ask("POST", path).header("idempotency-key", "has space").json(&json!({ "text": "x" })).await;
     assert_eq!(bad.refused(400), "bad_request");
     let page = ben.get(path).await.ok();
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1));
@@ -97,7 +101,8 @@ async fn the_log_of_a_room_has_no_holes() {
     ben.say(room, "one").await;
     ben.say(room, "two").await;
     let page = ben.get(&format!("/api/v1/rooms/{room}/events")).await.ok();
-    let seqs: Vec<_> = page["events"].as_array().expect("events").iter().map(|event| event["seq"].clone()).collect();
+    let seqs: Vec<_> =
+        page["events"].as_array().expect("events").iter().map(|event| event["seq"].clone()).collect();
     assert_eq!(seqs, [1, 2, 3]);
     assert_eq!(page["events"][0]["type"], "member_joined");
     let page = ben.get(&format!("/api/v1/rooms/{room}/events?after=2")).await.ok();

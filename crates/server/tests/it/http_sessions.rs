@@ -41,7 +41,8 @@ async fn an_unknown_name_and_a_wrong_password_look_alike() {
     let wrong = sign_in(&server, "Ben", "wrong guess").await;
     assert_eq!(unknown.refused(401), "bad_credentials");
     assert_eq!(unknown.without_id(), wrong.without_id());
-    let names = |answer: &Answer| answer.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
+    let names =
+        |answer: &Answer| answer.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
     assert_eq!(names(&unknown), names(&wrong));
 }
 
@@ -124,7 +125,8 @@ async fn a_guest_keeps_their_name_to_themselves() {
 #[tokio::test]
 async fn nobody_is_signed_in_without_an_error() {
     let server = Server::start_with(|config| config.name = "The Pond".to_owned()).await;
-    let session = server.ask("GET", "/api/v1/session").header("authorization", "Bearer gone").send().await.ok();
+    let session =
+        server.ask("GET", "/api/v1/session").header("authorization", "Bearer gone").send().await.ok();
     assert!(session["user"].is_null() && session["session"].is_null());
     assert_eq!(session["name"], "The Pond");
     assert_eq!(session["limits"]["page"], 100);

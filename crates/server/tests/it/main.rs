@@ -3,6 +3,7 @@
 mod authorisation;
 mod config;
 mod doors;
+mod drain;
 mod http_errors;
 mod http_page;
 mod http_rooms;
@@ -10,4 +11,5 @@ mod http_sessions;
 mod openapi;
 mod operator;
 mod setup;
+mod stories;
 mod support;

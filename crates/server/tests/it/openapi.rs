@@ -33,7 +33,10 @@ async fn the_document_says_what_it_is() {
 async fn every_operation_has_a_summary_an_example_and_its_refusals() {
     let document = document().await;
     for (name, operation) in operations(&document) {
-        assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{name}: {operation}");
+        assert!(
+            operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')),
+            "{name}: {operation}"
+        );
         let responses = operation["responses"].as_object().expect("responses");
         for (status, response) in responses {
             let content = &response["content"]["application/json"];

@@ -46,7 +46,10 @@ async fn twenty_parallel_set_ups_make_exactly_one_owner() {
 async fn a_wrong_token_changes_nothing() {
     let server = Server::start().await;
     for wrong in ["", "rfo_", "x", &"a".repeat(68)] {
-        assert_eq!(server.ask("POST", "/api/v1/setup").json(&body(wrong, "Eve")).await.refused(410), "link_spent");
+        assert_eq!(
+            server.ask("POST", "/api/v1/setup").json(&body(wrong, "Eve")).await.refused(410),
+            "link_spent"
+        );
     }
     server.ask("POST", "/api/v1/setup").json(&body(&server.setup_token(), "Ana")).await.ok();
 }
@@ -76,7 +79,10 @@ async fn a_restart_renews_the_link_until_there_is_an_owner() {
     let (data, first) = (Arc::clone(&server.data), server.setup_token());
     server.running.drain().await;
     let server = Server::start_in(Arc::clone(&data), |_| {}).await;
-    assert_eq!(server.ask("POST", "/api/v1/setup").json(&body(&first, "Eve")).await.refused(410), "link_spent");
+    assert_eq!(
+        server.ask("POST", "/api/v1/setup").json(&body(&first, "Eve")).await.refused(410),
+        "link_spent"
+    );
     server.ask("POST", "/api/v1/setup").json(&body(&server.setup_token(), "Ana")).await.ok();
     server.running.drain().await;
     let server = Server::start_in(data, |_| {}).await;
@@ -90,5 +96,8 @@ async fn an_owner_made_on_the_command_line_ends_the_waiting() {
     let token = server.setup_token();
     server.ana().await;
     assert_eq!(server.ask("GET", "/api/v1/session").send().await.ok()["setup"], false);
-    assert_eq!(server.ask("POST", "/api/v1/setup").json(&body(&token, "Eve")).await.refused(410), "link_spent");
+    assert_eq!(
+        server.ask("POST", "/api/v1/setup").json(&body(&token, "Eve")).await.refused(410),
+        "link_spent"
+    );
 }

@@ -63,8 +63,11 @@ impl Server {
 
     /// A server on a data directory that may hold something already.
     pub async fn start_in(data: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config =
-            Config { listen: ([127, 0, 0, 1], 0).into(), data: data.path().join("data"), ..Config::default() };
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data: data.path().join("data"),
+            ..Config::default()
+        };
         change(&mut config);
         let clock = Arc::new(AtomicI64::new(Clock::system().now()));
         let told = Arc::clone(&clock);
@@ -210,7 +213,8 @@ impl Ask {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let running = tokio::spawn(connection);
         let has_host = self.request.headers_ref().is_some_and(|headers| headers.contains_key("host"));
-        let request = if has_host { self.request } else { self.request.header("host", self.address.to_string()) };
+        let request =
+            if has_host { self.request } else { self.request.header("host", self.address.to_string()) };
         let response = sender.send_request(request.body(Body::from(self.body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

@@ -1,0 +1,124 @@
+//! Posting end to end: over sockets, durable, 64 in flight.
+
+use crate::program::Program;
+use crate::{bare, median};
+use client::{Api, Connection};
+use protocol::{Command, Nonce, RoomId, ServerFrame};
+use std::time::{Duration, Instant};
+
+/// What everybody says: a usual line of chat.
+pub const TEXT: &str = "The gauge rejoined overnight after the relay swap, and the battery is holding at 3.9 V.";
+/// Posts under way at once: as many as four connections may have.
+const IN_FLIGHT: usize = 64;
+const CONNECTIONS: usize = 4;
+const SPAN: Duration = Duration::from_secs(4);
+
+struct Reached {
+    per_second: f64,
+    cpu_us: f64,
+    bytes: f64,
+}
+
+/// A B B A, three times: the bare loop and the server share whatever the machine does meanwhile.
+pub async fn end_to_end() {
+    let (mut ratios, mut all, mut bares) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let first_bare = bare::run(SPAN, IN_FLIGHT).await.per_second;
+        let first = post().await;
+        let second = post().await;
+        let second_bare = bare::run(SPAN, IN_FLIGHT).await.per_second;
+        ratios.push((first.per_second + second.per_second) / (first_bare + second_bare));
+        bares.extend([first_bare, second_bare]);
+        all.extend([first, second]);
+    }
+    println!(
+        "posting end to end, {IN_FLIGHT} in flight, FULL: {:.0}/s; bare loop of {IN_FLIGHT} a commit: {:.0}/s; ratio {:.2} (of {:.2?})",
+        median(all.iter().map(|run| run.per_second).collect()),
+        median(bares),
+        median(ratios.clone()),
+        ratios
+    );
+    println!(
+        "  CPU of the server per post {:.0} µs; bytes it wrote to the disk per post {:.0}; WAL bytes per post {:.0} at {IN_FLIGHT} in flight",
+        median(all.iter().map(|run| run.cpu_us).collect()),
+        median(all.iter().map(|run| run.bytes).collect()),
+        wal_per_post().await
+    );
+}
+
+async fn post() -> Reached {
+    let program = Program::start();
+    let (mut writers, room) = writers(&program).await;
+    let (cpu_before, bytes_before) = (program.cpu(), program.written());
+    let began = Instant::now();
+    let posting = writers.drain(..).enumerate().map(|(index, writer)| {
+        tokio::spawn(keep_posting(writer, room, index, move |_| began.elapsed() < SPAN))
+    });
+    let posting: Vec<_> = posting.collect();
+    let mut posted = 0;
+    for writer in posting {
+        posted += writer.await.unwrap();
+    }
+    let took = began.elapsed().as_secs_f64();
+    let cpu = program.cpu();
+    Reached {
+        per_second: posted as f64 / took,
+        cpu_us: (cpu.0 + cpu.1 - cpu_before.0 - cpu_before.1) * 1e6 / posted as f64,
+        bytes: (program.written() - bytes_before) as f64 / posted as f64,
+    }
+}
+
+/// Few enough posts that the log is not folded meanwhile: its size is then what they cost.
+async fn wal_per_post() -> f64 {
+    const EACH: usize = 300;
+    let program = Program::start();
+    let (mut writers, room) = writers(&program).await;
+    let size = || std::fs::metadata(program.database().with_extension("db-wal")).unwrap().len();
+    let before = size();
+    let posting: Vec<_> = writers
+        .drain(..)
+        .enumerate()
+        .map(|(index, writer)| tokio::spawn(keep_posting(writer, room, index, |sent| sent < EACH)))
+        .collect();
+    let mut posted = 0;
+    for writer in posting {
+        posted += writer.await.unwrap();
+    }
+    (size() - before) as f64 / posted as f64
+}
+
+async fn writers(program: &Program) -> (Vec<Connection>, RoomId) {
+    let api = Api::new(&program.address);
+    api.set_up(&program.setup, "Ana", "correct horse").await.unwrap();
+    let token = api.sign_in("Ana", "correct horse").await.unwrap().token;
+    let mut writers = Vec::new();
+    for _ in 0..CONNECTIONS {
+        writers.push(Connection::open(&program.address, token.as_deref()).await.unwrap());
+    }
+    let room = writers[0].hello().rooms[0].id;
+    (writers, room)
+}
+
+/// Posts as fast as it is answered, a share of the posts in flight at once, while `go_on` says so.
+async fn keep_posting(
+    mut writer: Connection,
+    room: RoomId,
+    index: usize,
+    go_on: impl Fn(usize) -> bool,
+) -> usize {
+    let (mut sent, mut answered) = (0, 0);
+    loop {
+        while sent - answered < IN_FLIGHT / CONNECTIONS && go_on(sent) {
+            let nonce = Nonce::new(format!("01a202e3-aca6-71cd-{index:04x}-{sent:012x}")).unwrap();
+            writer.send(Command::PostMessage { room, text: TEXT.to_owned(), nonce }).await.unwrap();
+            sent += 1;
+        }
+        if sent == answered {
+            return answered;
+        }
+        if let ServerFrame::Reply(reply) = writer.next_frame().await.unwrap() {
+            assert!(reply.error.is_none(), "{reply:?}");
+            answered += 1;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The product told as stories: people, devices and scripts on real sockets.
+
+mod bad_input;
+mod handshakes;
+mod lossy_wires;
+mod raced_connects;
+mod reading;
+mod removing;
+mod restarting;
+mod resuming;
+mod script;
+mod simple;
+mod simple_crowds;
+mod simple_doors;
+mod slow_readers;
+mod support;
+mod talking;
+mod wire;

@@ -1,0 +1,149 @@
+//! The server stops, or dies, and comes back.
+
+use super::support::{client, client_at, closing, connection, everyone_agrees, options, room, texts};
+use crate::support::{PASSWORD, Server};
+use client::{Api, Client, Link};
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// Stops a server and starts another one on its directory and address.
+async fn restart(server: Server) -> Server {
+    let (address, data) = (server.address(), Arc::clone(&server.data));
+    server.running.drain().await;
+    Server::start_in(data, |config| config.listen = address).await
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing() {
+    let server = Server::start().await;
+    let (ana, ben) = (client(&server.ana().await).await, client(&server.ben().await).await);
+    let lobby = room(&ana, "lobby");
+    for number in 0..20 {
+        ana.post(lobby, &format!("before {number}")).await.unwrap();
+    }
+    ben.disconnect().await;
+    ben.enqueue(lobby, "written while nobody listened").await.unwrap();
+    let server = restart(server).await;
+    ben.reconnect().await.unwrap();
+    ana.hears("written while nobody listened").await.unwrap();
+    ana.post(lobby, "after").await.unwrap();
+    ben.hears("after").await.unwrap();
+    assert_eq!((texts(&ana, lobby).len(), texts(&ben, lobby).len()), (22, 22));
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+#[tokio::test]
+async fn whoever_is_there_when_the_server_drains_is_told_1012_and_comes_back() {
+    let server = Server::start().await;
+    let (ana, mut script) = (server.ana().await, super::script::Script::in_room(&server, "lobby", "Dot").await);
+    let (mut bare, device) = (connection(&ana).await, client(&ana).await);
+    let server = restart(server).await;
+    assert_eq!(closing(&mut bare).await.0, Some(1012));
+    assert_eq!(script.closes().await, Some(1012));
+    device.wait_until("another hello", |state| state.hellos == 2 && state.link == Link::Open).await.unwrap();
+    device.post(room(&device, "lobby"), "back").await.unwrap();
+    everyone_agrees(&server, &[&device]).await;
+}
+
+/// The binary as a process of its own; ends with the test.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    fn start(folder: &Path, listen: &str) -> Self {
+        let mut child = roomful(folder, &["--listen", listen]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.find_map(|line| Some(line.ok()?.split_once("http://")?.1.parse().unwrap()));
+        Self { child, address: address.unwrap() }
+    }
+
+    /// Ends it as a power cut would, as far as a process can.
+    fn kill_9(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    async fn client(&self, name: &str) -> Client {
+        let address = self.address.to_string();
+        let token = Api::new(&address).sign_in(name, PASSWORD).await.unwrap().token.unwrap();
+        Client::connect_with(address, token, options()).await.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; all that counts is that it does.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn roomful(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomful"));
+    command.args(arguments).args(["--log", "off"]).current_dir(folder).env_clear();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+fn add_user(folder: &Path, name: &str) {
+    let mut child = roomful(folder, &["user", "add", name]).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn kill_9_while_sends_are_queued_loses_nothing_acknowledged_and_doubles_nothing() {
+    let folder = TempDir::new().unwrap();
+    add_user(folder.path(), "Ana");
+    add_user(folder.path(), "Ben");
+    let mut server = Process::start(folder.path(), "127.0.0.1:0");
+    let (ana, ben) = (server.client("Ana").await, server.client("Ben").await);
+    let lobby = room(&ana, "lobby");
+    let mut written = HashSet::new();
+    for round in 0..3 {
+        for number in 0..200 {
+            let text = format!("{round}.{number}");
+            ana.enqueue(lobby, &text).await.unwrap();
+            written.insert(text);
+        }
+        // Some are on the disk, some on the wire, some not sent.
+        let some = format!("{round}.{}", 20 * (round + 1));
+        ben.hears(&some).await.unwrap();
+        let acknowledged = texts(&ben, lobby);
+        server.kill_9();
+        server = Process::start(folder.path(), &server.address.to_string());
+        ana.wait_until("everything to be posted", |state| state.outbox.pending().is_empty()).await.unwrap();
+        ben.hears(&format!("{round}.199")).await.unwrap();
+        let kept: HashSet<String> = texts(&ben, lobby).into_iter().collect();
+        assert!(acknowledged.iter().all(|text| kept.contains(text)), "what Ben was shown is still there");
+    }
+    for client in [&ana, &ben] {
+        client.agrees().await.unwrap();
+        let seen = texts(client, lobby);
+        assert_eq!(seen.len(), written.len(), "each once");
+        assert_eq!(seen.into_iter().collect::<HashSet<_>>(), written);
+    }
+}
+
+#[tokio::test]
+async fn a_read_mark_survives_an_orderly_stop() {
+    let server = Server::start().await;
+    let (ana, ben) = (client(&server.ana().await).await, server.ben().await);
+    let device = client(&ben).await;
+    let lobby = room(&ana, "lobby");
+    let said = ana.post(lobby, "read this").await.unwrap();
+    device.hears("read this").await.unwrap();
+    device.mark_read(lobby, said.seq).await.unwrap();
+    let server = restart(server).await;
+    let another = client_at(server.address(), &ben).await;
+    assert_eq!(another.read(|state| state.unread(lobby)), Some(0));
+    device.wait_until("another hello", |state| state.hellos == 2).await.unwrap();
+    everyone_agrees(&server, &[&ana, &device, &another]).await;
+}

@@ -1,0 +1,186 @@
+//! Whoever was away, or missed something, ends without a hole.
+
+use super::support::{all_have, client, connection, everyone_agrees, frames, next_frame, next_reply, room, texts};
+use crate::support::{Actor, Server};
+use client::{Client, Connection};
+use protocol::{Command, RoomId, ServerFrame};
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// What a device received of a kind, from the `n`-th hello on.
+fn count(client: &Client, hello: usize, kind: &str) -> usize {
+    let hellos = |frames: &[Value]| frames.iter().filter(|frame| frame["type"] == "hello").count();
+    let frames = frames(client);
+    (0..frames.len()).filter(|at| hellos(&frames[..=*at]) == hello && frames[*at]["type"] == kind).count()
+}
+
+/// Ben is away while Ana posts; Dot has nothing to do with it but holds the room's tail in memory.
+async fn missed(server: &Server, posts: usize) -> (Client, Client, RoomId) {
+    let (ana, ben) = (client(&server.ana().await).await, client(&server.ben().await).await);
+    let lobby = room(&ana, "lobby");
+    ana.post(lobby, "seen").await.unwrap();
+    ben.hears("seen").await.unwrap();
+    ben.disconnect().await;
+    for number in 0..posts {
+        ana.enqueue(lobby, &format!("missed {number}")).await.unwrap();
+    }
+    ana.wait_until("everything to be posted", |state| state.outbox.pending().is_empty()).await.unwrap();
+    (ana, ben, lobby)
+}
+
+async fn come_back(ana: &Client, ben: &Client, lobby: RoomId) {
+    ben.reconnect().await.unwrap();
+    let live = ana.post(lobby, "live again").await.unwrap();
+    all_have(&[ana, ben], lobby, live.seq).await;
+}
+
+#[tokio::test]
+async fn a_few_missed_events_come_from_the_tail() {
+    let server = Server::start().await;
+    let (ana, ben, lobby) = missed(&server, 5).await;
+    let before = server.running.app().delivery.stats().too_old;
+    // Both devices of one person come to the shards in turn: one of them meets the tail that Ana's keeps.
+    come_back(&ana, &ben, lobby).await;
+    assert_eq!(texts(&ben, lobby), texts(&ana, lobby));
+    assert_eq!((count(&ben, 2, "message_posted"), count(&ben, 2, "reset")), (6, 0));
+    assert!(server.running.app().delivery.stats().too_old <= before + 1);
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+#[tokio::test]
+async fn hundreds_of_missed_events_come_from_the_log_in_pages() {
+    let server = Server::start().await;
+    let (ana, ben, lobby) = missed(&server, 700).await;
+    // Nobody keeps a tail while nobody listens.
+    ana.disconnect().await;
+    ana.reconnect().await.unwrap();
+    come_back(&ana, &ben, lobby).await;
+    assert_eq!(texts(&ben, lobby), texts(&ana, lobby));
+    assert_eq!((count(&ben, 2, "message_posted"), count(&ben, 2, "reset")), (701, 0));
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+#[tokio::test]
+async fn more_than_a_thousand_missed_events_are_a_reset() {
+    let server = Server::start().await;
+    let (ana, ben, lobby) = missed(&server, 1_001).await;
+    come_back(&ana, &ben, lobby).await;
+    assert_eq!(count(&ben, 2, "reset"), 1);
+    assert_eq!(texts(&ben, lobby).len(), 51, "the newest page, and what came after");
+    for _ in 0..20 {
+        ben.load_older(lobby).await.unwrap();
+    }
+    assert_eq!(texts(&ben, lobby), texts(&ana, lobby));
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+#[tokio::test]
+async fn exactly_a_thousand_missed_events_come_one_by_one() {
+    let server = Server::start().await;
+    let (ana, ben, _) = missed(&server, 1_000).await;
+    ben.reconnect().await.unwrap();
+    ben.hears("missed 999").await.unwrap();
+    assert_eq!((count(&ben, 2, "message_posted"), count(&ben, 2, "reset")), (1_000, 0));
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+/// Reads on and applies by the rule, up to `head`.
+async fn apply_up_to(connection: &mut Connection, mut last: u64, head: u64) {
+    while last < head {
+        match next_frame(connection).await {
+            Some(ServerFrame::Event(event)) => {
+                assert!(event.seq <= last + 1, "a hole between {last} and {}", event.seq);
+                last = last.max(event.seq);
+            }
+            Some(ServerFrame::Reset(reset)) => last = last.max(reset.as_of),
+            Some(_) => {}
+            None => panic!("the connection ended at {last} of {head}"),
+        }
+    }
+}
+
+/// Posts nine at a time until told to stop; gives the last `seq`.
+fn keep_talking(who: &Client, room: RoomId) -> (oneshot::Sender<()>, JoinHandle<u64>) {
+    let (stop, mut stopped) = oneshot::channel();
+    let who = who.clone();
+    let talking = tokio::spawn(async move {
+        loop {
+            for _ in 0..8 {
+                who.enqueue(room, "on and on").await.unwrap();
+            }
+            let last = who.post(room, "on and on").await.unwrap().seq;
+            if stopped.try_recv().is_ok() {
+                return last;
+            }
+        }
+    });
+    (stop, talking)
+}
+
+#[tokio::test]
+async fn resuming_again_and_again_in_a_busy_room_ends_without_a_hole() {
+    let server = Server::start().await;
+    let (ana, ben) = (client(&server.ana().await).await, server.ben().await);
+    let lobby = room(&ana, "lobby");
+    let first = ana.post(lobby, "first").await.unwrap().seq;
+    let (stop, talking) = keep_talking(&ana, lobby);
+    let mut bare = Vec::new();
+    for round in 0..40 {
+        let mut connection = connection(&ben).await;
+        // From the beginning, from the middle, from the end: by tail, log and both.
+        let head = connection.hello().rooms[0].head;
+        let after = [first, head / 2, head][round % 3];
+        connection.send(Command::Resume { room: lobby, after }).await.unwrap();
+        bare.push((connection, after.min(head)));
+    }
+    stop.send(()).unwrap();
+    let head = talking.await.unwrap();
+    for (mut connection, after) in bare {
+        assert!(next_reply(&mut connection).await.ok.is_some());
+        apply_up_to(&mut connection, after, head).await;
+    }
+    everyone_agrees(&server, &[&ana]).await;
+}
+
+#[tokio::test]
+async fn a_client_ahead_of_the_head_starts_afresh() {
+    let server = Server::start().await;
+    let ana = server.ana().await;
+    let mut bare = connection(&ana).await;
+    let lobby = bare.hello().rooms[0].id;
+    let head = ana.say(lobby, "hi").await;
+    bare.send(Command::Resume { room: lobby, after: head + 100 }).await.unwrap();
+    let reset = loop {
+        match next_frame(&mut bare).await {
+            Some(ServerFrame::Reset(reset)) => break reset,
+            Some(_) => {}
+            None => panic!("the connection ended before the reset"),
+        }
+    };
+    assert_eq!((reset.as_of, reset.messages.len()), (head, 1));
+    ana.say(lobby, "still here").await;
+    apply_up_to(&mut bare, head, head + 1).await;
+    super::support::nothing_broke(&server);
+}
+
+/// Ana's posts by HTTP, on which no device of hers depends.
+async fn say(ana: &Actor, lobby: RoomId, count: usize) {
+    for number in 0..count {
+        ana.say(lobby, &format!("by HTTP {number}")).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_no_reason_for_a_hole() {
+    let server = Server::start().await;
+    let (ana, ben) = (server.ana().await, client(&server.ben().await).await);
+    let lobby = room(&ben, "lobby");
+    for _ in 0..10 {
+        ben.disconnect().await;
+        say(&ana, lobby, 3).await;
+        ben.reconnect().await.unwrap();
+        ben.agrees().await.unwrap();
+    }
+    everyone_agrees(&server, &[&ben]).await;
+}
