@@ -416,6 +416,7 @@ export class Client {
       comeIn: (draft) => this.#enter(this.#api.comeIn(draft)),
       setUp: (draft) => this.#enter(this.#api.setUp(draft)),
       signUp: (draft) => this.#signUp(draft),
+      acceptInvite: (token) => this.#api.acceptInvite(token),
       viewInvite: async (token) => {
         const view = await this.#api.viewInvite(token);
         if (view.room !== undefined) this.#leads.set(token, view.room);

@@ -64,6 +64,11 @@ export function api(fetch, base = "/api/v1") {
      * @returns {Promise<InviteView>}
      */
     viewInvite: (token) => ask("POST", "/invites/view", { token }),
+    /**
+     * @param {string} token
+     * @returns {Promise<import("../types/protocol.d.ts").Room | null>}
+     */
+    acceptInvite: (token) => ask("POST", "/invites/accept", { token }),
   };
 }
 

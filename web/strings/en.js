@@ -430,6 +430,7 @@ export const strings = {
     /** @param {string} name */
     signedInAs: (name) => `You are signed in as ${name}.`,
     signedInText: "An invite link makes a new account. To use it, sign out first.",
+    joinText: "This link leads to a room. Join it with this account, or sign out to make a new one.",
     goIn: "Go to the rooms",
     setUpTitle: "A new house.",
     setUpText: "It runs on your machine and answers to you. Two fields, and you can write the first message.",

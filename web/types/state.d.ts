@@ -151,6 +151,8 @@ export interface Actions {
   setUp(draft: { token: string; name: string; password: string }): Promise<void>;
   signUp(draft: { invite: string; name: string; password: string }): Promise<void>;
   viewInvite(token: string): Promise<InviteView>;
+  /** Joins the room of an invite; null when it leads to the server alone. */
+  acceptInvite(token: string): Promise<Room | null>;
   /** Shows and keeps a theme; "" follows the system. */
   setTheme(theme: "light" | "dark" | ""): void;
   /** Changes the address and `state.path`; `replace` leaves no entry for Back. Takes a fragment along. */

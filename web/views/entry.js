@@ -213,10 +213,20 @@ function Spent({ ui, title, text }) {
 function AlreadyIn({ ui }) {
   const { words, app } = ui;
   const { me } = app.state.value;
+  const [token] = useState(tokenOf);
+  const [wrong, setWrong] = useState("");
+  const join = () =>
+    app.actions.acceptInvite(token).then(
+      (room) => app.actions.navigate(room ? `/rooms/${room.id}` : "/"),
+      (refusal) => setWrong(words.refusal(refusal)),
+    );
+  const mayJoin = token !== "" && me?.guest !== true;
   return html`<div class="entry__form">
     <h1 class="display">${words.entry.signedInAs(me?.name ?? "")}</h1>
-    <p class="lead">${words.entry.signedInText}</p>
-    <button type="button" class="button is-main is-large" onClick=${() => app.actions.navigate("/")}>${words.entry.goIn}</button>
+    <p class="lead">${mayJoin ? words.entry.joinText : words.entry.signedInText}</p>
+    <${Wrong} text=${wrong} />
+    ${mayJoin && html`<button type="button" class="button is-main is-large" onClick=${join}>${words.entry.join}</button>`}
+    <button type="button" class=${`button is-large ${mayJoin ? "is-plain" : "is-main"}`} onClick=${() => app.actions.navigate("/")}>${words.entry.goIn}</button>
     <button type="button" class="button is-plain is-large" onClick=${() => void app.actions.signOut()}>${words.me.signOut}</button>
   </div>`;
 }

@@ -157,7 +157,7 @@ impl Chat {
                     Place::Around(seq) => {
                         let half = limit.div_ceil(2);
                         older(sql, key, bounded(seq.saturating_add(1)), half, &mut page)?;
-                        newer(sql, key, bounded(seq), limit - half + 1, &mut page)?;
+                        newer(sql, key, bounded(seq), limit - half, &mut page)?;
                     }
                 }
                 Ok(page)

@@ -77,6 +77,23 @@ impl Chat {
         Ok(RoomPage { mine, open: open.into_iter().map(|(_, room)| room).collect(), next })
     }
 
+    /// Removes what nobody needs after a restart: expired sessions, and rooms in which nothing was said, for nobody is
+    /// in them. For the one server of the database alone, before it lets anybody in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clear_leftovers(&self) -> Result<()> {
+        let now = self.now();
+        self.0
+            .store
+            .write(move |tx| {
+                rooms::delete_all_provisional(&tx.sql)?;
+                sessions::delete_expired(&tx.sql, now)?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Removes a room that was opened by entering it and in which nothing was said. Others stay.
     ///
     /// # Errors
@@ -86,11 +103,9 @@ impl Chat {
     }
 }
 
-/// Makes the database ready at start: the epoch and the lobby the first time, and away with what nobody needs.
+/// Makes a new database ready: the epoch and the lobby.
 pub(crate) fn prepare(sql: &Connection, now: i64) -> Result<String> {
     if let Some(epoch) = epoch::find(sql)? {
-        rooms::delete_all_provisional(sql)?;
-        sessions::delete_expired(sql, now)?;
         return Ok(epoch);
     }
     let epoch = new_id().simple().to_string();

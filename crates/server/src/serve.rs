@@ -58,6 +58,7 @@ impl Server {
         let address = listener.address();
         lock.sign(address)?;
         let (chat, committed) = Chat::open(&directory.database(), clock).await.context("the database")?;
+        chat.clear_leftovers().await?;
         let options = delivery::Options {
             heartbeat: config.heartbeat,
             silence: config.heartbeat * 3,

@@ -53,6 +53,17 @@ async fn entering_opens_a_room_that_stays_once_something_was_said() {
 }
 
 #[tokio::test]
+async fn an_empty_room_opened_by_entering_goes_when_the_server_starts_and_not_when_the_operator_looks() {
+    let world = world().await;
+    let dot = passing("dot");
+    let yard = world.chat.room_named(&dot, "yard", true).await.unwrap();
+    let world = world.restart().await;
+    assert_eq!(world.chat.room_named(&dot, "yard", false).await.unwrap().key, yard.key);
+    world.chat.clear_leftovers().await.unwrap();
+    assert!(matches!(world.chat.room_named(&dot, "yard", false).await, Err(Error::NotFound("room"))));
+}
+
+#[tokio::test]
 async fn a_closed_room_is_open_to_members_by_its_id_alone() {
     let mut world = world().await;
     let (ana, cyd) = (world.ana().await, world.cyd().await);

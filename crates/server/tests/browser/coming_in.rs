@@ -4,7 +4,7 @@ use crate::person::Person;
 use crate::server::{PASSWORD, Server};
 use serde_json::json;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_the_link_of_the_banner_owns_the_house_and_invites_somebody_to_talk_with() {
     let server = Server::without_owner(&[]);
     let ana = Person::at_a_desk(&server).await;
@@ -41,7 +41,7 @@ async fn whoever_has_the_link_of_the_banner_owns_the_house_and_invites_somebody_
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guest_picks_a_name_and_is_in_the_lobby_at_once() {
     let (server, ana) = Server::of_ana().await;
     let cyd = Person::at_a_desk(&server).await;
@@ -57,7 +57,7 @@ async fn a_guest_picks_a_name_and_is_in_the_lobby_at_once() {
     assert_eq!(cyd.complaints().await, [""; 0]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn another_tab_is_the_same_guest_and_another_browser_is_somebody_else() {
     let (server, _) = Server::of_ana().await;
     let cyd = Person::at_a_desk(&server).await;
@@ -79,7 +79,7 @@ async fn another_tab_is_the_same_guest_and_another_browser_is_somebody_else() {
     assert_eq!(cyd.finds("document.querySelector('.me__who').innerText.split('\\n')[0]").await, "Cyd");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_was_used_up_says_so_and_offers_to_sign_in() {
     let (server, _) = Server::of_ana().await;
     let ben = Person::at_a_desk(&server).await;
