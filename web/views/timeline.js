@@ -160,11 +160,12 @@ export class Timeline extends Component {
     this.watched.observe(this.scroll.list);
     for (const kind of ["focus", "visibilitychange"]) addEventListener(kind, this.look, true);
     ui.toEnd = () => this.toEnd();
-    const unread = unreadOf(entry);
-    if (unread) this.setState({ divider: { after: entry.room.read.seq, count: unread, at: 0 } });
     if (seq !== null) this.called(seq);
     else this.fetchFirst();
-    this.place();
+    const unread = unreadOf(entry);
+    // The update this causes puts the reader there; at once, they would be put somewhere as if nothing were unread.
+    if (unread) this.setState({ divider: { after: entry.room.read.seq, count: unread, at: 0 } });
+    else this.place();
   }
 
   componentWillUnmount() {
@@ -317,7 +318,11 @@ export class Timeline extends Component {
       this.scroll.stuck = true;
       this.placed = true;
       const messages = this.props.timeline?.messages ?? [];
-      this.setState({ from: messages.at(-atFirst)?.seq ?? 0, to: null, divider: this.state.divider && unreadOf(this.props.entry) ? this.state.divider : null });
+      this.setState({ from: messages.at(-atFirst)?.seq ?? 0, to: null, divider: this.state.divider && unreadOf(this.props.entry) ? this.state.divider : null }, () => {
+        // A state equal to the one before updates nothing, so nothing else would scroll.
+        this.scroll.restore();
+        this.settle();
+      });
     };
     if (timeline?.moreAfter) this.fetch(ui.app.actions.loadNewest(entry.room.id).then(go));
     else go();

@@ -90,6 +90,14 @@ impl Chat {
         &self.0.epoch
     }
 
+    /// Whether something could be written now.
+    ///
+    /// # Errors
+    /// When nothing can.
+    pub async fn is_writable(&self) -> Result<()> {
+        self.0.store.write(|_| Ok(())).await
+    }
+
     /// What time it is for this crate, in milliseconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.0.clock.now()

@@ -9,6 +9,8 @@ use crate::stream::{Committed, RoomKey, RoomRef, UserKey};
 use crate::{Chat, PAGE};
 use protocol::frame::MemberPage;
 use protocol::{Event, EventKind, Role, Room, RoomId, RoomKind, User, UserId};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// The proof that a user may act in a room, as of when it was read. Only this crate makes one.
 #[derive(Debug, Clone)]
@@ -82,12 +84,10 @@ impl Chat {
         self.0
             .store
             .write(move |tx| {
-                if let Ok(membership) = memberships::prove(&tx.sql, room, caller.key()) {
-                    return Ok(membership.view);
+                let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
+                if place.kind != RoomKind::Open && !memberships::exists(&tx.sql, place.key, caller.key())? {
+                    return Err(Error::NotFound("room"));
                 }
-                let place = rooms::find(&tx.sql, room)?
-                    .filter(|room| room.kind == RoomKind::Open)
-                    .ok_or(Error::NotFound("room"))?;
                 let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
                 join(tx, &place, &account, Role::Member, &By::caller(&caller), now)
             })
@@ -158,7 +158,8 @@ impl Chat {
             .await
     }
 
-    /// A page of the roster, by name. `is_here` says who is connected now.
+    /// A page of the roster, by name: accounts, and of the guests those who are `here`, which says who is connected now.
+    /// A guest who went away will hardly come back, and the roster would fill with names nobody knows.
     ///
     /// # Errors
     /// `NotFound` for whoever is no member; `Invalid` for a cursor that no page gave.
@@ -167,32 +168,24 @@ impl Chat {
         caller: &Caller,
         room: RoomId,
         cursor: Option<&str>,
-        is_here: impl Fn(UserId) -> bool,
+        here: Arc<HashSet<UserId>>,
     ) -> Result<MemberPage> {
         let user = caller.key();
         let cursor = Cursor::read(cursor)?;
-        let (mut rows, count) = self
-            .0
+        self.0
             .store
             .read(move |sql| {
-                let membership = memberships::prove(sql, room, user)?;
-                let rows = memberships::page(sql, &membership.place(), (&cursor.name, cursor.key), PAGE + 1)?;
-                Ok((rows, memberships::count(sql, membership.room)?))
+                let place = memberships::prove(sql, room, user)?.place();
+                let after = (cursor.name.as_str(), cursor.key);
+                let mut rows = memberships::page(sql, &place, after, PAGE + 1, &here)?;
+                let more = rows.len() > PAGE as usize;
+                rows.truncate(PAGE as usize);
+                let next = rows.last().filter(|_| more).map(|(name, key, _)| Cursor::write(name, *key));
+                let count = memberships::count(sql, place.key, &here)?;
+                let members = rows.into_iter().map(|(_, _, member)| member).collect();
+                Ok(MemberPage { members, count, here: 0, next })
             })
-            .await?;
-        let more = rows.len() > PAGE as usize;
-        rows.truncate(PAGE as usize);
-        let next = rows.last().filter(|_| more).map(|(name, key, _)| Cursor::write(name, *key));
-        let members = rows
-            .into_iter()
-            .map(|(_, _, mut member)| {
-                member.here = is_here(member.user.id);
-                member
-            })
-            // A guest who went away will hardly come back: the roster would fill with names nobody knows.
-            .filter(|member| member.here || !member.user.guest)
-            .collect();
-        Ok(MemberPage { members, count, here: 0, next })
+            .await
     }
 }
 
@@ -205,18 +198,19 @@ pub(crate) fn join(
     by: &By,
     now: i64,
 ) -> Result<Room> {
-    if !memberships::exists(&tx.sql, room.key, account.key)? {
-        let seq = rooms::advance(&tx.sql, room.key)?;
-        memberships::insert(&tx.sql, room.key, account.key, role, seq)?;
-        let extra = log::Extra::new(account.key, role);
-        log::insert(&tx.sql, room.key, seq, log::Kind::MemberJoined, None, by.key, now, Some(&extra))?;
-        let kind = EventKind::MemberJoined { user: account.user.clone(), role };
-        let event = Event { room: room.id, seq, at: now, by: by.user.clone(), kind };
-        tx.told.push(Committed::Event { room: room.key, event });
-        let view = memberships::prove(&tx.sql, room.id, account.key)?.view;
-        tx.told.push(Committed::Joined { user: account.key, room: room.key, view });
+    if memberships::exists(&tx.sql, room.key, account.key)? {
+        return Ok(memberships::prove(&tx.sql, room.id, account.key)?.view);
     }
-    Ok(memberships::prove(&tx.sql, room.id, account.key)?.view)
+    let seq = rooms::advance(&tx.sql, room.key)?;
+    memberships::insert(&tx.sql, room.key, account.key, role, seq)?;
+    let extra = log::Extra::new(account.key, role);
+    log::insert(&tx.sql, room.key, seq, log::Kind::MemberJoined, None, by.key, now, Some(&extra))?;
+    let kind = EventKind::MemberJoined { user: account.user.clone(), role };
+    let event = Event { room: room.id, seq, at: now, by: by.user.clone(), kind };
+    tx.told.push(Committed::Event { room: room.key, event });
+    let view = memberships::prove(&tx.sql, room.id, account.key)?.view;
+    tx.told.push(Committed::Joined { user: account.key, room: room.key, view: view.clone() });
+    Ok(view)
 }
 
 /// Joins the room of an invite, as its maker's guest. An invite without a room, or whose maker is no longer in a

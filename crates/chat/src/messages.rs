@@ -23,6 +23,22 @@ pub enum Place {
     Around(u64),
 }
 
+impl Place {
+    /// The place that one of three numbers names; the newest without any.
+    ///
+    /// # Errors
+    /// `Invalid` when more than one is given.
+    pub fn named(before: Option<u64>, after: Option<u64>, around: Option<u64>) -> Result<Self> {
+        match (before, after, around) {
+            (None, None, None) => Ok(Self::Newest),
+            (Some(seq), None, None) => Ok(Self::Before(seq)),
+            (None, Some(seq), None) => Ok(Self::After(seq)),
+            (None, None, Some(seq)) => Ok(Self::Around(seq)),
+            _ => Err(Error::invalid("before", "one", "Give one of before, after and around.")),
+        }
+    }
+}
+
 impl Chat {
     /// Posts a message and tells the room. The work is queued at once, so that posts keep the order of the calls; the
     /// answer comes after the commit that put it on the disk. The same nonce and draft again give the first answer.
@@ -45,11 +61,15 @@ impl Chat {
         });
         async move {
             let (key, posted) = queued?.await?;
-            if let Some(key) = key {
-                let read = protocol::ReadMark { seq: posted.seq, n: posted.n };
-                chat.0.reads.advance(author, key, read);
-            }
+            chat.has_posted(author, key, &posted);
             Ok(posted)
+        }
+    }
+
+    /// Moves an author's read mark to what they have just posted; not for what was posted before.
+    pub(crate) fn has_posted(&self, author: UserKey, room: Option<crate::RoomKey>, posted: &Posted) {
+        if let Some(room) = room {
+            self.0.reads.advance(author, room, protocol::ReadMark { seq: posted.seq, n: posted.n });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::stream::{RoomKey, UserKey};
 use crate::text::fold;
-use protocol::{User, UserId};
+use protocol::User;
 use std::collections::{BTreeMap, HashMap};
 
 /// One person, however many connections they have.
@@ -134,13 +134,6 @@ impl Presence {
     /// The first `most` people here, in order of arrival.
     pub fn first(&self, room: RoomKey, most: usize) -> impl Iterator<Item = &Shown> {
         self.0.get(&room).into_iter().flat_map(|here| here.arrived.values()).map(|(_, shown)| shown).take(most)
-    }
-
-    /// Whether a user is here, by whichever protocol.
-    pub fn is_here(&self, room: RoomKey, user: UserId) -> bool {
-        self.0.get(&room).is_some_and(|here| {
-            here.arrived.values().any(|(_, shown)| shown.user.as_ref().is_some_and(|known| known.id == user))
-        })
     }
 
     /// The rooms with somebody in them.

@@ -32,8 +32,19 @@ impl Reads {
         waiting.get(&(user, room)).map_or(stored, |mark| further(*mark, stored))
     }
 
-    fn take(&self) -> HashMap<(UserKey, RoomKey), ReadMark> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn waiting(&self) -> Vec<(UserKey, RoomKey, ReadMark)> {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.iter().map(|((user, room), read)| (*user, *room, *read)).collect()
+    }
+
+    /// Forgets marks that are in the database, unless they have moved since.
+    fn written(&self, marks: &[(UserKey, RoomKey, ReadMark)]) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (user, room, read) in marks {
+            if waiting.get(&(*user, *room)) == Some(read) {
+                waiting.remove(&(*user, *room));
+            }
+        }
     }
 }
 
@@ -61,8 +72,9 @@ impl Chat {
         let before = self.0.reads.newest(user, key, stored);
         let read = further(before, read);
         if read != before {
-            self.0.reads.advance(user, key, read);
+            let read = self.0.reads.advance(user, key, read);
             self.0.store.tell(Committed::ReadMarked { user, id: room, read }).await;
+            return Ok(read);
         }
         Ok(read)
     }
@@ -72,26 +84,22 @@ impl Chat {
     /// # Errors
     /// When the database fails; the marks then wait for the next time.
     pub async fn write_reads(&self) -> Result<()> {
-        let waiting = self.0.reads.take();
-        if waiting.is_empty() {
+        let marks = self.0.reads.waiting();
+        if marks.is_empty() {
             return Ok(());
         }
-        let marks: Vec<_> = waiting.iter().map(|((user, room), read)| (*user, *room, *read)).collect();
-        let written = self
-            .0
+        let writing = marks.clone();
+        self.0
             .store
             .write(move |tx| {
-                for (user, room, read) in marks {
+                for (user, room, read) in writing {
                     reads::advance(&tx.sql, room, user, read)?;
                 }
                 Ok(())
             })
-            .await;
-        if written.is_err() {
-            for ((user, room), read) in waiting {
-                self.0.reads.advance(user, room, read);
-            }
-        }
-        written
+            .await?;
+        // Only now: a hello that is made meanwhile must find them in one place or the other.
+        self.0.reads.written(&marks);
+        Ok(())
     }
 }

@@ -87,7 +87,9 @@ impl Chat {
         self.0
             .store
             .write(move |tx| {
-                rooms::delete_all_provisional(&tx.sql)?;
+                for room in rooms::unused(&tx.sql)? {
+                    rooms::delete_unused(&tx.sql, room)?;
+                }
                 sessions::delete_expired(&tx.sql, now)?;
                 Ok(())
             })
@@ -99,7 +101,7 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn remove_provisional(&self, room: RoomKey) -> Result<bool> {
-        self.0.store.write(move |tx| rooms::delete_provisional(&tx.sql, room)).await
+        self.0.store.write(move |tx| rooms::delete_unused(&tx.sql, room)).await
     }
 }
 

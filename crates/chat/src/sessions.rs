@@ -97,7 +97,10 @@ impl Chat {
         let whole = lifetime(account.role);
         // Half the time left is soon enough: a write for every request would be too many.
         if expires_at - now < whole / 2 {
-            self.0.store.write(move |tx| sessions::extend(&tx.sql, id, now + whole)).await?;
+            let extended = self.0.store.write(move |tx| sessions::extend(&tx.sql, id, now + whole)).await;
+            if let Err(error) = extended {
+                tracing::warn!(%error, "a session was not extended");
+            }
         }
         Ok(Some(Caller::of(account, Some(id))))
     }
@@ -125,7 +128,7 @@ pub(crate) fn start(tx: &mut Tx<'_>, account: AccountRow, now: i64) -> Result<Ne
     let token = Token::random(if account.user.guest { "rfg" } else { "rfs" })?;
     let expires_at = now + lifetime(account.role);
     let session = sessions::insert(&tx.sql, account.key, Token::hash(token.reveal()), now, expires_at)?;
-    if crate::store::memberships::of_user(&tx.sql, account.key)?.is_empty()
+    if !crate::store::memberships::has_any(&tx.sql, account.key)?
         && let Some(lobby) = rooms::lobby(&tx.sql)?
     {
         memberships::join(tx, &lobby, &account, Role::Member, &memberships::By::themselves(&account), now)?;

@@ -63,16 +63,9 @@ impl Store {
         Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers) })
     }
 
-    /// Runs `work` in the next batch. A refusal undoes what `work` did; the answer comes after the commit.
-    pub(crate) async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.write_savepoint(work).await
-    }
-
-    /// Like [`Store::write`], queued at once: the returned future may be awaited later.
-    pub(crate) fn write_savepoint<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
+    /// Queues `work` for the next batch, behind all that was queued before. A refusal undoes what `work` did; the answer
+    /// comes after the commit.
+    pub(crate) fn write<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
         &self,
         work: W,
     ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
@@ -80,7 +73,8 @@ impl Store {
         async move { submitted?.await.map_err(|_| Error::Unknown)? }
     }
 
-    /// Like [`Store::write_savepoint`], for work whose refusals have changed nothing: saves the savepoint.
+    /// Like [`Store::write`], for work whose refusals have changed nothing and whose SQL cannot fail by its input: saves
+    /// the savepoint.
     pub(crate) fn write_plain<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
         &self,
         work: W,

@@ -28,6 +28,8 @@ pub struct History {
     pub as_of: u64,
     /// The last messages, oldest first.
     pub messages: Vec<Message>,
+    /// Whether the visitor was a member of the room then.
+    pub member: bool,
 }
 
 impl Chat {
@@ -94,7 +96,7 @@ impl Chat {
                 }
                 let mut found = stored::before(sql, room, u64::MAX >> 1, count)?;
                 found.reverse();
-                Ok(History { as_of: place.head, messages: found })
+                Ok(History { as_of: place.head, messages: found, member })
             })
             .await
     }
@@ -111,12 +113,18 @@ impl Chat {
         text: &str,
         nonce: Nonce,
     ) -> impl Future<Output = Result<(Caller, Posted)>> + Send + use<> {
-        let (visitor, now) = (visitor.clone(), self.now());
+        let (chat, visitor, now) = (self.clone(), visitor.clone(), self.now());
         let queued = Draft::new(text).map(|draft| {
-            self.0.store.write_savepoint(move |tx| {
+            self.0.store.write(move |tx| {
                 let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
                 let account = match &visitor {
-                    Visitor::Passing(name) => accounts::insert(&tx.sql, name, Role::Guest, None, now)?,
+                    Visitor::Passing(name) => {
+                        // Somebody may have made it theirs since the visitor came.
+                        if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+                            return Err(Error::NameTaken(name.shown().to_owned()));
+                        }
+                        accounts::insert(&tx.sql, name, Role::Guest, None, now)?
+                    }
                     Visitor::Known(caller) => {
                         accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?
                     }
@@ -129,11 +137,15 @@ impl Chat {
                     let by = By::themselves(&account);
                     memberships::join(tx, &place, &account, Role::Member, &by, now)?;
                 }
-                let (_, posted) = messages::insert(tx, account.key, &account.user, room, &draft, &nonce, now)?;
-                Ok((Caller::of(account, visitor.caller().and_then(Caller::session)), posted))
+                let (key, posted) = messages::insert(tx, account.key, &account.user, room, &draft, &nonce, now)?;
+                Ok((Caller::of(account, visitor.caller().and_then(Caller::session)), key, posted))
             })
         });
-        async move { queued?.await }
+        async move {
+            let (caller, key, posted) = queued?.await?;
+            chat.has_posted(caller.key(), key, &posted);
+            Ok((caller, posted))
+        }
     }
 }
 

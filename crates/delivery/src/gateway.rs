@@ -28,7 +28,8 @@ pub trait Gateway: Send + Sync + 'static {
 
     /// Every [`heartbeat`](crate::Options::heartbeat): what is returned leaves in one write with the ping.
     ///
-    /// Not asked while the connection cannot be written to.
+    /// Not asked while the connection cannot be written to, nor before it follows anything: what it is told first is not
+    /// queued yet.
     fn on_beat(&self, conn: ConnId) -> Option<Frame>;
 
     /// The connection is over. Exactly once for each connection attached, and the last call.

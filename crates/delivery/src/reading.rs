@@ -112,7 +112,9 @@ impl Shard {
         let lingering = matches!(self.connections[slot].phase, Phase::Lingering { .. });
         match end {
             End::Closed(code) => self.part(slot, code),
-            End::Violation(_) if lingering => self.lose(slot),
+            // The frames have lost their borders. Closing over unread bytes would reset the connection, and our close
+            // frame might never be read: what still comes is dropped until the peer ends, or our patience.
+            End::Violation(_) if lingering => {}
             End::Violation(violation) => {
                 let code = violation.code();
                 self.expel(slot, code, Closed::Protocol { code });

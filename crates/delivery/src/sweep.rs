@@ -96,7 +96,7 @@ impl Shard {
         conn.controls = 0;
         let (Phase::Open, false, Some(gateway)) = (conn.phase, conn.blocked, &conn.gateway) else { return };
         let id = conn.id;
-        let beat = guarded(|| gateway.on_beat(id));
+        let beat = if conn.cursors.is_empty() { Some(None) } else { guarded(|| gateway.on_beat(id)) };
         self.tally.panics += u64::from(beat.is_none());
         let stamp = self.next_stamp();
         let conn = &mut self.connections[slot];

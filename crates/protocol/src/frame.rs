@@ -248,7 +248,7 @@ pub struct UserPage {
 }
 
 /// A new invite, with the link that is told this once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewInvite {
     /// Which invite.
@@ -262,6 +262,8 @@ pub struct NewInvite {
     /// How often it may be used.
     pub uses: u32,
 }
+
+crate::http::debug_without_secrets! { NewInvite { id, expires_at, uses } }
 
 /// The invites that still work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,7 +40,7 @@ pub struct Session {
 }
 
 /// `POST /api/v1/setup`: makes the first owner.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SetUp {
     /// The one-time token the server printed.
@@ -52,7 +52,7 @@ pub struct SetUp {
 }
 
 /// `POST /api/v1/session`: signs in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SignIn {
     /// The account's name.
@@ -76,7 +76,7 @@ pub struct ComeIn {
 }
 
 /// `POST /api/v1/users`: makes an account with an invite.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SignUp {
     /// The invite link's token.
@@ -91,7 +91,7 @@ pub struct SignUp {
 }
 
 /// The answer to signing in, up, or coming in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SignedIn {
     /// Who one is now.
@@ -104,7 +104,7 @@ pub struct SignedIn {
 }
 
 /// `POST /api/v1/invites/view`: asks what a link is for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct InviteToken {
     /// The link's token.
@@ -180,4 +180,25 @@ pub struct NewInviteLink {
     /// Names this creation; the server makes one when left out.
     #[serde(default)]
     pub nonce: Option<Nonce>,
+}
+
+/// Shows what is no secret: a derived `Debug` would put passwords and tokens wherever a value is printed.
+macro_rules! debug_without_secrets {
+    ($($name:ident { $($shown:ident),* })*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($shown), &self.$shown))*.finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+pub(crate) use debug_without_secrets;
+
+debug_without_secrets! {
+    SetUp { name }
+    SignIn { name }
+    SignUp { name }
+    SignedIn { user, role }
+    InviteToken {}
 }

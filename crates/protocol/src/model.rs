@@ -84,7 +84,7 @@ pub struct OpenRoom {
     pub id: RoomId,
     /// Its name, unique among open rooms.
     pub name: String,
-    /// How many members it has.
+    /// How many accounts are members of it; guests come and go.
     pub members: u64,
     /// Whether the one who asks is a member.
     pub joined: bool,

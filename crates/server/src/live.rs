@@ -40,6 +40,8 @@ pub struct Here {
 /// What connections and requests ask of the task. Unbounded, for shards cannot wait: a connection has a bounded number
 /// of commands under way, and each sends few of these.
 enum Order {
+    Arriving { noted: oneshot::Sender<()> },
+    Arrived,
     Register { conn: ConnId, caller: Caller, rooms: oneshot::Sender<Arc<Rooms>> },
     Greet { conn: ConnId, greeting: Box<Greeting> },
     Resume { resuming: Resuming, head: oneshot::Sender<Option<u64>> },
@@ -59,6 +61,17 @@ pub struct Live {
     orders: mpsc::UnboundedSender<Order>,
 }
 
+/// Somebody reads from the database what they are going to be told first. While it lives, the task takes note of how
+/// far rooms are told that nobody holds: without it, an event between the read and the first word would be lost.
+pub struct Arrival(mpsc::UnboundedSender<Order>);
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        // After the end of the task nobody arrives any more.
+        let _ = self.0.send(Order::Arrived);
+    }
+}
+
 impl Live {
     /// Starts the task on the stream of what is committed.
     pub fn start(chat: Chat, delivery: Delivery, committed: mpsc::Receiver<Vec<Committed>>) -> Self {
@@ -67,13 +80,22 @@ impl Live {
         Self { orders }
     }
 
+    /// Takes note that somebody is about to read what they will be told first; none once the server stops.
+    pub async fn arrive(&self) -> Option<Arrival> {
+        // Made first: should nobody wait for the answer any more, its end still follows its beginning.
+        let arrival = Arrival(self.orders.clone());
+        self.ask(|noted| Order::Arriving { noted }).await?;
+        Some(arrival)
+    }
+
     /// Takes note of a native connection of `caller`: from here on no change of their memberships passes it by. Answers
     /// with the rooms of the user, which stay current; none once the server stops.
     pub async fn register(&self, conn: ConnId, caller: Caller) -> Option<Arc<Rooms>> {
         self.ask(|rooms| Order::Register { conn, caller, rooms }).await
     }
 
-    /// Greets a registered and attached connection: `hello`, then every room from where the greeting read it.
+    /// Greets a registered and attached connection: `hello`, then every room from where the greeting read it. The
+    /// rooms were read during an [`Arrival`] that still lasts.
     pub fn greet(&self, conn: ConnId, greeting: Greeting) {
         self.send(Order::Greet { conn, greeting: Box::new(greeting) });
     }
@@ -88,7 +110,7 @@ impl Live {
         self.send(Order::Visit { conn });
     }
 
-    /// Brings a simple connection into a room.
+    /// Brings a simple connection into a room. The history was read during an [`Arrival`] that still lasts.
     pub async fn enter(&self, entering: Entering) -> Option<Entered> {
         self.ask(|entered| Order::Enter { entering: Box::new(entering), entered }).await
     }
@@ -171,6 +193,11 @@ impl Tables {
     fn obey(&mut self, order: Order) {
         // An answer that nobody waits for any more is no loss: the connection is gone.
         match order {
+            Order::Arriving { noted } => {
+                self.arriving += 1;
+                let _ = noted.send(());
+            }
+            Order::Arrived => self.arrived(),
             Order::Register { conn, caller, rooms } => {
                 let _ = rooms.send(self.register(conn, &caller));
             }

@@ -36,8 +36,8 @@ impl FromSql for Id {
     }
 }
 
-/// An account or guest, with what only the server sees.
-#[derive(Debug, Clone)]
+/// An account or guest, with what only the server sees: never printed.
+#[derive(Clone)]
 pub(crate) struct AccountRow {
     pub(crate) key: UserKey,
     pub(crate) user: User,

@@ -1,7 +1,7 @@
 //! Invites in SQL.
 
 use super::accounts::{self, Id};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stream::{RoomKey, UserKey};
 use crate::token::new_id;
 use protocol::{Invite, InviteId, Nonce, RoomId, User};
@@ -17,13 +17,19 @@ pub(crate) struct NewInvite<'a> {
     pub(crate) nonce: &'a Nonce,
 }
 
-/// Makes an invite, or gives the one that this nonce made before a new token: only the hash of the first was kept.
+/// Makes an invite. The same nonce and draft again give the same invite a new token, for of the first only the hash was
+/// kept.
+///
+/// # Errors
+/// `Conflict` when the nonce made another invite.
 pub(crate) fn insert(sql: &Connection, new: &NewInvite<'_>) -> Result<InviteId> {
-    let id: Id = sql
+    let id: Option<Id> = sql
         .prepare_cached(
             "insert into invites (id, token_hash, room, created_by, created_at, expires_at, uses, nonce)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              on conflict (nonce, created_by) do update set token_hash = excluded.token_hash
+             where room is excluded.room and uses = excluded.uses and revoked_at is null
+               and expires_at - created_at = excluded.expires_at - excluded.created_at
              returning id",
         )?
         .query_row(
@@ -38,8 +44,9 @@ pub(crate) fn insert(sql: &Connection, new: &NewInvite<'_>) -> Result<InviteId> 
                 new.nonce.as_str()
             ],
             |row| row.get(0),
-        )?;
-    Ok(InviteId::new(id.0))
+        )
+        .optional()?;
+    id.map(|id| InviteId::new(id.0)).ok_or(Error::Conflict)
 }
 
 /// An invite that still works, as whoever holds its link sees it.

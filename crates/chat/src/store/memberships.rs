@@ -5,8 +5,9 @@ use super::rooms;
 use crate::error::{Error, Result};
 use crate::memberships::Membership;
 use crate::stream::{RoomKey, RoomRef, UserKey};
-use protocol::{Member, ReadMark, Role, Room, RoomId};
+use protocol::{Member, ReadMark, Role, Room, RoomId, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashSet;
 
 /// The columns that [`view`] reads, of the tables `r` and `m`.
 const VIEW: &str = "r.key, r.id, r.name, r.kind, r.head, r.n, m.read_seq, m.read_n, m.role";
@@ -53,6 +54,13 @@ pub(crate) fn exists(sql: &Connection, room: RoomKey, user: UserKey) -> Result<b
         .query_row(params![room, user], |row| row.get(0))?)
 }
 
+/// Whether a user is in any room.
+pub(crate) fn has_any(sql: &Connection, user: UserKey) -> Result<bool> {
+    Ok(sql
+        .prepare_cached("select exists (select 1 from memberships where user = ?1)")?
+        .query_row([user], |row| row.get(0))?)
+}
+
 /// Makes a membership whose read mark stands at what was said before: the past is not unread.
 pub(crate) fn insert(sql: &Connection, room: RoomKey, user: UserKey, role: Role, joined_seq: u64) -> Result<()> {
     sql.prepare_cached(
@@ -75,29 +83,43 @@ pub(crate) fn role_of(sql: &Connection, room: RoomKey, user: UserKey) -> Result<
         .optional()?)
 }
 
-/// A page of the roster by folded name and key, with both for the next page.
+/// Accounts, and guests whose id is in the JSON list `?2` of hexadecimal ids.
+const SHOWN: &str = "(u.password is not null or hex(u.id) in (select value from json_each(?2)))";
+
+/// A page of the roster by folded name and key, with both for the next page. Of the guests, those who are here.
 pub(crate) fn page(
     sql: &Connection,
     room: &RoomRef,
     after: (&str, i64),
     limit: u32,
+    here: &HashSet<UserId>,
 ) -> Result<Vec<(String, i64, Member)>> {
     let mut found = sql.prepare_cached(&format!(
         "select u.folded, u.key, {}, m.role, u.role
          from memberships m join users u on u.key = m.user
-         where m.room = ?1 and (u.folded, u.key) > (?2, ?3) order by u.folded, u.key limit ?4",
+         where m.room = ?1 and {SHOWN} and (u.folded, u.key) > (?3, ?4) order by u.folded, u.key limit ?5",
         accounts::USER_COLUMNS
     ))?;
-    let rows = found.query_map(params![room.key, after.0, after.1, limit], |row| {
+    let rows = found.query_map(params![room.key, hexadecimal(here), after.0, after.1, limit], |row| {
         let (in_room, on_server) = (accounts::role(row, 5)?, accounts::role(row, 6)?);
         let role = if on_server == Role::Guest { on_server } else { in_room.max(on_server) };
-        Ok((row.get(0)?, row.get(1)?, Member { user: accounts::user(row, 2)?, role, here: false }))
+        let user = accounts::user(row, 2)?;
+        let here = here.contains(&user.id);
+        Ok((row.get(0)?, row.get(1)?, Member { user, role, here }))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(crate) fn count(sql: &Connection, room: RoomKey) -> Result<u64> {
+/// How many people the roster shows.
+pub(crate) fn count(sql: &Connection, room: RoomKey, here: &HashSet<UserId>) -> Result<u64> {
     Ok(sql
-        .prepare_cached("select count(*) from memberships where room = ?1")?
-        .query_row([room], |row| row.get(0))?)
+        .prepare_cached(&format!(
+            "select count(*) from memberships m join users u on u.key = m.user where m.room = ?1 and {SHOWN}"
+        ))?
+        .query_row(params![room, hexadecimal(here)], |row| row.get(0))?)
+}
+
+fn hexadecimal(ids: &HashSet<UserId>) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("\"{:X}\"", id.uuid().simple())).collect();
+    format!("[{}]", ids.join(","))
 }

@@ -67,6 +67,10 @@ pub(crate) struct Standing {
 }
 
 pub(crate) fn find(sql: &Connection, room: RoomKey, seq: u64) -> Result<Option<Standing>> {
+    // Larger numbers do not fit a column, and no message has one.
+    if i64::try_from(seq).is_err() {
+        return Ok(None);
+    }
     Ok(sql
         .prepare_cached("select author, text, rev, deleted from messages where room = ?1 and seq = ?2")?
         .query_row(params![room, seq], |row| {

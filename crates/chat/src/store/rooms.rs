@@ -120,30 +120,34 @@ pub(crate) fn advance(sql: &Connection, room: RoomKey) -> Result<u64> {
         .query_row([room], |row| row.get(0))?)
 }
 
-/// Removes a room in which nothing was ever said. False when it is none.
-pub(crate) fn delete_provisional(sql: &Connection, room: RoomKey) -> Result<bool> {
-    let gone = sql
-        .prepare_cached(
-            "delete from rooms where key = ?1 and provisional = 1 and n = 0
-             and not exists (select 1 from memberships where room = ?1)",
-        )?
-        .execute([room])?;
-    Ok(gone > 0)
+/// Rooms that were opened by being entered, in which nobody is a member and nothing was ever said.
+const UNUSED: &str = "provisional = 1 and n = 0 and not exists (select 1 from memberships m where m.room = rooms.key)";
+
+/// Removes a room if it is unused, with the comings and goings and the links that may have been. False when it is not.
+pub(crate) fn delete_unused(sql: &Connection, room: RoomKey) -> Result<bool> {
+    let unused = format!("select exists (select 1 from rooms where key = ?1 and {UNUSED})");
+    if !sql.prepare_cached(&unused)?.query_row([room], |row| row.get::<_, bool>(0))? {
+        return Ok(false);
+    }
+    sql.prepare_cached("delete from invites where room = ?1")?.execute([room])?;
+    sql.prepare_cached("delete from events where room = ?1")?.execute([room])?;
+    sql.prepare_cached("delete from rooms where key = ?1")?.execute([room])?;
+    Ok(true)
 }
 
-/// Removes all rooms in which nothing was ever said: after a restart nobody is in them.
-pub(crate) fn delete_all_provisional(sql: &Connection) -> Result<usize> {
-    Ok(sql.execute(
-        "delete from rooms where provisional = 1 and n = 0
-         and not exists (select 1 from memberships m where m.room = rooms.key)",
-        [],
-    )?)
+/// All rooms that are unused.
+pub(crate) fn unused(sql: &Connection) -> Result<Vec<RoomKey>> {
+    let mut found = sql.prepare(&format!("select key from rooms where {UNUSED}"))?;
+    let rows = found.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Open rooms after the folded name `after`, by name, with their folded names for the next page.
 pub(crate) fn page_open(sql: &Connection, user: UserKey, after: &str, limit: u32) -> Result<Vec<(String, OpenRoom)>> {
     let mut found = sql.prepare_cached(
-        "select r.folded, r.id, r.name, (select count(*) from memberships m where m.room = r.key),
+        "select r.folded, r.id, r.name,
+                (select count(*) from memberships m join users u on u.key = m.user
+                 where m.room = r.key and u.password is not null),
                 exists (select 1 from memberships m where m.room = r.key and m.user = ?1)
          from rooms r where r.kind = 'open' and r.folded > ?2 order by r.folded limit ?3",
     )?;

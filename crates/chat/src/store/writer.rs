@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait; beyond it the answer is `overloaded`.
@@ -36,11 +36,16 @@ pub enum OpenError {
     Thread(#[from] std::io::Error),
 }
 
+/// The most that a batch waits for more.
+const LONGEST_GATHERING: Duration = Duration::from_millis(1);
+/// How often it looks meanwhile.
+const GLANCE: Duration = Duration::from_micros(50);
+
 type Told = mpsc::Sender<Vec<Committed>>;
 
 /// One piece of work in a batch.
 trait Job: Send {
-    /// Does the work. An error fails the whole batch; a refusal is kept for [`Job::settle`].
+    /// Does the work. An error fails the whole batch; what else came of it is kept for [`Job::settle`].
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
     /// Answers, after the commit or after its failure.
     fn settle(self: Box<Self>, committed: bool);
@@ -60,35 +65,50 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
         if self.savepoint {
             tx.sql.execute_batch("savepoint work")?;
         }
-        match work(tx) {
-            Err(Error::Store(error)) => return Err(error),
-            Err(refusal) => {
-                tx.told.truncate(told);
-                if self.savepoint {
-                    tx.sql.execute_batch("rollback to work; release work")?;
-                }
-                self.answer = Some(Err(refusal));
-            }
-            Ok(answer) => {
-                if self.savepoint {
-                    tx.sql.execute_batch("release work")?;
-                }
-                self.answer = Some(Ok(answer));
-            }
+        let answer = match work(tx) {
+            // Without a savepoint what it did cannot be undone alone, and a broken disk is everybody's business.
+            Err(Error::Store(error)) if !self.savepoint || is_of_the_disk(&error) => return Err(error),
+            answer => answer,
+        };
+        if self.savepoint {
+            tx.sql.execute_batch(if answer.is_ok() { "release work" } else { "rollback to work; release work" })?;
         }
+        if answer.is_err() {
+            tx.told.truncate(told);
+        }
+        self.answer = Some(answer);
         Ok(())
     }
 
     fn settle(self: Box<Self>, committed: bool) {
-        let answer = match self.answer {
-            // A refusal took nothing, so it holds whatever became of the batch.
-            Some(Err(refusal)) => Err(refusal),
-            Some(Ok(answer)) if committed => Ok(answer),
-            Some(Ok(_)) | None => Err(Error::Unknown),
-        };
+        // What was refused was judged by a state that is gone with the batch: then nothing is known of it either.
+        let answer = self.answer.filter(|_| committed).unwrap_or(Err(Error::Unknown));
         // Whoever asked may be gone; what was committed stays.
         let _ = self.to.send(answer);
     }
+}
+
+/// Whether the database itself failed, and not one statement on its input.
+fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed, NotADatabase,
+        OutOfMemory, ReadOnly, SystemIoFailure,
+    };
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            CannotOpen
+                | DatabaseBusy
+                | DatabaseCorrupt
+                | DatabaseLocked
+                | DiskFull
+                | FileLockingProtocolFailed
+                | NotADatabase
+                | OutOfMemory
+                | ReadOnly
+                | SystemIoFailure
+        )
+    )
 }
 
 pub(super) struct Writer {
@@ -164,8 +184,13 @@ impl Writer {
 
 fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, told: &Told, log: &Path) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut pace = Pace::default();
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let committed = match commit(&mut connection, &mut batch) {
+        pace.gather(&mut jobs, &mut batch);
+        let began = Instant::now();
+        let committed = commit(&mut connection, &mut batch);
+        pace = Pace { jobs: batch.len(), commit: began.elapsed() };
+        let committed = match committed {
             Ok(committed) => Some(committed),
             Err(error) => {
                 tracing::error!(%error, jobs = batch.len(), "a batch failed and is unknown to those who asked");
@@ -185,6 +210,29 @@ fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, tol
         }
     }
     fold(&connection, "truncate");
+}
+
+/// How the last batch went.
+#[derive(Default)]
+struct Pace {
+    jobs: usize,
+    commit: Duration,
+}
+
+impl Pace {
+    /// Whoever was answered by the last batch is likely to ask again at once: waiting for them for a part of what a
+    /// commit takes anyway saves a whole one. After a batch of one nobody is waited for.
+    fn gather(&self, jobs: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
+        let until = Instant::now() + (self.commit / 2).min(LONGEST_GATHERING);
+        while batch.len() < self.jobs && Instant::now() < until {
+            std::thread::sleep(GLANCE);
+            while batch.len() < BATCH
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+        }
+    }
 }
 
 fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Vec<Committed>> {

@@ -1,9 +1,9 @@
 //! The property behind every client: what is built from events equals what is fetched, at every `seq`.
 
-use crate::support::{nonce, world};
-use chat::Place;
+use crate::support::{World, nonce, world};
+use chat::{Caller, Place};
 use proptest::prelude::*;
-use protocol::{Event, EventKind, Message};
+use protocol::{Event, EventKind, Message, RoomId};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
@@ -77,6 +77,26 @@ proptest! {
     }
 }
 
+async fn act_out(world: &World, ana: &Caller, ben: &Caller, lobby: RoomId, act: Act, posted: &mut Vec<u64>) {
+    let pick = |which: u8| posted.get(usize::from(which) % posted.len().max(1)).copied();
+    match act {
+        Act::Post(text) => posted.push(world.says(ana, lobby, &text.to_string()).await.seq),
+        Act::Edit(which, text) => {
+            if let Some(seq) = pick(which) {
+                // Refused for a message that was deleted: then nothing changes.
+                let _ = world.chat.edit(ana, lobby, seq, &format!("edited {text}")).await;
+            }
+        }
+        Act::Delete(which) => {
+            if let Some(seq) = pick(which) {
+                world.chat.delete(ana, lobby, seq).await.unwrap();
+            }
+        }
+        Act::Join => drop(world.chat.join_room(ben, lobby).await.unwrap()),
+        Act::Leave => drop(world.chat.leave_room(ben, lobby).await),
+    }
+}
+
 async fn agree(acts: Vec<Act>) {
     let mut world = world().await;
     let (ana, ben) = (world.ana().await, world.ben().await);
@@ -85,20 +105,7 @@ async fn agree(acts: Vec<Act>) {
     // A page asked for early and applied late, as a slow request would be.
     let mut late_page = None;
     for (index, act) in acts.into_iter().enumerate() {
-        match act {
-            Act::Post(text) => posted.push(world.says(&ana, lobby, &text.to_string()).await.seq),
-            Act::Edit(which, text) if !posted.is_empty() => {
-                let seq = posted[usize::from(which) % posted.len()];
-                let _ = world.chat.edit(&ana, lobby, seq, &format!("edited {text}")).await;
-            }
-            Act::Delete(which) if !posted.is_empty() => {
-                let seq = posted[usize::from(which) % posted.len()];
-                world.chat.delete(&ana, lobby, seq).await.unwrap();
-            }
-            Act::Edit(..) | Act::Delete(_) => {}
-            Act::Join => drop(world.chat.join_room(&ben, lobby).await.unwrap()),
-            Act::Leave => drop(world.chat.leave_room(&ben, lobby).await),
-        }
+        act_out(&world, &ana, &ben, lobby, act, &mut posted).await;
         // The retry of a post changes nothing at any point.
         if index == 7 {
             let nonce = nonce();

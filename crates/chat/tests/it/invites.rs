@@ -64,3 +64,15 @@ async fn a_failed_sign_up_uses_nothing_up_and_an_account_can_accept_too() {
     assert_eq!(room.id, garden);
     assert!(matches!(world.chat.accept_invite(&ben, &invite.token).await, Err(Error::LinkSpent)));
 }
+
+#[tokio::test]
+async fn a_retry_makes_one_link_and_its_nonce_makes_no_other() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let nonce = nonce();
+    let first = world.chat.create_invite(&ana, None, Some(3), None, nonce.clone()).await.unwrap();
+    let again = world.chat.create_invite(&ana, None, Some(3), None, nonce.clone()).await.unwrap();
+    assert_eq!(first.id, again.id);
+    assert_eq!(world.chat.list_invites(&ana).await.unwrap().invites.len(), 1);
+    assert!(matches!(world.chat.create_invite(&ana, None, Some(4), None, nonce).await, Err(Error::Conflict)));
+}

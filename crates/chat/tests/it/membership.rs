@@ -2,7 +2,9 @@
 
 use crate::support::{nonce, world};
 use chat::{Committed, Error};
-use protocol::{EventKind, Role, RoomKind};
+use protocol::{EventKind, Role, RoomKind, UserId};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_closed_room_and_no_room_look_alike_to_an_outsider() {
@@ -16,7 +18,7 @@ async fn a_closed_room_and_no_room_look_alike_to_an_outsider() {
             world.chat.leave_room(&cyd, room).await.unwrap_err(),
             world.chat.post(&cyd, room, "let me in", nonce()).await.map(drop).unwrap_err(),
             world.chat.list_messages(&cyd, room, chat::Place::Newest, None).await.map(drop).unwrap_err(),
-            world.chat.list_members(&cyd, room, None, |_| false).await.map(drop).unwrap_err(),
+            world.chat.list_members(&cyd, room, None, nobody()).await.map(drop).unwrap_err(),
             world.chat.mark_read(&cyd, room, 1).await.map(drop).unwrap_err(),
             world.chat.edit(&cyd, room, 1, "x").await.map(drop).unwrap_err(),
             world.chat.delete(&cyd, room, 1).await.map(drop).unwrap_err(),
@@ -141,16 +143,19 @@ async fn the_roster_comes_in_pages_by_name_without_guests_who_went_away() {
     let mut world = world().await;
     let ana = world.ana().await;
     let lobby = world.lobby(&ana).await;
+    let mut guests = HashSet::new();
     for number in 0..120 {
-        world.chat.come_in(&format!("guest {number:03}")).await.unwrap();
+        guests.insert(world.chat.come_in(&format!("guest {number:03}")).await.unwrap().caller.user().id);
         world.listen();
     }
-    let nobody_here = world.chat.list_members(&ana, lobby, None, |_| false).await.unwrap();
-    assert_eq!(nobody_here.count, 121);
-    assert!(nobody_here.members.iter().all(|member| !member.user.guest));
+    let nobody_here = world.chat.list_members(&ana, lobby, None, nobody()).await.unwrap();
+    assert_eq!(nobody_here.count, 1);
+    assert!(nobody_here.members.iter().all(|member| !member.user.guest && !member.here));
+    let here = Arc::new(guests);
     let (mut names, mut cursor) = (Vec::new(), None);
     loop {
-        let page = world.chat.list_members(&ana, lobby, cursor.as_deref(), |_| true).await.unwrap();
+        let page = world.chat.list_members(&ana, lobby, cursor.as_deref(), Arc::clone(&here)).await.unwrap();
+        assert_eq!(page.count, 121);
         names.extend(page.members.into_iter().map(|member| member.user.name));
         cursor = page.next;
         if cursor.is_none() {
@@ -159,5 +164,9 @@ async fn the_roster_comes_in_pages_by_name_without_guests_who_went_away() {
     }
     assert_eq!(names.len(), 121);
     assert!(names.is_sorted_by_key(|name| name.to_lowercase()));
-    assert!(world.chat.list_members(&ana, lobby, Some("nonsense"), |_| true).await.is_err());
+    assert!(world.chat.list_members(&ana, lobby, Some("nonsense"), nobody()).await.is_err());
+}
+
+fn nobody() -> Arc<HashSet<UserId>> {
+    Arc::default()
 }

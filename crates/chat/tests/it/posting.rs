@@ -143,3 +143,19 @@ async fn places_far_beyond_the_room_are_empty_pages_and_no_errors() {
     }
     assert!(world.chat.events(ana.key(), lobby, u64::MAX).await.unwrap().events.is_empty());
 }
+
+#[tokio::test]
+async fn numbers_that_fit_no_column_are_refused_and_disturb_nobody_elses_post() {
+    let mut world = world().await;
+    let (ana, ben) = (world.ana().await, world.ben().await);
+    let lobby = world.lobby(&ana).await;
+    for number in 0..20 {
+        let post = world.chat.post(&ana, lobby, &format!("{number}"), nonce());
+        for seq in [u64::MAX, 1 << 63, (1 << 63) - 1, 0] {
+            assert!(matches!(world.chat.edit(&ben, lobby, seq, "x").await, Err(Error::NotFound(_))));
+            assert!(matches!(world.chat.delete(&ben, lobby, seq).await, Err(Error::NotFound(_))));
+        }
+        post.await.unwrap();
+        world.listen();
+    }
+}

@@ -78,3 +78,28 @@ async fn a_closed_room_is_open_to_members_by_its_id_alone() {
     }
     assert!(world.chat.room_named(&passing("dot"), "garden", false).await.is_err());
 }
+
+#[tokio::test]
+async fn a_room_that_was_entered_joined_left_and_emptied_leaves_nothing_that_stops_the_next() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let yard = world.chat.room_named(&passing("dot"), "yard", true).await.unwrap();
+    world.chat.join_room(&ana, yard.id).await.unwrap();
+    world.chat.create_invite(&ana, Some(yard.id), None, None, nonce()).await.unwrap();
+    world.chat.leave_room(&ana, yard.id).await.unwrap();
+    let world = world.restart().await;
+    world.chat.clear_leftovers().await.unwrap();
+    let garden = world.garden(&ana).await;
+    assert_eq!(garden.head, 1);
+    let again = world.chat.room_named(&passing("dot"), "yard", true).await.unwrap();
+    assert_ne!(again.key, yard.key, "a key is never given twice");
+}
+
+#[tokio::test]
+async fn a_name_that_was_registered_meanwhile_is_no_longer_a_visitors_to_speak_under() {
+    let world = world().await;
+    let ben = passing("Ben");
+    let lobby = world.chat.room_named(&ben, "lobby", false).await.unwrap();
+    world.chat.add_user("Ben", "battery staple", protocol::Role::Member).await.unwrap();
+    assert!(matches!(world.chat.chat(&ben, lobby.id, "it is me", nonce()).await, Err(Error::NameTaken(_))));
+}

@@ -9,6 +9,7 @@ mod pages;
 mod posting;
 mod program;
 mod start;
+mod wire;
 
 use std::time::Duration;
 

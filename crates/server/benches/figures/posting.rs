@@ -1,9 +1,10 @@
 //! Posting end to end: over sockets, durable, 64 in flight.
 
 use crate::program::Program;
+use crate::wire::Wire;
 use crate::{bare, median};
 use client::{Api, Connection};
-use protocol::{Command, Nonce, RoomId, ServerFrame};
+use protocol::RoomId;
 use std::time::{Duration, Instant};
 
 /// What everybody says: a usual line of chat.
@@ -87,37 +88,40 @@ async fn wal_per_post() -> f64 {
     (size() - before) as f64 / posted as f64
 }
 
-async fn writers(program: &Program) -> (Vec<Connection>, RoomId) {
+async fn writers(program: &Program) -> (Vec<Wire>, RoomId) {
     let api = Api::new(&program.address);
     api.set_up(&program.setup, "Ana", "correct horse").await.unwrap();
-    let token = api.sign_in("Ana", "correct horse").await.unwrap().token;
+    let token = api.sign_in("Ana", "correct horse").await.unwrap().token.unwrap();
+    let room = Connection::open(&program.address, Some(&token)).await.unwrap().hello().rooms[0].id;
     let mut writers = Vec::new();
     for _ in 0..CONNECTIONS {
-        writers.push(Connection::open(&program.address, token.as_deref()).await.unwrap());
+        let mut wire = Wire::open(&program.address, &token).await.unwrap();
+        assert!(wire.next().await.unwrap().starts_with(br#"{"type":"hello""#));
+        writers.push(wire);
     }
-    let room = writers[0].hello().rooms[0].id;
     (writers, room)
 }
 
 /// Posts as fast as it is answered, a share of the posts in flight at once, while `go_on` says so.
-async fn keep_posting(
-    mut writer: Connection,
-    room: RoomId,
-    index: usize,
-    go_on: impl Fn(usize) -> bool,
-) -> usize {
+async fn keep_posting(mut wire: Wire, room: RoomId, index: usize, go_on: impl Fn(usize) -> bool) -> usize {
     let (mut sent, mut answered) = (0, 0);
     loop {
+        let mut commands = Vec::new();
         while sent - answered < IN_FLIGHT / CONNECTIONS && go_on(sent) {
-            let nonce = Nonce::new(format!("01a202e3-aca6-71cd-{index:04x}-{sent:012x}")).unwrap();
-            writer.send(Command::PostMessage { room, text: TEXT.to_owned(), nonce }).await.unwrap();
+            commands.push(format!(
+                r#"{{"id":{sent},"type":"post_message","room":"{room}","text":"{TEXT}","nonce":"01a202e3-aca6-71cd-{index:04x}-{sent:012x}"}}"#
+            ));
             sent += 1;
+        }
+        if !commands.is_empty() {
+            wire.send(&commands).await.unwrap();
         }
         if sent == answered {
             return answered;
         }
-        if let ServerFrame::Reply(reply) = writer.next_frame().await.unwrap() {
-            assert!(reply.error.is_none(), "{reply:?}");
+        let frame = wire.next().await.unwrap();
+        if frame.starts_with(br#"{"type":"reply""#) {
+            assert!(!frame.windows(7).any(|part| part == br#""error""#), "{}", String::from_utf8_lossy(frame));
             answered += 1;
         }
     }

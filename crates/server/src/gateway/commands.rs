@@ -27,7 +27,7 @@ pub(super) async fn run(connection: &Arc<Connection>, command: Command) -> Resul
         Command::Resume { room, after } => resume(connection, room, after).await,
         Command::ListRooms { cursor } => value(chat.list_rooms(caller, cursor.as_deref()).await?),
         Command::ListMessages { room, before, after, around, limit } => {
-            let place = place(before, after, around)?;
+            let place = Place::named(before, after, around)?;
             value(chat.list_messages(caller, room, place, limit).await?)
         }
         Command::ListMembers { room, cursor } => members(connection, room, cursor).await,
@@ -40,28 +40,9 @@ pub(super) async fn run(connection: &Arc<Connection>, command: Command) -> Resul
     }
 }
 
-/// Where a page of messages begins.
-///
-/// # Errors
-/// `Invalid` when more than one place is named.
-pub(crate) fn place(before: Option<u64>, after: Option<u64>, around: Option<u64>) -> Result<Place> {
-    match (before, after, around) {
-        (None, None, None) => Ok(Place::Newest),
-        (Some(seq), None, None) => Ok(Place::Before(seq)),
-        (None, Some(seq), None) => Ok(Place::After(seq)),
-        (None, None, Some(seq)) => Ok(Place::Around(seq)),
-        _ => Err(chat::Error::Invalid {
-            field: "before",
-            rule: "one",
-            max: None,
-            message: "Name one of before, after and around.".into(),
-        }),
-    }
-}
-
 async fn resume(connection: &Arc<Connection>, room: RoomId, after: u64) -> Result<Value> {
     let missing = || chat::Error::NotFound("room");
-    let head = connection.resume(room, after, Vec::new(), RESUME_EVENTS).await.ok_or_else(missing)?;
+    let head = connection.resume(room, after, Vec::new(), Some(RESUME_EVENTS)).await.ok_or_else(missing)?;
     if after > head || head - after > RESUME_EVENTS {
         connection.start_afresh(room);
     }
@@ -74,9 +55,8 @@ async fn members(connection: &Arc<Connection>, room: RoomId, cursor: Option<Stri
         None => return Err(chat::Error::NotFound("room")),
     };
     let chat = &connection.app.chat;
-    let mut page = chat
-        .list_members(&connection.caller, room, cursor.as_deref(), |user| here.users.contains(&user))
-        .await?;
+    let mut page =
+        chat.list_members(&connection.caller, room, cursor.as_deref(), Arc::new(here.users)).await?;
     page.here = here.count;
     value(page)
 }

@@ -76,8 +76,14 @@ impl Connection {
         self.rooms.find(id)
     }
 
-    /// Takes a room up after `after`, unless more than `most` was missed. Answers with the head.
-    pub(super) async fn resume(&self, room: RoomId, after: u64, preface: Vec<Frame>, most: u64) -> Option<u64> {
+    /// Takes a room up after `after`; with `most` only if no more than that was missed. Answers with the head.
+    pub(super) async fn resume(
+        &self,
+        room: RoomId,
+        after: u64,
+        preface: Vec<Frame>,
+        most: Option<u64>,
+    ) -> Option<u64> {
         self.app.live.resume(Resuming { conn: self.conn, room, after, preface, most }).await
     }
 
@@ -95,8 +101,7 @@ impl Connection {
             Ok(reset) => {
                 let after = reset.as_of;
                 let preface = vec![native(&ServerFrame::Reset(reset))];
-                // The head may lie behind what was just read; u64::MAX takes the room up all the same.
-                self.resume(room, after, preface, u64::MAX).await;
+                self.resume(room, after, preface, None).await;
             }
             Err(error) => tracing::debug!(%error, "no reset: the room is no longer the user's"),
         }
@@ -119,7 +124,7 @@ impl Connection {
             let frames: Vec<Frame> =
                 page.events.into_iter().map(|event| native(&ServerFrame::Event(event))).collect();
             if !page.more {
-                self.resume(room, after, frames, u64::MAX).await;
+                self.resume(room, after, frames, None).await;
                 return;
             }
             let drained = self.drained.notified();

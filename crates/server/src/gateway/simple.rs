@@ -6,7 +6,8 @@ use crate::live::{Entered, Entering, plain};
 use chat::{Caller, Name, RoomRef, Visitor};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::simple::{SimpleCommand, SimpleFrame};
-use protocol::{CloseCode, Nonce};
+use protocol::{CloseCode, Nonce, RoomId};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -14,6 +15,11 @@ use tokio::sync::oneshot;
 const HISTORY: u32 = 50;
 /// How often the history is read again when more was said meanwhile, before the visitor is asked to try again.
 const TRIES: usize = 50;
+const JOIN_FIRST: &str = "join a room before chatting";
+const STOPPING: &str = "the server is stopping";
+
+/// A post on its way to the disk; answers with who its author is from now on.
+type Posting = Pin<Box<dyn Future<Output = chat::Result<Caller>> + Send>>;
 
 /// One simple connection.
 pub(super) struct Connection {
@@ -30,6 +36,8 @@ pub(super) struct Connection {
 struct Place {
     room: Option<RoomRef>,
     visitor: Option<Visitor>,
+    /// Whether they are a member of the room, as far as is known here.
+    member: bool,
 }
 
 impl Connection {
@@ -75,6 +83,7 @@ impl Connection {
 
     async fn try_join(&self, room: &str, visitor: &Visitor, name: &Name) -> Result<Entered, String> {
         let chat = &self.app.chat;
+        let _arrival = self.app.live.arrive().await.ok_or(STOPPING)?;
         let may_open = self.app.settings.guests_open_rooms;
         let room = chat.room_named(visitor, room, may_open).await.map_err(|error| refusal(&error))?;
         let history = match chat.history(visitor, room.key, HISTORY).await {
@@ -83,6 +92,7 @@ impl Connection {
             Err(chat::Error::NotFound(_)) => return Ok(Entered::Stale),
             Err(error) => return Err(refusal(&error)),
         };
+        let member = history.member;
         let entering = Entering {
             conn: self.conn,
             room: room.clone(),
@@ -90,9 +100,9 @@ impl Connection {
             name: name.clone(),
             history,
         };
-        let entered = self.app.live.enter(entering).await.ok_or("the server is stopping")?;
+        let entered = self.app.live.enter(entering).await.ok_or(STOPPING)?;
         if entered == Entered::In {
-            *self.place() = Place { room: Some(room), visitor: Some(visitor.clone()) };
+            *self.place() = Place { room: Some(room), visitor: Some(visitor.clone()), member };
         }
         Ok(entered)
     }
@@ -117,33 +127,26 @@ impl Connection {
         }
     }
 
-    /// The pace of a chat: the first one makes the user, so those behind it wait for it.
+    /// The pace of a chat: the first one makes the user and the membership, so those behind it wait for it.
     fn pace(&self) -> Pace {
-        match self.place().visitor {
-            Some(Visitor::Known(_)) => Pace::Beside,
-            Some(Visitor::Passing(_)) | None => Pace::InTurn,
-        }
+        if self.place().member { Pace::Beside } else { Pace::InTurn }
     }
 
     fn chat(self: &Arc<Self>, text: &str) -> impl Future<Output = ()> + Send + use<> {
-        let Place { room, visitor } = self.place().clone();
-        let posting = match (room, visitor) {
-            (Some(room), Some(visitor)) => {
-                let known = visitor.caller().is_some();
-                Ok((known, self.app.chat.chat(&visitor, room.id, text, nonce())))
-            }
-            _ => Err("join a room before chatting".to_owned()),
-        };
+        let posting = self.posting(text);
         let connection = Arc::clone(self);
         async move {
             let refused = match posting {
-                Err(message) => Some(message),
-                Ok((known, posting)) => match posting.await {
-                    Ok((caller, _)) => {
-                        if !known {
-                            connection.became_known(caller);
-                        }
+                None => Some(JOIN_FIRST.to_owned()),
+                Some((room, posting)) => match posting.await {
+                    Ok(caller) => {
+                        connection.became_member(room, caller);
                         None
+                    }
+                    // Removed meanwhile: they are in no room any more.
+                    Err(chat::Error::NotFound(_)) => {
+                        connection.is_out_of(room);
+                        Some(JOIN_FIRST.to_owned())
                     }
                     Err(error) => Some(refusal(&error)),
                 },
@@ -154,9 +157,42 @@ impl Connection {
         }
     }
 
-    fn became_known(&self, caller: Caller) {
-        self.app.live.known(self.conn, caller.clone());
-        self.place().visitor = Some(Visitor::Known(caller));
+    /// Queues a post in the room one is in. The first one makes the membership, those after it need it: whoever was
+    /// removed would be back with the next word.
+    fn posting(&self, text: &str) -> Option<(RoomId, Posting)> {
+        let Place { room, visitor, member } = self.place().clone();
+        let (room, visitor) = (room?.id, visitor?);
+        let chat = &self.app.chat;
+        let posting: Posting = match visitor {
+            Visitor::Known(caller) if member => {
+                let posting = chat.post(&caller, room, text, nonce());
+                Box::pin(async move { posting.await.map(|_| caller) })
+            }
+            Visitor::Known(_) | Visitor::Passing(_) => {
+                let posting = chat.chat(&visitor, room, text, nonce());
+                Box::pin(async move { posting.await.map(|(caller, _)| caller) })
+            }
+        };
+        Some((room, posting))
+    }
+
+    fn became_member(&self, room: RoomId, caller: Caller) {
+        let mut place = self.place();
+        if place.member || place.room.as_ref().is_none_or(|here| here.id != room) {
+            return;
+        }
+        if let Some(Visitor::Passing(_)) = place.visitor {
+            self.app.live.known(self.conn, caller.clone());
+        }
+        place.visitor = Some(Visitor::Known(caller));
+        place.member = true;
+    }
+
+    fn is_out_of(&self, room: RoomId) {
+        let mut place = self.place();
+        if place.room.as_ref().is_some_and(|here| here.id == room) {
+            place.room = None;
+        }
     }
 
     fn say(&self, frame: &SimpleFrame) {

@@ -75,6 +75,7 @@ async fn open_native(app: Arc<App>, mut request: Request) -> Response {
     tokio::spawn(async move {
         let Some((socket, leftover)) = take_socket(upgrading).await else { return };
         let conn = app.delivery.reserve();
+        let Some(_arrival) = app.live.arrive().await else { return };
         let Some(rooms) = app.live.register(conn, caller.clone()).await else { return };
         let connection = native::Connection::new(Arc::clone(&app), caller, conn, rooms);
         let gateway = Arc::new(native::Native(Arc::clone(&connection)));

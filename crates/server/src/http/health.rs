@@ -26,6 +26,6 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Done>, Refusal> {
             "The server is stopping. Ask another one, or come back.",
         ));
     }
-    app.chat.waits_for_owner().await?;
+    app.chat.is_writable().await?;
     Ok(Json(Done {}))
 }

@@ -29,8 +29,7 @@ pub async fn list(
 ) -> Result<Json<MemberPage>, Refusal> {
     let room = found(&app, &caller, &named).await?;
     let here = app.live.here(room.key).await;
-    let page =
-        app.chat.list_members(&caller, room.id, asked.cursor.as_deref(), |user| here.users.contains(&user));
+    let page = app.chat.list_members(&caller, room.id, asked.cursor.as_deref(), Arc::new(here.users));
     Ok(Json(MemberPage { here: here.count, ..page.await? }))
 }
 

@@ -54,13 +54,7 @@ pub async fn list(
     Path(named): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<MessagePage>, Refusal> {
-    let place = match (wanted.before, wanted.after, wanted.around) {
-        (None, None, None) => Place::Newest,
-        (Some(seq), None, None) => Place::Before(seq),
-        (None, Some(seq), None) => Place::After(seq),
-        (None, None, Some(seq)) => Place::Around(seq),
-        _ => return Err(Refusal::new(ErrorCode::BadRequest, "Give one of before, after and around.")),
-    };
+    let place = Place::named(wanted.before, wanted.after, wanted.around)?;
     let room = room(&app, &caller, &named).await?;
     Ok(Json(app.chat.list_messages(&caller, room, place, wanted.limit).await?))
 }

@@ -81,8 +81,9 @@ pub struct Resuming {
     pub after: u64,
     /// What it is told first.
     pub preface: Vec<Frame>,
-    /// Only answers with the head when more than this was missed, or `after` lies beyond the head.
-    pub most: u64,
+    /// Only answers with the head when more than this was missed, or `after` lies beyond the head. Without it the room
+    /// is taken up in any case: what was just read from the database may lie ahead of what was told.
+    pub most: Option<u64>,
 }
 
 impl Tables {
@@ -109,10 +110,9 @@ impl Tables {
     pub(super) fn greet(&mut self, conn: ConnId, greeting: Greeting) {
         let Some(Conn::Native(native_conn)) = self.conns.get_mut(&conn) else { return };
         let user = native_conn.user;
-        let changes = match std::mem::replace(&mut native_conn.state, Greeted::Yes) {
-            Greeted::NotYet(changes) => changes,
-            Greeted::Yes => return,
-        };
+        let Greeted::NotYet(changes) = &mut native_conn.state else { return };
+        let changes = std::mem::take(changes);
+        native_conn.state = Greeted::Yes(Vec::new());
         let Greeting { mut hello, mut rooms } = greeting;
         for change in changes {
             match change {
@@ -134,11 +134,21 @@ impl Tables {
     /// Makes a connection hear a room of its user from `view.head` on.
     fn follow(&mut self, conn: ConnId, user: UserKey, key: RoomKey, view: &View, preface: Vec<Frame>) {
         self.know_room(user, key, view);
+        let Some(Conn::Native(NativeConn { state: Greeted::Yes(followed), .. })) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        // The database may tell of a membership before the stream does: it counts once.
+        let is_new = !followed.contains(&key);
+        if is_new {
+            followed.push(key);
+        }
         let Some(room) = self.rooms.get_mut(&key) else { return };
-        room.native += 1;
+        room.native += usize::from(is_new);
         let head = room.head.seq();
-        self.delivery.follow(Follow { conn, key: room_key(key), after: view.head, head, preface });
-        self.arrive_as_user(conn, user, key);
+        self.take_up(conn, key, view.head, head, preface);
+        if is_new {
+            self.arrive_as_user(conn, user, key);
+        }
     }
 
     fn know_room(&mut self, user: UserKey, key: RoomKey, view: &View) {
@@ -161,10 +171,19 @@ impl Tables {
         let Some(Conn::Native(NativeConn { user, .. })) = self.conns.get(&conn) else { return None };
         let key = self.users.get(user)?.rooms.find(id)?.key;
         let head = self.rooms.get(&key)?.head.seq();
-        if after <= head && head - after <= most {
-            self.delivery.follow(Follow { conn, key: room_key(key), after, head, preface });
+        if most.is_none_or(|most| after <= head && head - after <= most) {
+            self.take_up(conn, key, after, head, preface);
         }
         Some(head)
+    }
+
+    /// Tells a connection `preface`, then the room after `after`. Not as the preface of the follow: where the tail does
+    /// not reach back, that one would be dropped, and the log be read from beyond it.
+    fn take_up(&self, conn: ConnId, key: RoomKey, after: u64, head: u64, preface: Vec<Frame>) {
+        for frame in preface {
+            self.delivery.unicast(conn, frame);
+        }
+        self.delivery.follow(Follow { conn, key: room_key(key), after, head, preface: Vec::new() });
     }
 
     pub(super) fn joined(&mut self, user: UserKey, key: RoomKey, view: View) {
@@ -176,7 +195,7 @@ impl Tables {
             let Some(Conn::Native(NativeConn { state, .. })) = self.conns.get_mut(&conn) else { continue };
             match state {
                 Greeted::NotYet(changes) => changes.push(Change::Joined(key, view.clone())),
-                Greeted::Yes => self.follow(conn, user, key, &view, vec![frame.clone()]),
+                Greeted::Yes(_) => self.follow(conn, user, key, &view, vec![frame.clone()]),
             }
         }
     }
@@ -190,8 +209,11 @@ impl Tables {
                 Some(Conn::Native(NativeConn { state: Greeted::NotYet(changes), .. })) => {
                     changes.push(Change::Left(key));
                 }
-                Some(Conn::Native(NativeConn { state: Greeted::Yes, .. })) => {
-                    self.unfollow(conn, user, key);
+                Some(Conn::Native(NativeConn { state: Greeted::Yes(followed), .. })) => {
+                    if let Some(at) = followed.iter().position(|followed| *followed == key) {
+                        followed.swap_remove(at);
+                        self.unfollow(conn, user, key);
+                    }
                     self.delivery.unicast(conn, frame.clone());
                 }
                 Some(Conn::Simple(_)) => self.put_out(conn, key),
@@ -233,11 +255,9 @@ impl Tables {
 
     pub(super) fn native_closed(&mut self, conn: ConnId) {
         let Some(Conn::Native(NativeConn { user, state, .. })) = self.conns.remove(&conn) else { return };
-        let Some(entry) = self.users.get(&user) else { return };
-        let rooms = entry.rooms.keys();
         match state {
-            Greeted::Yes => {
-                for key in rooms {
+            Greeted::Yes(followed) => {
+                for key in followed {
                     self.unfollow(conn, user, key);
                 }
                 self.delivery.unfollow(conn, user_key(user));

@@ -68,7 +68,11 @@ impl Tables {
             return Entered::NameTaken;
         }
         // The tail is never used to catch up: it may not reach back, and history is at hand.
-        if self.rooms.get(&key).is_some_and(|room| room.head.seq() != history.as_of) {
+        let stale = match self.rooms.get(&key) {
+            Some(room) => room.head.seq() != history.as_of,
+            None => self.passed(key) > history.as_of,
+        };
+        if stale {
             return Entered::Stale;
         }
         self.leave(conn);

@@ -20,6 +20,10 @@ pub(super) struct Tables {
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
     pub(super) presence: Presence,
+    /// How many are reading what they will be told first.
+    pub(super) arriving: usize,
+    /// While somebody is: how far rooms were told that nobody held then.
+    passed: HashMap<RoomKey, u64>,
     /// In order of time: every wait is equally long.
     pub(super) due: VecDeque<Due>,
     pub(super) started: Instant,
@@ -41,8 +45,8 @@ pub(super) struct NativeConn {
 pub(super) enum Greeted {
     /// Its memberships are being read; what changes meanwhile wins over what is read.
     NotYet(Vec<Change>),
-    /// It follows its user's rooms.
-    Yes,
+    /// It follows these rooms of its user.
+    Yes(Vec<RoomKey>),
 }
 
 /// A change of memberships.
@@ -69,6 +73,8 @@ impl Tables {
             users: HashMap::new(),
             rooms: HashMap::new(),
             presence: Presence::new(),
+            arriving: 0,
+            passed: HashMap::new(),
             due: VecDeque::new(),
             started: Instant::now(),
         }
@@ -88,7 +94,7 @@ impl Tables {
     /// Publishes an event to whoever follows the room: encoded once for each protocol that has a listener.
     fn tell(&mut self, key: RoomKey, event: Event) {
         let now = self.now();
-        let Some(room) = self.rooms.get(&key) else { return };
+        let Some(room) = self.rooms.get(&key) else { return self.pass(key, event.seq) };
         // Told before this node listened: whoever follows has read the room from beyond it.
         if event.seq <= room.head.seq() {
             return;
@@ -111,8 +117,29 @@ impl Tables {
         self.delivery.publish(key, encoding, Publication { seq: None, frame, cut: false });
     }
 
+    /// Notes how far a room was told that nobody holds: whoever arrives may have read it before.
+    fn pass(&mut self, key: RoomKey, seq: u64) {
+        if self.arriving > 0 {
+            self.passed.insert(key, seq);
+        }
+    }
+
+    /// Somebody has read what they are told first, and was told.
+    pub(super) fn arrived(&mut self) {
+        self.arriving = self.arriving.saturating_sub(1);
+        if self.arriving == 0 {
+            self.passed = HashMap::new();
+        }
+    }
+
+    /// How far a room was told that nobody holds, if that was while somebody arrives.
+    pub(super) fn passed(&self, key: RoomKey) -> u64 {
+        self.passed.get(&key).copied().unwrap_or_default()
+    }
+
     /// Holds a room, making its entry when there is none. `head` is what the database said.
     pub(super) fn hold(&mut self, key: RoomKey, id: RoomId, name: &str, kind: RoomKind, head: u64) -> &mut Room {
+        let head = head.max(self.passed(key));
         let room = self.rooms.entry(key).or_insert_with(|| Room::new(id, name, kind, head));
         room.holders += 1;
         room
@@ -124,8 +151,9 @@ impl Tables {
         if room.holders > 0 {
             return;
         }
-        let empty = room.kind == RoomKind::Open && room.head.seq() == 0;
+        let (empty, seq) = (room.kind == RoomKind::Open && room.head.seq() == 0, room.head.seq());
         self.rooms.remove(&key);
+        self.pass(key, seq);
         if empty {
             let chat = self.chat.clone();
             tokio::spawn(async move {

@@ -69,15 +69,15 @@ impl Account {
         self.ask("DELETE", &format!("/rooms/{room}/members/{}", whom.id), None).await;
     }
 
+    /// Makes an invite and gives its link.
+    pub async fn invite(&self) -> String {
+        self.ask("POST", "/invites", Some(&json!({}))).await["link"].as_str().unwrap().to_owned()
+    }
+
     /// Posts a message and gives its `seq`.
     pub async fn say(&self, room: &str, text: &str) -> u64 {
         let posted = self.ask("POST", &format!("/rooms/{room}/messages"), Some(&json!({ "text": text }))).await;
         posted["seq"].as_u64().unwrap()
-    }
-
-    /// Says that everything in a room up to `seq` was read.
-    pub async fn read(&self, room: &str, seq: u64) {
-        self.ask("PUT", &format!("/rooms/{room}/read"), Some(&json!({ "seq": seq }))).await;
     }
 
     /// The newest messages of a room.

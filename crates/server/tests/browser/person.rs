@@ -5,14 +5,14 @@ use crate::chromedriver::Chromedriver;
 use crate::server::{PASSWORD, Server};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromeCapabilities, LoggingPrefsLogLevel, TypingData, WindowHandle};
 
 /// How long anything may take that is to happen by itself. Long, because nothing waits for it but a failure.
-const DEADLINE: Duration = Duration::from_secs(40);
+const DEADLINE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
 const FLAGS: [&str; 12] = [
     "--headless=new",
@@ -92,11 +92,13 @@ impl Person {
         self.driver.goto(url).await.unwrap();
     }
 
-    /// Opens a room and waits until one can write in it.
+    /// Opens a room they are in, by its name, and waits until one can write in it.
     pub async fn enters(&self, room: &str) {
-        self.opens(&format!("/rooms/{room}")).await;
+        self.opens("/").await;
+        self.presses(room).await;
+        self.until(&format!("`{room}` is open"), &format!("document.querySelector('h1')?.innerText === {}", json!(room))).await;
         self.sees(".composer textarea").await;
-        self.until("the room is there", "document.querySelector('.timeline__beginning, .timeline .message, .empty')").await;
+        self.until("what was said is there", "document.querySelector('.timeline__beginning, .timeline .message, .empty')").await;
     }
 
     /// Signs in by the form.
@@ -104,7 +106,7 @@ impl Person {
         self.opens("/sign-in").await;
         self.fills("name", name).await;
         self.fills("password", PASSWORD).await;
-        self.presses("Sign in").await;
+        self.types(Key::Enter).await;
         self.sees(".composer textarea").await;
     }
 
@@ -151,23 +153,35 @@ impl Person {
 
     /// Presses whatever has this name, with the pointer or a finger.
     pub async fn presses(&self, name: &str) {
-        let kinds = "self::button or self::a or @role='option' or @role='menuitem'";
-        let named = format!("@aria-label=\"{name}\" or normalize-space(.)=\"{name}\" or .//b[normalize-space(.)=\"{name}\"]");
-        self.press(By::XPath(format!("//*[{kinds}][{named}]")), name).await;
+        let name = format!("normalize-space(.)=\"{name}\" or @aria-label=\"{name}\"");
+        let kinds = "self::button or self::a or @role='option'";
+        self.press(By::XPath(format!("//*[{kinds}][{name} or .//*[self::b or self::span][{name}]]"))).await;
     }
 
-    /// Presses what a selector finds.
+    /// Chooses from the menu that is open.
+    pub async fn chooses(&self, name: &str) {
+        self.press(By::XPath(format!("//*[@role='menu']//button[normalize-space(span)=\"{name}\"]"))).await;
+    }
+
+    /// Presses the first thing that a selector finds.
     pub async fn presses_at(&self, css: &str) {
-        self.press(By::Css(css), css).await;
+        self.press(By::Css(css)).await;
     }
 
-    async fn press(&self, by: By, name: &str) {
-        let query = self.driver.query(by).ignore_errors(true).wait(DEADLINE, STEP).and_clickable().with_filter(
-            // What moves away between looking and pressing is looked for again.
-            |element: WebElement| async move { Ok(element.click().await.is_ok()) },
-        );
-        if let Err(error) = query.first().await {
-            self.gives_up(&format!("`{name}` can be pressed"), &error.to_string()).await;
+    async fn press(&self, by: By) {
+        let begun = Instant::now();
+        loop {
+            let query = self.driver.query(by.clone()).ignore_errors(true).wait(DEADLINE, STEP).and_clickable();
+            let pressed = match query.first().await {
+                Ok(element) => element.click().await,
+                Err(error) => Err(error),
+            };
+            match pressed {
+                Ok(()) => return,
+                // What moves away between looking and pressing is looked for again.
+                Err(_) if begun.elapsed() < DEADLINE => {}
+                Err(error) => self.gives_up("it can be pressed", &error.to_string()).await,
+            }
         }
     }
 

@@ -68,6 +68,11 @@ impl Server {
         Account::of(self.address, &self.post("/api/v1/session", &json!({ "name": name, "password": PASSWORD })).await)
     }
 
+    /// Somebody without an account.
+    pub async fn guest(&self, name: &str) -> Account {
+        Account::of(self.address, &self.post("/api/v1/guests", &json!({ "name": name })).await)
+    }
+
     /// Asks something as nobody in particular.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         ask(self.address, "POST", path, &[], Some(body)).await

@@ -1,4 +1,5 @@
 -- Keys are small integers inside; ids are what the wire shows. Times are milliseconds since 1970 UTC.
+-- Keys of rooms and users are never given twice: live connections and other tables know things by them.
 
 create table meta (
     name  text primary key,
@@ -6,7 +7,7 @@ create table meta (
 ) strict, without rowid;
 
 create table users (
-    key        integer primary key,
+    key        integer primary key autoincrement,
     id         blob not null unique,
     name       text not null,
     -- The name normalised and case-folded: what uniqueness is judged by.
@@ -19,6 +20,7 @@ create table users (
 -- Accounts alone own their name for ever; guests own theirs while their session lives.
 create unique index users_registered_name on users (folded) where password is not null;
 create index users_name on users (folded);
+create index users_owner on users (key) where role = 'owner';
 
 create table sessions (
     key        integer primary key,
@@ -31,7 +33,7 @@ create table sessions (
 create index sessions_user on sessions (user);
 
 create table rooms (
-    key         integer primary key,
+    key         integer primary key autoincrement,
     id          blob not null unique,
     kind        text not null,
     name        text not null,
@@ -106,3 +108,5 @@ create table invites (
     nonce      text not null,
     unique (nonce, created_by)
 ) strict;
+create index invites_maker on invites (created_by);
+create index invites_room on invites (room) where room is not null;

@@ -46,9 +46,9 @@ async fn a_retry_gets_the_first_reply_also_after_an_edit_and_a_deletion_of_the_r
     let mut bare = connection(&ana).await;
     let nonce = Nonce::new("ana-1").unwrap();
     bare.send(Command::PostMessage { room: lobby, text: "once".into(), nonce }).await.unwrap();
+    let first = ben.hears("once").await.unwrap();
     // Gone before the reply is read.
     bare.sever();
-    let first = ben.hears("once").await.unwrap();
     let posted = |reply: protocol::frame::Reply| serde_json::from_value::<Posted>(reply.ok.unwrap()).unwrap();
     let original = posted(post_again(&server, &ana, lobby, "once").await);
     assert_eq!((original.seq, original.n, original.at), (first.seq, first.n, first.at));
