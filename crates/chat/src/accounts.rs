@@ -65,7 +65,10 @@ impl Chat {
         check_password(password)?;
         let (token, now) = (Token::hash(invite), self.now());
         // Looked up before the hashing, so that guessing links costs the guesser more than the server.
-        self.0.store.read(move |sql| invites::find(sql, token, now)?.map(drop).ok_or(Error::LinkSpent)).await?;
+        self.0
+            .store
+            .read(move |sql| invites::find(sql, token, now)?.map(drop).ok_or(Error::LinkSpent))
+            .await?;
         let hash = self.hash(password).await?;
         self.0
             .store
@@ -113,7 +116,8 @@ impl Chat {
         }
         let hash = self.hash(password).await?;
         let now = self.now();
-        let row = self.0.store.write(move |tx| accounts::insert(&tx.sql, &name, role, Some(&hash), now)).await?;
+        let row =
+            self.0.store.write(move |tx| accounts::insert(&tx.sql, &name, role, Some(&hash), now)).await?;
         Ok(row.into())
     }
 

@@ -46,7 +46,8 @@ impl Chat {
                     Some(room) => Some(members::prove(&tx.sql, room, by)?.room()),
                     None => None,
                 };
-                let new = invites::NewInvite { token_hash: hash, room, by, now, expires_at, uses, nonce: &nonce };
+                let new =
+                    invites::NewInvite { token_hash: hash, room, by, now, expires_at, uses, nonce: &nonce };
                 invites::insert(&tx.sql, &new)
             })
             .await?;
@@ -86,7 +87,8 @@ impl Chat {
     /// `LinkSpent` when it does not work (any more).
     pub async fn view_invite(&self, token: &str) -> Result<InviteView> {
         let (hash, now) = (Token::hash(token), self.now());
-        let living = self.0.store.read(move |sql| invites::find(sql, hash, now)?.ok_or(Error::LinkSpent)).await?;
+        let living =
+            self.0.store.read(move |sql| invites::find(sql, hash, now)?.ok_or(Error::LinkSpent)).await?;
         let Living { by, room, expires_at, .. } = living;
         Ok(InviteView { by, room: room.map(|(_, name)| name), expires_at })
     }

@@ -44,6 +44,8 @@ use tokio::sync::mpsc;
 
 /// The most items on a page.
 pub const PAGE: u32 = 100;
+/// A page of messages or events ends early beyond this many bytes of text.
+const PAGE_BYTES: usize = 256 * 1024;
 /// The name of the room that everybody is in from the start.
 pub const LOBBY: &str = "lobby";
 /// More missed events than this are not sent one by one: the client starts afresh from the newest page.
@@ -77,11 +79,13 @@ impl Chat {
         let (told, stream) = mpsc::channel(TOLD);
         let store = Store::open(path, told)?;
         let now = clock.now();
-        let epoch = store.write(move |tx| rooms::prepare(&tx.sql, now)).await.map_err(|error| match error {
-            Error::Store(error) => OpenError::Sql(error),
-            other => OpenError::Thread(std::io::Error::other(other)),
-        })?;
-        let chat = Self(Arc::new(Parts { store, clock, passwords: Passwords::new(), reads: Reads::new(), epoch }));
+        let epoch =
+            store.write(move |tx| rooms::prepare(&tx.sql, now)).await.map_err(|error| match error {
+                Error::Store(error) => OpenError::Sql(error),
+                other => OpenError::Thread(std::io::Error::other(other)),
+            })?;
+        let chat =
+            Self(Arc::new(Parts { store, clock, passwords: Passwords::new(), reads: Reads::new(), epoch }));
         Ok((chat, stream))
     }
 

@@ -1,16 +1,15 @@
 //! Telling again what happened.
 
-use crate::Chat;
 use crate::error::Result;
+use crate::messages::bound;
 use crate::store::{log, memberships, messages};
 use crate::stream::UserKey;
-use protocol::frame::{EventPage, Reset};
+use crate::{Chat, PAGE_BYTES};
 use protocol::RoomId;
+use protocol::frame::{EventPage, Reset};
 
 /// The most events on a page of the log.
 const EVENTS: u32 = 256;
-/// A page ends early beyond this many bytes of text.
-const PAGE_BYTES: usize = 256 * 1024;
 /// Messages on the page that a reset starts from.
 const RESET_MESSAGES: u32 = 50;
 
@@ -43,8 +42,7 @@ impl Chat {
             .read(move |sql| {
                 let membership = memberships::prove(sql, room, user)?;
                 let mut found = messages::before(sql, membership.room(), u64::MAX >> 1, RESET_MESSAGES + 1)?;
-                let more = found.len() > RESET_MESSAGES as usize;
-                found.truncate(RESET_MESSAGES as usize);
+                let more = bound(&mut found, RESET_MESSAGES);
                 found.reverse();
                 Ok(Reset { room, as_of: membership.view().head, messages: found, more })
             })

@@ -143,14 +143,18 @@ impl Chat {
                 let membership = memberships::prove(&tx.sql, room, caller.key())?;
                 let may = membership.view.role == Role::Owner || caller.role() >= Role::Moderator;
                 if !may {
-                    return Err(Error::Forbidden("Only whoever opened this room or moderates can remove people."));
+                    return Err(Error::Forbidden(
+                        "Only whoever opened this room or moderates can remove people.",
+                    ));
                 }
                 let account = accounts::find(&tx.sql, user)?.ok_or(Error::NotFound("member"))?;
                 if !memberships::exists(&tx.sql, membership.room, account.key)? {
                     return Err(Error::NotFound("member"));
                 }
                 if account.role >= Role::Moderator && account.role > caller.role() {
-                    return Err(Error::Forbidden("You cannot remove somebody who stands above you on this server."));
+                    return Err(Error::Forbidden(
+                        "You cannot remove somebody who stands above you on this server.",
+                    ));
                 }
                 let by = By::caller(&caller);
                 leave(tx, &membership.place(), account.key, account.user, &by, now)
@@ -239,7 +243,8 @@ fn leave(tx: &mut Tx<'_>, room: &RoomRef, key: UserKey, user: User, by: &By, now
     // Before the event: it is the first thing in the room that is no longer theirs to hear.
     let removed_by = Some(by.user.clone()).filter(|_| by.key != key);
     tx.told.push(Committed::Left { user: key, room: room.key, id: room.id, seq, by: removed_by });
-    let event = Event { room: room.id, seq, at: now, by: by.user.clone(), kind: EventKind::MemberLeft { user } };
+    let event =
+        Event { room: room.id, seq, at: now, by: by.user.clone(), kind: EventKind::MemberLeft { user } };
     tx.told.push(Committed::Event { room: room.key, event });
     Ok(())
 }

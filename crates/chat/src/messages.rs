@@ -6,7 +6,7 @@ use crate::store::messages::{self, NewMessage};
 use crate::store::{Connection, Tx, log, memberships, rooms};
 use crate::stream::{Committed, UserKey};
 use crate::text::Draft;
-use crate::{Chat, PAGE};
+use crate::{Chat, PAGE, PAGE_BYTES};
 use protocol::frame::{MessagePage, Posted, Revised};
 use protocol::{Event, EventKind, Message, Nonce, Role, RoomId, User};
 
@@ -99,7 +99,8 @@ impl Chat {
                 messages::edit(&tx.sql, key, seq, draft.text(), rev, now)?;
                 log::insert(&tx.sql, key, rev, log::Kind::MessageEdited, Some(seq), caller.key(), now, None)?;
                 let text = draft.text().to_owned();
-                let kind = EventKind::MessageEdited { target: seq, text, rev, edited_at: now, deleted: false };
+                let kind =
+                    EventKind::MessageEdited { target: seq, text, rev, edited_at: now, deleted: false };
                 let event = Event { room, seq: rev, at: now, by: caller.user().clone(), kind };
                 tx.told.push(Committed::Event { room: key, event });
                 Ok(Revised { rev })
@@ -131,7 +132,16 @@ impl Chat {
                 }
                 let rev = rooms::advance(&tx.sql, key)?;
                 messages::delete(&tx.sql, key, seq, rev)?;
-                log::insert(&tx.sql, key, rev, log::Kind::MessageDeleted, Some(seq), caller.key(), now, None)?;
+                log::insert(
+                    &tx.sql,
+                    key,
+                    rev,
+                    log::Kind::MessageDeleted,
+                    Some(seq),
+                    caller.key(),
+                    now,
+                    None,
+                )?;
                 let kind = EventKind::MessageDeleted { target: seq, rev };
                 let event = Event { room, seq: rev, at: now, by: caller.user().clone(), kind };
                 tx.told.push(Committed::Event { room: key, event });
@@ -191,30 +201,29 @@ const fn bounded(seq: u64) -> u64 {
     if seq > u64::MAX >> 1 { u64::MAX >> 1 } else { seq }
 }
 
-fn older(
-    sql: &Connection,
-    room: crate::RoomKey,
-    seq: u64,
-    limit: u32,
-    page: &mut MessagePage,
-) -> Result<()> {
+fn older(sql: &Connection, room: crate::RoomKey, seq: u64, limit: u32, page: &mut MessagePage) -> Result<()> {
     let mut found = messages::before(sql, room, seq, limit + 1)?;
-    page.more_before = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    page.more_before = bound(&mut found, limit);
     page.messages.extend(found.into_iter().rev());
     Ok(())
 }
 
-fn newer(
-    sql: &Connection,
-    room: crate::RoomKey,
-    seq: u64,
-    limit: u32,
-    page: &mut MessagePage,
-) -> Result<()> {
+/// Cuts a page to `limit` messages and [`PAGE_BYTES`] of text, never to less than one message. Whether something was cut.
+pub(crate) fn bound(found: &mut Vec<Message>, limit: u32) -> bool {
+    let mut bytes = 0;
+    let fit = found.iter().take_while(|message| {
+        bytes += message.text.len();
+        bytes <= PAGE_BYTES
+    });
+    let fit = fit.count().max(1).min(limit as usize);
+    let more = found.len() > fit;
+    found.truncate(fit);
+    more
+}
+
+fn newer(sql: &Connection, room: crate::RoomKey, seq: u64, limit: u32, page: &mut MessagePage) -> Result<()> {
     let mut found: Vec<Message> = messages::after(sql, room, seq, limit + 1)?;
-    page.more_after = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    page.more_after = bound(&mut found, limit);
     page.messages.extend(found);
     Ok(())
 }

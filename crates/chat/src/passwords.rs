@@ -73,9 +73,12 @@ fn hash(password: &str) -> Result<String> {
 /// Whether `password` gives the kept hash, with the parameters that it was made with.
 fn fits(password: &str, kept: &str) -> bool {
     let Ok(kept) = PasswordHash::new(kept) else { return false };
-    let (Some(salt), Some(hash), Ok(params)) = (kept.salt, kept.hash, Params::try_from(&kept)) else { return false };
+    let (Some(salt), Some(hash), Ok(params)) = (kept.salt, kept.hash, Params::try_from(&kept)) else {
+        return false;
+    };
     // `Output` compares in constant time.
-    kept.algorithm == ARGON2ID_IDENT && digest(password, &salt, params, hash.len()).is_ok_and(|found| found == hash)
+    kept.algorithm == ARGON2ID_IDENT
+        && digest(password, &salt, params, hash.len()).is_ok_and(|found| found == hash)
 }
 
 fn digest(password: &str, salt: &Salt, params: Params, length: usize) -> Result<Output> {
@@ -104,7 +107,9 @@ mod tests {
         assert!(fits("correct horse", &kept));
         assert!(!fits("wrong horse", &kept));
         assert_ne!(hash("correct horse").unwrap(), kept);
-        for damaged in ["", "nobody", "$argon2id$v=19$m=19456,t=2,p=1$", "$argon2id$v=19$m=99999999999,t=2,p=1$YQ$YQ"] {
+        for damaged in
+            ["", "nobody", "$argon2id$v=19$m=19456,t=2,p=1$", "$argon2id$v=19$m=99999999999,t=2,p=1$YQ$YQ"]
+        {
             assert!(!fits("correct horse", damaged), "{damaged}");
         }
     }

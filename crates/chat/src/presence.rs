@@ -133,7 +133,12 @@ impl Presence {
 
     /// The first `most` people here, in order of arrival.
     pub fn first(&self, room: RoomKey, most: usize) -> impl Iterator<Item = &Shown> {
-        self.0.get(&room).into_iter().flat_map(|here| here.arrived.values()).map(|(_, shown)| shown).take(most)
+        self.0
+            .get(&room)
+            .into_iter()
+            .flat_map(|here| here.arrived.values())
+            .map(|(_, shown)| shown)
+            .take(most)
     }
 
     /// The rooms with somebody in them.

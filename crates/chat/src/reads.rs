@@ -7,44 +7,56 @@ use crate::store::{memberships, messages, reads};
 use crate::stream::{Committed, RoomKey, UserKey};
 use protocol::{ReadMark, RoomId};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Marks that are newer than the database's. This is the one write that is answered before its commit: a crash may
 /// take a second of reading back, which shows as unread again.
-pub(crate) struct Reads(Mutex<HashMap<(UserKey, RoomKey), ReadMark>>);
+pub(crate) struct Reads(Mutex<Marks>);
+
+type Map = HashMap<(UserKey, RoomKey), ReadMark>;
+
+#[derive(Default)]
+struct Marks {
+    waiting: Map,
+    /// Those that were written last. They stay until the next time: whoever read the database just before their commit
+    /// would otherwise find them in neither place.
+    written: Map,
+}
+
+impl Marks {
+    fn newest(&self, user: UserKey, room: RoomKey, stored: ReadMark) -> ReadMark {
+        let known = [&self.written, &self.waiting].into_iter().filter_map(|marks| marks.get(&(user, room)));
+        known.fold(stored, |newest, mark| further(newest, *mark))
+    }
+}
 
 impl Reads {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Mutex::default())
     }
 
     /// Moves a mark forward; one that stands further stays. Answers with where it stands.
     pub(crate) fn advance(&self, user: UserKey, room: RoomKey, read: ReadMark) -> ReadMark {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = waiting.entry((user, room)).or_default();
-        *mark = further(*mark, read);
-        *mark
+        let mut marks = self.lock();
+        let read = marks.newest(user, room, read);
+        marks.waiting.insert((user, room), read);
+        read
     }
 
     /// The mark as it stands, given what the database says.
     pub(crate) fn newest(&self, user: UserKey, room: RoomKey, stored: ReadMark) -> ReadMark {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.get(&(user, room)).map_or(stored, |mark| further(*mark, stored))
+        self.lock().newest(user, room, stored)
     }
 
-    fn waiting(&self) -> Vec<(UserKey, RoomKey, ReadMark)> {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.iter().map(|((user, room), read)| (*user, *room, *read)).collect()
+    /// The marks that wait, which count as written from now on.
+    fn take(&self) -> Map {
+        let mut marks = self.lock();
+        marks.written = std::mem::take(&mut marks.waiting);
+        marks.written.clone()
     }
 
-    /// Forgets marks that are in the database, unless they have moved since.
-    fn written(&self, marks: &[(UserKey, RoomKey, ReadMark)]) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (user, room, read) in marks {
-            if waiting.get(&(*user, *room)) == Some(read) {
-                waiting.remove(&(*user, *room));
-            }
-        }
+    fn lock(&self) -> MutexGuard<'_, Marks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,22 +96,55 @@ impl Chat {
     /// # Errors
     /// When the database fails; the marks then wait for the next time.
     pub async fn write_reads(&self) -> Result<()> {
-        let marks = self.0.reads.waiting();
+        let marks = self.0.reads.take();
         if marks.is_empty() {
             return Ok(());
         }
         let writing = marks.clone();
-        self.0
+        let written = self
+            .0
             .store
             .write(move |tx| {
-                for (user, room, read) in writing {
+                for ((user, room), read) in writing {
                     reads::advance(&tx.sql, room, user, read)?;
                 }
                 Ok(())
             })
-            .await?;
-        // Only now: a hello that is made meanwhile must find them in one place or the other.
-        self.0.reads.written(&marks);
-        Ok(())
+            .await;
+        if written.is_err() {
+            for ((user, room), read) in marks {
+                self.0.reads.advance(user, room, read);
+            }
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEN: UserKey = UserKey(1);
+    const LOBBY: RoomKey = RoomKey(1);
+    const OLD: ReadMark = ReadMark { seq: 1, n: 1 };
+    const NEW: ReadMark = ReadMark { seq: 5, n: 4 };
+
+    #[test]
+    fn whoever_read_the_database_just_before_a_mark_was_written_still_finds_it() {
+        let reads = Reads::new();
+        reads.advance(BEN, LOBBY, NEW);
+        assert_eq!(reads.take().len(), 1);
+        assert_eq!(reads.newest(BEN, LOBBY, OLD), NEW);
+        assert_eq!(reads.take().len(), 0, "written once");
+        assert_eq!(reads.newest(BEN, LOBBY, OLD), OLD, "the database knows it by now");
+    }
+
+    #[test]
+    fn a_mark_never_moves_back() {
+        let reads = Reads::new();
+        reads.advance(BEN, LOBBY, NEW);
+        reads.take();
+        assert_eq!(reads.advance(BEN, LOBBY, OLD), NEW);
+        assert_eq!(reads.newest(BEN, LOBBY, OLD), NEW);
     }
 }

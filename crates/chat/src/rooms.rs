@@ -132,10 +132,10 @@ pub(crate) struct Cursor {
 impl Cursor {
     pub(crate) fn read(text: Option<&str>) -> Result<Self> {
         let Some(text) = text else { return Ok(Self { name: String::new(), key: 0 }) };
-        let (key, name) = text
-            .split_once('.')
-            .and_then(|(key, name)| Some((key.parse().ok()?, name)))
-            .ok_or_else(|| Error::invalid("cursor", "unknown", "Take the cursor from the page before as it is."))?;
+        let (key, name) =
+            text.split_once('.').and_then(|(key, name)| Some((key.parse().ok()?, name))).ok_or_else(
+                || Error::invalid("cursor", "unknown", "Take the cursor from the page before as it is."),
+            )?;
         Ok(Self { name: name.to_owned(), key })
     }
 

@@ -88,7 +88,8 @@ impl Chat {
     /// When the database fails.
     pub async fn session(&self, token: &str) -> Result<Option<Caller>> {
         let (hash, now) = (Token::hash(token), self.now());
-        let Some((id, expires_at, account)) = self.0.store.read(move |sql| sessions::find(sql, hash)).await? else {
+        let Some((id, expires_at, account)) = self.0.store.read(move |sql| sessions::find(sql, hash)).await?
+        else {
             return Ok(None);
         };
         if expires_at <= now {
@@ -103,6 +104,17 @@ impl Chat {
             }
         }
         Ok(Some(Caller::of(account, Some(id))))
+    }
+
+    /// Whether the caller's session still lives. Whoever lets a connection live on asks once more, when nothing that ends
+    /// the session can pass it by any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_signed_in(&self, caller: &Caller) -> Result<bool> {
+        let Some(session) = caller.session() else { return Ok(true) };
+        let now = self.now();
+        self.0.store.read(move |sql| sessions::lives(sql, session, now)).await
     }
 
     /// Ends the caller's session; its connections close.

@@ -51,7 +51,10 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database at `path`, makes or migrates its tables, and starts the writer.
-    pub(crate) fn open(path: &Path, told: mpsc::Sender<Vec<Committed>>) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn open(
+        path: &Path,
+        told: mpsc::Sender<Vec<Committed>>,
+    ) -> std::result::Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }

@@ -86,11 +86,17 @@ impl Draft {
                 field: "text",
                 rule: "length",
                 max: Some(TEXT_CHARS as u64),
-                message: format!("A message holds up to {TEXT_CHARS} characters. Shorten it or post it in parts."),
+                message: format!(
+                    "A message holds up to {TEXT_CHARS} characters. Shorten it or post it in parts."
+                ),
             });
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
-            return Err(Error::invalid("text", "control", "Messages cannot hold control characters. Remove them."));
+            return Err(Error::invalid(
+                "text",
+                "control",
+                "Messages cannot hold control characters. Remove them.",
+            ));
         }
         Ok(Self(text.replace("\r\n", "\n").replace('\r', "\n")))
     }
@@ -168,7 +174,8 @@ mod tests {
 
     #[test]
     fn names_that_read_the_same_fold_the_same() {
-        for (one, other) in [("Ana", "ANA"), ("Straße", "STRASSE"), ("ﬁn", "FIN"), ("e\u{301}", "É"), ("ａｎａ", "Ana")]
+        for (one, other) in
+            [("Ana", "ANA"), ("Straße", "STRASSE"), ("ﬁn", "FIN"), ("e\u{301}", "É"), ("ａｎａ", "Ana")]
         {
             assert_eq!(Name::new("name", one).unwrap().folded(), Name::new("name", other).unwrap().folded());
         }
@@ -178,7 +185,10 @@ mod tests {
     #[test]
     fn a_name_with_control_or_direction_characters_is_refused() {
         for name in ["an\u{0}a", "\u{202e}ana", "ana\u{2066}", "a\u{7}b", "\u{200f}x"] {
-            assert!(matches!(Name::new("name", name), Err(Error::Invalid { rule: "control", .. })), "{name:?}");
+            assert!(
+                matches!(Name::new("name", name), Err(Error::Invalid { rule: "control", .. })),
+                "{name:?}"
+            );
         }
     }
 
@@ -186,9 +196,15 @@ mod tests {
     fn a_name_has_one_to_sixty_four_characters() {
         assert!(Name::new("name", &"ä".repeat(64)).is_ok());
         assert!(matches!(Name::new("name", &"a".repeat(65)), Err(Error::Invalid { rule: "length", .. })));
-        assert!(matches!(Name::new("name", &"a".repeat(1 << 20)), Err(Error::Invalid { rule: "length", .. })));
+        assert!(matches!(
+            Name::new("name", &"a".repeat(1 << 20)),
+            Err(Error::Invalid { rule: "length", .. })
+        ));
         for empty in ["", "   ", "\u{200b}\u{200b}", "\n"] {
-            assert!(matches!(Name::new("name", empty), Err(Error::Invalid { rule: "empty", .. })), "{empty:?}");
+            assert!(
+                matches!(Name::new("name", empty), Err(Error::Invalid { rule: "empty", .. })),
+                "{empty:?}"
+            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! People of the simple protocol: in a room without being members, until they say something.
 
+use crate::Chat;
 use crate::error::{Error, Result};
 use crate::memberships::{self, By};
 use crate::messages;
@@ -8,7 +9,6 @@ use crate::store::rooms::NewRoom;
 use crate::store::{accounts, memberships as members, messages as stored, rooms};
 use crate::stream::{RoomKey, RoomRef};
 use crate::text::{Draft, Name};
-use crate::Chat;
 use protocol::frame::Posted;
 use protocol::{Message, Nonce, Role, RoomId, RoomKind, User};
 
@@ -61,7 +61,8 @@ impl Chat {
                 if let Some(room) = rooms::find_open(&tx.sql, name.folded())? {
                     return Ok(room);
                 }
-                let new = NewRoom { name: &name, kind: RoomKind::Open, by, nonce: None, provisional: true, now };
+                let new =
+                    NewRoom { name: &name, kind: RoomKind::Open, by, nonce: None, provisional: true, now };
                 rooms::insert(&tx.sql, &new)
             })
             .await
@@ -137,7 +138,8 @@ impl Chat {
                     let by = By::themselves(&account);
                     memberships::join(tx, &place, &account, Role::Member, &by, now)?;
                 }
-                let (key, posted) = messages::insert(tx, account.key, &account.user, room, &draft, &nonce, now)?;
+                let (key, posted) =
+                    messages::insert(tx, account.key, &account.user, room, &draft, &nonce, now)?;
                 Ok((Caller::of(account, visitor.caller().and_then(Caller::session)), key, posted))
             })
         });

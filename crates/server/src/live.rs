@@ -15,8 +15,8 @@ pub use simple::{Entered, Entering};
 
 use chat::{Caller, Chat, Committed, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
+use protocol::UserId;
 use protocol::simple::SimpleRooms;
-use protocol::{RoomId, UserId};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tables::Tables;
@@ -45,11 +45,12 @@ enum Order {
     Register { conn: ConnId, caller: Caller, rooms: oneshot::Sender<Arc<Rooms>> },
     Greet { conn: ConnId, greeting: Box<Greeting> },
     Resume { resuming: Resuming, head: oneshot::Sender<Option<u64>> },
-    Visit { conn: ConnId },
+    Visit { conn: ConnId, caller: Option<Caller> },
     Enter { entering: Box<Entering>, entered: oneshot::Sender<Entered> },
     Leave { conn: ConnId, done: oneshot::Sender<()> },
     Known { conn: ConnId, caller: Caller },
     Closed { conn: ConnId },
+    Removed { room: RoomKey },
     Here { room: RoomKey, here: oneshot::Sender<Here> },
     SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
     Stop { done: oneshot::Sender<()> },
@@ -76,7 +77,7 @@ impl Live {
     /// Starts the task on the stream of what is committed.
     pub fn start(chat: Chat, delivery: Delivery, committed: mpsc::Receiver<Vec<Committed>>) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(Tables::new(chat, delivery), committed, waiting));
+        tokio::spawn(run(Tables::new(chat, delivery, orders.downgrade()), committed, waiting));
         Self { orders }
     }
 
@@ -105,9 +106,9 @@ impl Live {
         self.ask(|head| Order::Resume { resuming, head }).await.flatten()
     }
 
-    /// Takes note of a simple connection, in no room yet.
-    pub fn visit(&self, conn: ConnId) {
-        self.send(Order::Visit { conn });
+    /// Takes note of a simple connection, in no room yet, of a token's user or of somebody passing.
+    pub fn visit(&self, conn: ConnId, caller: Option<Caller>) {
+        self.send(Order::Visit { conn, caller });
     }
 
     /// Brings a simple connection into a room. The history was read during an [`Arrival`] that still lasts.
@@ -205,7 +206,7 @@ impl Tables {
             Order::Resume { resuming, head } => {
                 let _ = head.send(self.resume(resuming));
             }
-            Order::Visit { conn } => self.visit(conn),
+            Order::Visit { conn, caller } => self.visit(conn, caller.as_ref()),
             Order::Enter { entering, entered } => {
                 let _ = entered.send(self.enter(*entering));
             }
@@ -215,6 +216,7 @@ impl Tables {
             }
             Order::Known { conn, caller } => self.known(conn, &caller),
             Order::Closed { conn } => self.closed(conn),
+            Order::Removed { room } => self.removed(room),
             Order::Here { room, here } => {
                 let _ = here.send(self.here(room));
             }
@@ -250,13 +252,4 @@ pub(crate) fn native(frame: &protocol::ServerFrame) -> Frame {
 /// A frame of the simple protocol.
 pub(crate) fn plain(frame: &protocol::simple::SimpleFrame) -> Frame {
     encode::frame(frame)
-}
-
-/// The room's id and key in one place, for whoever holds [`Rooms`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoomName {
-    /// Its id on the wire.
-    pub id: RoomId,
-    /// Its key inside the server.
-    pub key: RoomKey,
 }

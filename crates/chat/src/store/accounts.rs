@@ -55,11 +55,7 @@ pub(crate) fn account(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
     let password: Option<String> = row.get(3)?;
     Ok(AccountRow {
         key: row.get(0)?,
-        user: User {
-            id: UserId::new(row.get::<_, Id>(1)?.0),
-            name: row.get(2)?,
-            guest: password.is_none(),
-        },
+        user: User { id: UserId::new(row.get::<_, Id>(1)?.0), name: row.get(2)?, guest: password.is_none() },
         role: role(row, 4)?,
         password,
         created_at: row.get(5)?,
@@ -74,7 +70,11 @@ pub(crate) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
 pub(crate) fn role(row: &Row<'_>, at: usize) -> rusqlite::Result<Role> {
     let name: String = row.get(at)?;
     role_named(&name).ok_or_else(|| {
-        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, format!("no role {name}").into())
+        rusqlite::Error::FromSqlConversionFailure(
+            at,
+            rusqlite::types::Type::Text,
+            format!("no role {name}").into(),
+        )
     })
 }
 
@@ -106,7 +106,9 @@ pub(crate) fn insert(
         .prepare_cached("insert into users (id, name, folded, role, password, created_at) values (?1, ?2, ?3, ?4, ?5, ?6)")?
         .insert(params![Id(id.uuid()), name.shown(), name.folded(), role_name(role), password, now]);
     match inserted {
-        Err(error) if super::is_unique(&error, "users.folded") => Err(Error::NameTaken(name.shown().to_owned())),
+        Err(error) if super::is_unique(&error, "users.folded") => {
+            Err(Error::NameTaken(name.shown().to_owned()))
+        }
         Err(error) => Err(error.into()),
         Ok(key) => Ok(AccountRow {
             key: UserKey(key),
@@ -120,7 +122,9 @@ pub(crate) fn insert(
 
 pub(crate) fn find_registered(sql: &Connection, folded: &str) -> Result<Option<AccountRow>> {
     Ok(sql
-        .prepare_cached(&format!("select {COLUMNS} from users u where u.folded = ?1 and u.password is not null"))?
+        .prepare_cached(&format!(
+            "select {COLUMNS} from users u where u.folded = ?1 and u.password is not null"
+        ))?
         .query_row([folded], account)
         .optional()?)
 }

@@ -17,8 +17,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::MessagePosted, Self::MessageEdited, Self::MessageDeleted, Self::MemberJoined, Self::MemberLeft];
+    const ALL: [Self; 5] = [
+        Self::MessagePosted,
+        Self::MessageEdited,
+        Self::MessageDeleted,
+        Self::MemberJoined,
+        Self::MemberLeft,
+    ];
 
     const fn name(self) -> &'static str {
         match self {

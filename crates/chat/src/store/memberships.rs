@@ -62,7 +62,13 @@ pub(crate) fn has_any(sql: &Connection, user: UserKey) -> Result<bool> {
 }
 
 /// Makes a membership whose read mark stands at what was said before: the past is not unread.
-pub(crate) fn insert(sql: &Connection, room: RoomKey, user: UserKey, role: Role, joined_seq: u64) -> Result<()> {
+pub(crate) fn insert(
+    sql: &Connection,
+    room: RoomKey,
+    user: UserKey,
+    role: Role,
+    joined_seq: u64,
+) -> Result<()> {
     sql.prepare_cached(
         "insert into memberships (room, user, role, joined_seq, read_seq, read_n)
          select ?1, ?2, ?3, ?4, ?4, n from rooms where key = ?1",
@@ -72,7 +78,10 @@ pub(crate) fn insert(sql: &Connection, room: RoomKey, user: UserKey, role: Role,
 }
 
 pub(crate) fn delete(sql: &Connection, room: RoomKey, user: UserKey) -> Result<bool> {
-    Ok(sql.prepare_cached("delete from memberships where room = ?1 and user = ?2")?.execute(params![room, user])? > 0)
+    Ok(sql
+        .prepare_cached("delete from memberships where room = ?1 and user = ?2")?
+        .execute(params![room, user])?
+        > 0)
 }
 
 /// The role that somebody holds in a room.

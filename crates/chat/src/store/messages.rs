@@ -27,7 +27,10 @@ pub(crate) fn find_by_nonce(sql: &Connection, new: &NewMessage<'_>) -> Result<Op
         .prepare_cached("select seq, n, at, digest from messages where nonce = ?1 and author = ?2")?
         .query_row(params![new.nonce.as_str(), new.author], |row| {
             let digest: [u8; 16] = row.get(3)?;
-            Ok((Posted { seq: row.get(0)?, n: row.get(1)?, at: row.get(2)?, nonce: new.nonce.clone() }, digest))
+            Ok((
+                Posted { seq: row.get(0)?, n: row.get(1)?, at: row.get(2)?, nonce: new.nonce.clone() },
+                digest,
+            ))
         })
         .optional()?;
     match found {
@@ -46,7 +49,9 @@ pub(crate) fn insert(sql: &Connection, new: &NewMessage<'_>) -> Result<(RoomKey,
              where id = ?1 and exists (select 1 from memberships m where m.room = rooms.key and m.user = ?2)
              returning key, head, n",
         )?
-        .query_row(params![Id(new.room.uuid()), new.author], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![Id(new.room.uuid()), new.author], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
     let (room, seq, n): (RoomKey, u64, u64) = placed.ok_or(Error::NotFound("room"))?;
     sql.prepare_cached(
@@ -80,8 +85,10 @@ pub(crate) fn find(sql: &Connection, room: RoomKey, seq: u64) -> Result<Option<S
 }
 
 pub(crate) fn edit(sql: &Connection, room: RoomKey, seq: u64, text: &str, rev: u64, now: i64) -> Result<()> {
-    sql.prepare_cached("update messages set text = ?3, rev = ?4, edited_at = ?5 where room = ?1 and seq = ?2")?
-        .execute(params![room, seq, text, rev, now])?;
+    sql.prepare_cached(
+        "update messages set text = ?3, rev = ?4, edited_at = ?5 where room = ?1 and seq = ?2",
+    )?
+    .execute(params![room, seq, text, rev, now])?;
     Ok(())
 }
 

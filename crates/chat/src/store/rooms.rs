@@ -31,9 +31,16 @@ pub(crate) const fn kind_name(kind: RoomKind) -> &'static str {
 
 pub(crate) fn kind(row: &Row<'_>, at: usize) -> rusqlite::Result<RoomKind> {
     let name: String = row.get(at)?;
-    [RoomKind::Open, RoomKind::Closed, RoomKind::Direct].into_iter().find(|kind| kind_name(*kind) == name).ok_or_else(
-        || rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, format!("no kind {name}").into()),
-    )
+    [RoomKind::Open, RoomKind::Closed, RoomKind::Direct]
+        .into_iter()
+        .find(|kind| kind_name(*kind) == name)
+        .ok_or_else(|| {
+            rusqlite::Error::FromSqlConversionFailure(
+                at,
+                rusqlite::types::Type::Text,
+                format!("no kind {name}").into(),
+            )
+        })
 }
 
 const COLUMNS: &str = "r.key, r.id, r.name, r.kind, r.head";
@@ -121,7 +128,8 @@ pub(crate) fn advance(sql: &Connection, room: RoomKey) -> Result<u64> {
 }
 
 /// Rooms that were opened by being entered, in which nobody is a member and nothing was ever said.
-const UNUSED: &str = "provisional = 1 and n = 0 and not exists (select 1 from memberships m where m.room = rooms.key)";
+const UNUSED: &str =
+    "provisional = 1 and n = 0 and not exists (select 1 from memberships m where m.room = rooms.key)";
 
 /// Removes a room if it is unused, with the comings and goings and the links that may have been. False when it is not.
 pub(crate) fn delete_unused(sql: &Connection, room: RoomKey) -> Result<bool> {
@@ -143,7 +151,12 @@ pub(crate) fn unused(sql: &Connection) -> Result<Vec<RoomKey>> {
 }
 
 /// Open rooms after the folded name `after`, by name, with their folded names for the next page.
-pub(crate) fn page_open(sql: &Connection, user: UserKey, after: &str, limit: u32) -> Result<Vec<(String, OpenRoom)>> {
+pub(crate) fn page_open(
+    sql: &Connection,
+    user: UserKey,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(String, OpenRoom)>> {
     let mut found = sql.prepare_cached(
         "select r.folded, r.id, r.name,
                 (select count(*) from memberships m join users u on u.key = m.user

@@ -35,6 +35,12 @@ pub(crate) fn find(sql: &Connection, token_hash: [u8; 32]) -> Result<Option<(Ses
         .optional()?)
 }
 
+pub(crate) fn lives(sql: &Connection, id: SessionId, now: i64) -> Result<bool> {
+    Ok(sql
+        .prepare_cached("select exists (select 1 from sessions where id = ?1 and expires_at > ?2)")?
+        .query_row(params![Id(id.uuid()), now], |row| row.get(0))?)
+}
+
 pub(crate) fn extend(sql: &Connection, id: SessionId, expires_at: i64) -> Result<()> {
     sql.prepare_cached("update sessions set expires_at = ?2 where id = ?1")?
         .execute(params![Id(id.uuid()), expires_at])?;

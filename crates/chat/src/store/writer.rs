@@ -29,7 +29,9 @@ pub enum OpenError {
     #[error("the database could not be opened: {0}")]
     Sql(#[from] rusqlite::Error),
     /// The tables could not be brought up to date.
-    #[error("the database could not be brought up to date: {0}. A database of a newer Roomful is left as it is: run that version")]
+    #[error(
+        "the database could not be brought up to date: {0}. A database of a newer Roomful is left as it is: run that version"
+    )]
     Migration(#[from] refinery::Error),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
@@ -71,7 +73,11 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
             answer => answer,
         };
         if self.savepoint {
-            tx.sql.execute_batch(if answer.is_ok() { "release work" } else { "rollback to work; release work" })?;
+            tx.sql.execute_batch(if answer.is_ok() {
+                "release work"
+            } else {
+                "rollback to work; release work"
+            })?;
         }
         if answer.is_err() {
             tx.told.truncate(told);
@@ -91,8 +97,8 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
 /// Whether the database itself failed, and not one statement on its input.
 fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed, NotADatabase,
-        OutOfMemory, ReadOnly, SystemIoFailure,
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
+        NotADatabase, OutOfMemory, ReadOnly, SystemIoFailure,
     };
     matches!(
         error.sqlite_error_code(),
@@ -119,13 +125,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, connection: Connection, told: Told) -> std::result::Result<Self, OpenError> {
+    pub(super) fn start(
+        path: &Path,
+        connection: Connection,
+        told: Told,
+    ) -> std::result::Result<Self, OpenError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let stopping = Arc::new(AtomicBool::new(false));
         let log = log_path(path);
         let writing = {
             let (told, log) = (told.clone(), log.clone());
-            std::thread::Builder::new().name("writer".into()).spawn(move || write(connection, jobs, &told, &log))?
+            std::thread::Builder::new()
+                .name("writer".into())
+                .spawn(move || write(connection, jobs, &told, &log))?
         };
         let folder = super::connect(path)?;
         let checkpoints = {

@@ -82,8 +82,14 @@ async fn a_guest_is_in_the_lobby_at_once_and_keeps_the_name_while_the_session_li
 async fn a_name_is_registered_once_whatever_its_letters_case_and_a_password_has_eight_characters() {
     let mut world = world().await;
     world.ana().await;
-    assert!(matches!(world.chat.add_user("ＡＮＡ", "battery staple", Role::Member).await, Err(Error::NameTaken(_))));
-    assert!(matches!(world.chat.add_user("Ben", "short", Role::Member).await, Err(Error::Invalid { rule: "short", .. })));
+    assert!(matches!(
+        world.chat.add_user("ＡＮＡ", "battery staple", Role::Member).await,
+        Err(Error::NameTaken(_))
+    ));
+    assert!(matches!(
+        world.chat.add_user("Ben", "short", Role::Member).await,
+        Err(Error::Invalid { rule: "short", .. })
+    ));
     assert!(world.chat.add_user("Ben", "battery staple", Role::Guest).await.is_err());
     world.chat.add_user("Ben", "battery staple", Role::Moderator).await.unwrap();
     let ana = world.chat.sign_in("Ana", "correct horse").await.unwrap().caller;

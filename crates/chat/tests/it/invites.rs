@@ -25,7 +25,8 @@ async fn a_link_for_one_is_used_once_by_fifty() {
     let mut signing_up = tokio::task::JoinSet::new();
     for number in 0..50 {
         let (chat, token) = (world.chat.clone(), invite.token.clone());
-        signing_up.spawn(async move { chat.sign_up(&token, &format!("Ben {number}"), "battery staple").await });
+        signing_up
+            .spawn(async move { chat.sign_up(&token, &format!("Ben {number}"), "battery staple").await });
     }
     let signed_up = signing_up.join_all().await;
     assert_eq!(signed_up.iter().filter(|done| done.is_ok()).count(), 1);
@@ -50,7 +51,10 @@ async fn a_link_ends_with_its_time_its_uses_or_its_maker() {
     assert!(spent(world.chat.view_invite("rfi_made-up").await));
     assert!(world.chat.create_invite(&ben, None, Some(0), None, nonce()).await.is_err());
     let dot = world.chat.come_in("Dot").await.unwrap().caller;
-    assert!(matches!(world.chat.create_invite(&dot, None, None, None, nonce()).await, Err(Error::Forbidden(_))));
+    assert!(matches!(
+        world.chat.create_invite(&dot, None, None, None, nonce()).await,
+        Err(Error::Forbidden(_))
+    ));
 }
 
 #[tokio::test]
@@ -59,7 +63,10 @@ async fn a_failed_sign_up_uses_nothing_up_and_an_account_can_accept_too() {
     let (ana, ben) = (world.ana().await, world.ben().await);
     let garden = world.garden(&ana).await.id;
     let invite = world.chat.create_invite(&ana, Some(garden), Some(1), None, nonce()).await.unwrap();
-    assert!(matches!(world.chat.sign_up(&invite.token, "Ana", "battery staple").await, Err(Error::NameTaken(_))));
+    assert!(matches!(
+        world.chat.sign_up(&invite.token, "Ana", "battery staple").await,
+        Err(Error::NameTaken(_))
+    ));
     let room = world.chat.accept_invite(&ben, &invite.token).await.unwrap().unwrap();
     assert_eq!(room.id, garden);
     assert!(matches!(world.chat.accept_invite(&ben, &invite.token).await, Err(Error::LinkSpent)));

@@ -46,8 +46,12 @@ async fn a_removed_member_is_told_nothing_more_and_cannot_post() {
     world.chat.remove_member(&ana, garden, ben.user().id).await.unwrap();
     let told = world.all_told();
     // The leave comes first, so that whoever applies these in order lets go before the room hears of it.
-    assert!(matches!(&told[0], Committed::Left { user, by: Some(by), .. } if *user == ben.key() && by == ana.user()));
-    assert!(matches!(&told[1], Committed::Event { event, .. } if matches!(event.kind, EventKind::MemberLeft { .. })));
+    assert!(
+        matches!(&told[0], Committed::Left { user, by: Some(by), .. } if *user == ben.key() && by == ana.user())
+    );
+    assert!(
+        matches!(&told[1], Committed::Event { event, .. } if matches!(event.kind, EventKind::MemberLeft { .. }))
+    );
     assert!(matches!(world.chat.post(&ben, garden, "hello?", nonce()).await, Err(Error::NotFound("room"))));
     assert!(world.chat.rooms_of(ben.key()).await.unwrap().iter().all(|(_, room)| room.id != garden));
 }

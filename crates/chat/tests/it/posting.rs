@@ -68,7 +68,10 @@ async fn a_room_counts_its_events_without_holes_and_refusals_take_none() {
     }
     let seqs: Vec<u64> = world.events().iter().map(|event| event.seq).collect();
     assert_eq!(seqs, (garden.head + 1..=garden.head + 50).collect::<Vec<_>>());
-    assert_eq!(world.texts(&ana, garden.id).await, (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        world.texts(&ana, garden.id).await,
+        (0..50).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
@@ -81,7 +84,11 @@ async fn the_author_alone_edits_and_the_author_or_a_moderator_deletes() {
     assert!(matches!(world.chat.delete(&cyd, lobby, bens).await, Err(Error::Forbidden(_))));
     world.chat.edit(&ben, lobby, bens, "still mine").await.unwrap();
     let rev = world.chat.delete(&ana, lobby, bens).await.unwrap().rev;
-    assert_eq!(world.chat.delete(&ana, lobby, bens).await.unwrap().rev, rev, "deleting again changes nothing");
+    assert_eq!(
+        world.chat.delete(&ana, lobby, bens).await.unwrap().rev,
+        rev,
+        "deleting again changes nothing"
+    );
     assert!(matches!(world.chat.edit(&ben, lobby, bens, "back").await, Err(Error::NotFound(_))));
     let kinds: Vec<_> = world.events().into_iter().rev().take(2).map(|event| event.kind).collect();
     assert!(matches!(kinds[0], EventKind::MessageDeleted { target, .. } if target == bens));
@@ -139,7 +146,10 @@ async fn places_far_beyond_the_room_are_empty_pages_and_no_errors() {
         assert!(world.chat.list_messages(&ana, lobby, place, Some(5)).await.unwrap().messages.is_empty());
     }
     for place in [Place::Before(u64::MAX), Place::Around(u64::MAX), Place::Around(0)] {
-        assert_eq!(world.chat.list_messages(&ana, lobby, place, Some(u32::MAX)).await.unwrap().messages.len(), 1);
+        assert_eq!(
+            world.chat.list_messages(&ana, lobby, place, Some(u32::MAX)).await.unwrap().messages.len(),
+            1
+        );
     }
     assert!(world.chat.events(ana.key(), lobby, u64::MAX).await.unwrap().events.is_empty());
 }
@@ -158,4 +168,19 @@ async fn numbers_that_fit_no_column_are_refused_and_disturb_nobody_elses_post() 
         post.await.unwrap();
         world.listen();
     }
+}
+
+#[tokio::test]
+async fn a_page_of_long_messages_ends_early_and_says_that_there_is_more() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    for _ in 0..40 {
+        world.says(&ana, lobby, &"ä".repeat(10_000)).await;
+    }
+    let newest = world.chat.list_messages(&ana, lobby, Place::Newest, Some(40)).await.unwrap();
+    assert!(newest.more_before && (10..20).contains(&newest.messages.len()), "{}", newest.messages.len());
+    let before =
+        world.chat.list_messages(&ana, lobby, Place::Before(newest.messages[0].seq), Some(40)).await.unwrap();
+    assert_eq!(before.messages.last().unwrap().seq, newest.messages[0].seq - 1);
 }

@@ -15,7 +15,8 @@ async fn unread_is_what_others_said_since_the_mark_and_marks_only_grow() {
     let unread = |room: protocol::Room| room.n - room.read.n;
     assert_eq!(unread(world.room(&ben, lobby).await), 3);
     assert_eq!(unread(world.room(&ana, lobby).await), 0, "one's own messages are read");
-    let second = world.chat.list_messages(&ben, lobby, chat::Place::Newest, None).await.unwrap().messages[1].seq;
+    let second =
+        world.chat.list_messages(&ben, lobby, chat::Place::Newest, None).await.unwrap().messages[1].seq;
     let mark = world.chat.mark_read(&ben, lobby, second).await.unwrap();
     assert_eq!(mark, ReadMark { seq: second, n: 2 });
     assert_eq!(world.chat.mark_read(&ben, lobby, 1).await.unwrap(), mark, "never back");

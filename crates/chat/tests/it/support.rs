@@ -3,8 +3,8 @@
 use chat::{Caller, Chat, Clock, Committed};
 use protocol::frame::Posted;
 use protocol::{Event, Nonce, Role, Room, RoomId, RoomKind};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use delivery::{Closed, Options};
+use delivery::{Closed, Follow, Options};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Told, hall_with, next, options};
+use crate::support::{LOBBY, Told, hall_with, next, options};
 
 #[tokio::test]
 async fn everybody_gets_a_ping_and_a_beat_again_and_again() {
@@ -14,6 +14,8 @@ async fn everybody_gets_a_ping_and_a_beat_again_and_again() {
     let (mut ana, mut ben) = (hall.person().await, hall.person().await);
 
     for person in [&mut ana, &mut ben] {
+        person.follows(LOBBY, 0, 0);
+        person.hears("beat").await;
         for _ in 0..3 {
             assert_eq!(person.message().await, Message::Ping("".into()));
             assert_eq!(person.message().await, Message::text("beat"));
@@ -22,10 +24,24 @@ async fn everybody_gets_a_ping_and_a_beat_again_and_again() {
 }
 
 #[tokio::test]
+async fn a_beat_never_comes_before_what_a_connection_is_told_first() {
+    let hall = hall_with(Options { heartbeat: Duration::from_millis(50), ..options() }).beating("beat");
+    let mut ana = hall.person().await;
+
+    for _ in 0..3 {
+        assert_eq!(ana.message().await, Message::Ping("".into()));
+    }
+    ana.follows_with(LOBBY, 0, 0, &["hello"]);
+    ana.hears("hello").await;
+    ana.hears("beat").await;
+}
+
+#[tokio::test]
 async fn the_ping_and_the_beat_leave_in_one_write() {
     let hall =
         hall_with(Options { shards: 1, heartbeat: Duration::from_millis(50), ..options() }).beating("beat");
-    let (mut socket, ..) = hall.raw().await;
+    let (mut socket, conn, _told) = hall.raw().await;
+    hall.delivery.follow(Follow { conn, key: LOBBY, after: 0, head: 0, preface: Vec::new() });
 
     let mut heard = [0; 8 * 3];
     socket.read_exact(&mut heard).await.unwrap();

@@ -54,6 +54,19 @@ async fn fragments_that_add_up_to_too_much_are_refused() {
 }
 
 #[tokio::test]
+async fn whoever_says_far_too_much_reads_why_before_the_end() {
+    let hall = hall();
+    for _ in 0..10 {
+        let mut ana = hall.person().await;
+
+        // Most of it is still on its way when it is refused: the refusal must not be lost with it.
+        ana.says(&"x".repeat(4 << 20)).await;
+
+        ana.is_sent_away(1009).await;
+    }
+}
+
+#[tokio::test]
 async fn a_message_may_be_as_large_as_the_limit_and_trickle_in() {
     let hall = hall();
     let (mut socket, _, mut told) = hall.raw().await;

@@ -25,7 +25,8 @@ pub async fn run(span: Duration, batch: usize) -> Bare {
         )
         .unwrap();
     connection.execute("insert into memberships values (1, 1, 'member', 0, 0, 0)", []).unwrap();
-    let id: Vec<u8> = connection.query_row("select id from rooms where key = 1", [], |row| row.get(0)).unwrap();
+    let id: Vec<u8> =
+        connection.query_row("select id from rooms where key = 1", [], |row| row.get(0)).unwrap();
     let (began, mut rows) = (Instant::now(), 0_u64);
     while began.elapsed() < span {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
@@ -71,8 +72,10 @@ fn insert(sql: &Connection, id: &[u8], room: i64, author: i64, nonce: &str) {
     .unwrap()
     .execute(params![room, seq, n, author, nonce, [7_u8; 16], 1_795_344_805_029_i64, crate::posting::TEXT])
     .unwrap();
-    sql.prepare_cached("insert into events (room, seq, kind, by, at) values (?1, ?2, 'message_posted', ?3, ?4)")
-        .unwrap()
-        .execute(params![room, seq, author, 1_795_344_805_029_i64])
-        .unwrap();
+    sql.prepare_cached(
+        "insert into events (room, seq, kind, by, at) values (?1, ?2, 'message_posted', ?3, ?4)",
+    )
+    .unwrap()
+    .execute(params![room, seq, author, 1_795_344_805_029_i64])
+    .unwrap();
 }

@@ -51,6 +51,7 @@ fn fill(sql: &Connection) {
         events.execute(params![seq, at]).unwrap();
     }
     drop((messages, events));
-    sql.execute("update rooms set head = ?1, n = ?2 where key = 1", params![head + MESSAGES, MESSAGES]).unwrap();
+    sql.execute("update rooms set head = ?1, n = ?2 where key = 1", params![head + MESSAGES, MESSAGES])
+        .unwrap();
     sql.execute_batch("commit").unwrap();
 }

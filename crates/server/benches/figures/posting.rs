@@ -8,7 +8,8 @@ use protocol::RoomId;
 use std::time::{Duration, Instant};
 
 /// What everybody says: a usual line of chat.
-pub const TEXT: &str = "The gauge rejoined overnight after the relay swap, and the battery is holding at 3.9 V.";
+pub const TEXT: &str =
+    "The gauge rejoined overnight after the relay swap, and the battery is holding at 3.9 V.";
 /// Posts under way at once: as many as four connections may have.
 const IN_FLIGHT: usize = 64;
 const CONNECTIONS: usize = 4;
@@ -121,7 +122,11 @@ async fn keep_posting(mut wire: Wire, room: RoomId, index: usize, go_on: impl Fn
         }
         let frame = wire.next().await.unwrap();
         if frame.starts_with(br#"{"type":"reply""#) {
-            assert!(!frame.windows(7).any(|part| part == br#""error""#), "{}", String::from_utf8_lossy(frame));
+            assert!(
+                !frame.windows(7).any(|part| part == br#""error""#),
+                "{}",
+                String::from_utf8_lossy(frame)
+            );
             answered += 1;
         }
     }

@@ -24,7 +24,11 @@ pub fn cold() {
             took
         })
         .collect();
-    println!("cold start to first byte: median {:.1} ms, worst {:.1} ms of 15", median(times.clone()), quantile(&mut times, 1.0));
+    println!(
+        "cold start to first byte: median {:.1} ms, worst {:.1} ms of 15",
+        median(times.clone()),
+        quantile(&mut times, 1.0)
+    );
 }
 
 /// Resident memory after one sign-in and a quiet time.

@@ -1,6 +1,6 @@
 //! Everything a native client can ask for: parse, call `chat`, answer. The one screen of it.
 
-use super::native::Connection;
+use super::native::{Connection, Missed};
 use chat::{Place, RESUME_EVENTS, Result};
 use protocol::frame::{Done, Resumed};
 use protocol::{Command, RoomId};
@@ -31,7 +31,9 @@ pub(super) async fn run(connection: &Arc<Connection>, command: Command) -> Resul
             value(chat.list_messages(caller, room, place, limit).await?)
         }
         Command::ListMembers { room, cursor } => members(connection, room, cursor).await,
-        Command::ListUsers { name, cursor } => value(chat.list_users(caller, &name, cursor.as_deref()).await?),
+        Command::ListUsers { name, cursor } => {
+            value(chat.list_users(caller, &name, cursor.as_deref()).await?)
+        }
         Command::CreateInvite { room, uses, hours, nonce } => {
             value(chat.create_invite(caller, room, uses, hours, nonce).await?)
         }
@@ -44,14 +46,14 @@ async fn resume(connection: &Arc<Connection>, room: RoomId, after: u64) -> Resul
     let missing = || chat::Error::NotFound("room");
     let head = connection.resume(room, after, Vec::new(), Some(RESUME_EVENTS)).await.ok_or_else(missing)?;
     if after > head || head - after > RESUME_EVENTS {
-        connection.start_afresh(room);
+        connection.catch_up(room, Missed::All);
     }
     value(Resumed { head })
 }
 
 async fn members(connection: &Arc<Connection>, room: RoomId, cursor: Option<String>) -> Result<Value> {
     let here = match connection.room(room) {
-        Some(name) => connection.app.live.here(name.key).await,
+        Some(key) => connection.app.live.here(key).await,
         None => return Err(chat::Error::NotFound("room")),
     };
     let chat = &connection.app.chat;

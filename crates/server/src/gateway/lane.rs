@@ -45,14 +45,18 @@ impl Lane {
 
     /// Adds work. Called by one thread, the shard's; `start` must not block.
     pub(super) fn push(self: &Arc<Self>, pace: Pace, start: impl FnOnce() -> Work + Send + 'static) {
-        let at_once = pace == Pace::Beside && self.lock().turns == 0;
-        // Started outside the lock: starting a post takes the writer's.
-        let step = if at_once { Step::Started(start()) } else { Step::Waiting(pace, Box::new(start)) };
         let mut inner = self.lock();
-        if pace == Pace::InTurn {
-            inner.turns += 1;
+        if pace == Pace::Beside && inner.turns == 0 {
+            drop(inner);
+            // Started outside the lock: starting a post takes the writer's. Nobody else adds a turn meanwhile.
+            let work = start();
+            inner = self.lock();
+            inner.steps.push_back(Step::Started(work));
+        } else {
+            inner.turns += usize::from(pace == Pace::InTurn);
+            // Under the same lock as the look at the turns: the last of them starts whatever waits for it.
+            inner.steps.push_back(Step::Waiting(pace, Box::new(start)));
         }
-        inner.steps.push_back(step);
         if !std::mem::replace(&mut inner.running, true) {
             drop(inner);
             self.runtime.spawn(Arc::clone(self).run());
@@ -164,5 +168,25 @@ mod tests {
             seen.push(noted.recv().await.unwrap());
         }
         assert_eq!(seen, ["turn done", "post started", "post started", "post done", "post done"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn work_starts_in_the_order_it_came_however_turns_end_meanwhile() {
+        let lane = Arc::new(Lane::new(Handle::current()));
+        let (note, mut started) = mpsc::unbounded_channel();
+        let pushing = std::thread::spawn(move || {
+            for number in 0..20_000 {
+                let note = note.clone();
+                let pace = if number % 3 == 0 { Pace::InTurn } else { Pace::Beside };
+                lane.push(pace, move || {
+                    let _ = note.send(number);
+                    Box::pin(async {})
+                });
+            }
+        });
+        for number in 0..20_000 {
+            assert_eq!(started.recv().await, Some(number));
+        }
+        pushing.join().unwrap();
     }
 }

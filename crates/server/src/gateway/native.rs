@@ -3,14 +3,15 @@
 use super::commands;
 use super::lane::{Lane, Pace};
 use crate::app::App;
-use crate::live::{Greeting, Resuming, RoomName, Rooms, is_room, native, room_key};
-use chat::{Caller, RESUME_EVENTS};
+use crate::live::{Greeting, Resuming, Rooms, is_room, native};
+use chat::{Caller, RESUME_EVENTS, RoomKey};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::frame::{Hello, Lagged, Reply};
 use protocol::{ClientFrame, CloseCode, Command, ErrorCode, MAX_INTEGER, RoomId, ServerFrame};
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// One native connection.
@@ -23,10 +24,26 @@ pub(super) struct Connection {
     runtime: tokio::runtime::Handle,
     /// When the last beat was made, in live's own time.
     beaten: AtomicU64,
-    /// Held by whoever catches up: pages of two rooms would answer each other's `on_drained`.
-    catching_up: Arc<tokio::sync::Mutex<()>>,
+    /// One at a time: pages of two rooms would answer each other's `on_drained`.
+    behind: Mutex<Behind>,
     drained: Notify,
     over: AtomicBool,
+}
+
+/// The rooms to catch up with, each once: the newest wish is the one that counts.
+#[derive(Default)]
+struct Behind {
+    rooms: HashMap<RoomId, Missed>,
+    running: bool,
+}
+
+/// What a connection lacks of a room.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Missed {
+    /// All after this `seq`.
+    After(u64),
+    /// More than is told one by one, or nobody knows how much.
+    All,
 }
 
 impl Connection {
@@ -40,7 +57,7 @@ impl Connection {
             rooms,
             runtime,
             beaten: AtomicU64::new(0),
-            catching_up: Arc::default(),
+            behind: Mutex::default(),
             drained: Notify::new(),
             over: AtomicBool::new(false),
         })
@@ -72,7 +89,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn room(&self, id: RoomId) -> Option<RoomName> {
+    pub(super) fn room(&self, id: RoomId) -> Option<RoomKey> {
         self.rooms.find(id)
     }
 
@@ -87,38 +104,42 @@ impl Connection {
         self.app.live.resume(Resuming { conn: self.conn, room, after, preface, most }).await
     }
 
-    /// Sends the newest page in place of all that was missed, and goes on from there.
-    pub(super) fn start_afresh(self: &Arc<Self>, room: RoomId) {
-        let connection = Arc::clone(self);
-        self.runtime.spawn(async move {
-            let _alone = connection.catching_up.lock().await;
-            connection.reset(room).await;
-        });
-    }
-
-    async fn reset(&self, room: RoomId) {
-        match self.app.chat.reset(self.caller.key(), room).await {
-            Ok(reset) => {
-                let after = reset.as_of;
-                let preface = vec![native(&ServerFrame::Reset(reset))];
-                self.resume(room, after, preface, None).await;
-            }
-            Err(error) => tracing::debug!(%error, "no reset: the room is no longer the user's"),
+    /// Brings a room up to date, after whatever else is being caught up with.
+    pub(super) fn catch_up(self: &Arc<Self>, room: RoomId, missed: Missed) {
+        let mut behind = self.behind();
+        behind.rooms.insert(room, missed);
+        if !std::mem::replace(&mut behind.running, true) {
+            drop(behind);
+            let connection = Arc::clone(self);
+            self.runtime.spawn(async move {
+                while let Some((room, missed)) = connection.next_behind() {
+                    connection.catch_up_with(room, missed).await;
+                }
+            });
         }
     }
 
-    /// Reads the log from `after` on and sends it page by page, each when the last has left; then follows again.
-    async fn catch_up(&self, room: RoomId, mut after: u64) {
-        let _alone = self.catching_up.lock().await;
-        let mut missed = 0;
+    fn next_behind(&self) -> Option<(RoomId, Missed)> {
+        let mut behind = self.behind();
+        let room = behind.rooms.keys().next().copied().filter(|_| !self.over.load(Ordering::Acquire));
+        behind.running = room.is_some();
+        room.and_then(|room| behind.rooms.remove_entry(&room))
+    }
+
+    /// Reads the log and sends it page by page, each when the last has left; then takes the room up again. Where too much
+    /// is missing, the newest page stands for all of it.
+    async fn catch_up_with(&self, room: RoomId, missed: Missed) {
+        let Missed::After(first) = missed else { return self.start_afresh(room).await };
+        let mut after = first;
         while !self.over.load(Ordering::Acquire) {
             let page = match self.app.chat.events(self.caller.key(), room, after).await {
                 Ok(page) => page,
-                Err(error) => return tracing::debug!(%error, "no catching up: the room is no longer the user's"),
+                Err(error) => {
+                    return tracing::debug!(%error, "no catching up: the room is no longer the user's");
+                }
             };
-            missed += page.events.len() as u64;
-            if missed.saturating_add(page.as_of.saturating_sub(after)) > 2 * RESUME_EVENTS {
-                return self.reset(room).await;
+            if page.as_of.saturating_sub(first) > RESUME_EVENTS {
+                return self.start_afresh(room).await;
             }
             after = page.events.last().map_or(after, |event| event.seq);
             let frames: Vec<Frame> =
@@ -134,6 +155,21 @@ impl Connection {
                 drained.await;
             }
         }
+    }
+
+    async fn start_afresh(&self, room: RoomId) {
+        match self.app.chat.reset(self.caller.key(), room).await {
+            Ok(reset) => {
+                let after = reset.as_of;
+                let preface = vec![native(&ServerFrame::Reset(reset))];
+                self.resume(room, after, preface, None).await;
+            }
+            Err(error) => tracing::debug!(%error, "no reset: the room is no longer the user's"),
+        }
+    }
+
+    fn behind(&self) -> MutexGuard<'_, Behind> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reply(&self, id: Option<u64>, answer: Result<Value, protocol::Error>) {
@@ -160,7 +196,8 @@ impl Gateway for Native {
                 self.0.lane.push(Pace::Beside, move || {
                     let posted = connection.app.chat.post(&connection.caller, room, &text, nonce);
                     Box::pin(async move {
-                        let posted = posted.await.map(|posted| serde_json::to_value(posted).unwrap_or_default());
+                        let posted =
+                            posted.await.map(|posted| serde_json::to_value(posted).unwrap_or_default());
                         connection.answer(id, posted);
                     })
                 });
@@ -185,9 +222,8 @@ impl Gateway for Native {
     }
 
     fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
-        let connection = Arc::clone(&self.0);
         if let Some(room) = self.0.rooms.named(key) {
-            self.0.runtime.spawn(async move { connection.catch_up(room.id, after).await });
+            self.0.catch_up(room, Missed::After(after));
         }
     }
 
@@ -198,8 +234,7 @@ impl Gateway for Native {
             return delivery.close(conn, CloseCode::Lagging.number(), "lagging");
         }
         if let Some(room) = self.0.rooms.named(key) {
-            debug_assert_eq!(room_key(room.key), key);
-            delivery.unicast(conn, native(&ServerFrame::Lagged(Lagged { room: room.id })));
+            delivery.unicast(conn, native(&ServerFrame::Lagged(Lagged { room })));
         }
     }
 
@@ -232,7 +267,9 @@ fn refusal(error: &chat::Error) -> protocol::Error {
 fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> {
     let wrong = match serde_json::from_str::<ClientFrame>(text) {
         Ok(frame) if frame.id <= MAX_INTEGER => return Ok(frame),
-        Ok(_) => return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53.")).into()),
+        Ok(_) => {
+            return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53.")).into());
+        }
         Err(wrong) => wrong,
     };
     let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
@@ -242,11 +279,14 @@ fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> 
     let error = match (id, frame.get("type")) {
         (None, _) => bad(ErrorCode::BadRequest, "Every command needs an `id`, a whole number below 2^53."),
         (_, Some(Value::String(name))) if !Command::NAMES.contains(&name.as_str()) => {
-            let mut error = bad(ErrorCode::UnknownCommand, "No command has this name. The protocol's page lists them.");
+            let mut error =
+                bad(ErrorCode::UnknownCommand, "No command has this name. The protocol's page lists them.");
             error.params.insert("type".into(), Value::String(name.chars().take(64).collect()));
             error
         }
-        (_, Some(Value::String(_))) => bad(ErrorCode::BadRequest, &format!("This command cannot be read: {wrong}.")),
+        (_, Some(Value::String(_))) => {
+            bad(ErrorCode::BadRequest, &format!("This command cannot be read: {wrong}."))
+        }
         (_, _) => bad(ErrorCode::BadRequest, "Every command needs a `type`, the name of the command."),
     };
     Err((id, error).into())

@@ -9,12 +9,15 @@ use protocol::simple::{SimpleCommand, SimpleFrame};
 use protocol::{CloseCode, Nonce, RoomId};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Messages in a `welcome`.
 const HISTORY: u32 = 50;
 /// How often the history is read again when more was said meanwhile, before the visitor is asked to try again.
 const TRIES: usize = 50;
+/// Between two tries: what is in the way is a commit or two.
+const TRY_AGAIN: Duration = Duration::from_millis(5);
 const JOIN_FIRST: &str = "join a room before chatting";
 const STOPPING: &str = "the server is stopping";
 
@@ -47,7 +50,12 @@ impl Connection {
     }
 
     /// Joins before anything the client says, once the connection is attached: before that nothing reaches it.
-    pub(super) fn join_first(self: &Arc<Self>, room: String, username: String, attached: oneshot::Receiver<()>) {
+    pub(super) fn join_first(
+        self: &Arc<Self>,
+        room: String,
+        username: String,
+        attached: oneshot::Receiver<()>,
+    ) {
         let connection = Arc::clone(self);
         self.lane.push(Pace::InTurn, move || {
             Box::pin(async move {
@@ -65,7 +73,9 @@ impl Connection {
         let visitor = self.visitor(username).map_err(|error| error.to_string())?;
         let name = match &visitor {
             Visitor::Passing(name) => name.clone(),
-            Visitor::Known(caller) => Name::new("username", &caller.user().name).map_err(|error| error.to_string())?,
+            Visitor::Known(caller) => {
+                Name::new("username", &caller.user().name).map_err(|error| error.to_string())?
+            }
         };
         let reserved = self.app.chat.is_reserved(&name, &visitor).await.map_err(|error| refusal(&error))?;
         if reserved {
@@ -75,7 +85,7 @@ impl Connection {
             match self.try_join(room, &visitor, &name).await? {
                 Entered::In => return Ok(()),
                 Entered::NameTaken => return Err(taken(&name)),
-                Entered::Stale => tokio::task::yield_now().await,
+                Entered::Stale => tokio::time::sleep(TRY_AGAIN).await,
             }
         }
         Err("this room is too busy to enter right now, try again".to_owned())
@@ -145,7 +155,7 @@ impl Connection {
                     }
                     // Removed meanwhile: they are in no room any more.
                     Err(chat::Error::NotFound(_)) => {
-                        connection.is_out_of(room);
+                        connection.is_out_of(room).await;
                         Some(JOIN_FIRST.to_owned())
                     }
                     Err(error) => Some(refusal(&error)),
@@ -188,10 +198,10 @@ impl Connection {
         place.member = true;
     }
 
-    fn is_out_of(&self, room: RoomId) {
-        let mut place = self.place();
-        if place.room.as_ref().is_some_and(|here| here.id == room) {
-            place.room = None;
+    async fn is_out_of(&self, room: RoomId) {
+        let was_in = self.place().room.take_if(|here| here.id == room);
+        if was_in.is_some() {
+            self.app.live.leave(self.conn).await;
         }
     }
 

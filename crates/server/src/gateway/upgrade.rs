@@ -7,12 +7,15 @@ use crate::http::signed_in;
 use crate::live::{NATIVE, SIMPLE, plain};
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
-use axum::http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::header::{
+    CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use chat::Caller;
+use delivery::ConnId;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use protocol::simple::SimpleFrame;
@@ -33,7 +36,11 @@ struct Entry {
     username: String,
 }
 
-async fn open(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+async fn open(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let offered: Vec<&str> = request
         .headers()
         .get_all(SEC_WEBSOCKET_PROTOCOL)
@@ -66,7 +73,9 @@ async fn open_in_room(
 async fn open_native(app: Arc<App>, mut request: Request) -> Response {
     let caller = match native_caller(&app, request.headers()).await {
         Ok(caller) => caller,
-        Err(status) => return (status, "Sign in first, on this server's own page or with a token.").into_response(),
+        Err(status) => {
+            return (status, "Sign in first, on this server's own page or with a token.").into_response();
+        }
     };
     let (response, upgrading) = match shake_hands(&mut request, Some(SUBPROTOCOL)) {
         Ok(shaken) => shaken,
@@ -80,6 +89,7 @@ async fn open_native(app: Arc<App>, mut request: Request) -> Response {
         let connection = native::Connection::new(Arc::clone(&app), caller, conn, rooms);
         let gateway = Arc::new(native::Native(Arc::clone(&connection)));
         app.delivery.attach(conn, socket, leftover, NATIVE, gateway);
+        still_signed_in(&app, conn, Some(&connection.caller)).await;
         connection.greet().await;
     });
     response
@@ -120,13 +130,14 @@ async fn open_simple(
         let conn = app.delivery.reserve();
         match visitor {
             Ok(caller) => {
-                app.live.visit(conn);
-                let connection = simple::Connection::new(Arc::clone(&app), conn, caller);
+                app.live.visit(conn, caller.clone());
+                let connection = simple::Connection::new(Arc::clone(&app), conn, caller.clone());
                 let (now, attached) = oneshot::channel();
                 if let Some((room, username)) = entry {
                     connection.join_first(room, username, attached);
                 }
                 app.delivery.attach(conn, socket, leftover, SIMPLE, Arc::new(simple::Simple(connection)));
+                still_signed_in(&app, conn, caller.as_ref()).await;
                 // Nobody waits for it who did not name a room.
                 let _ = now.send(());
             }
@@ -141,9 +152,26 @@ async fn open_simple(
     response
 }
 
+/// Closes a connection whose session ended while it was opened: before it was known to live, the end passed it by.
+async fn still_signed_in(app: &App, conn: ConnId, caller: Option<&Caller>) {
+    let Some(caller) = caller else { return };
+    match app.chat.is_signed_in(caller).await {
+        Ok(true) => {}
+        Ok(false) => app.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended"),
+        Err(error) => {
+            tracing::error!(%error, "a session could not be read");
+            app.delivery.close(conn, CloseCode::Lagging.number(), "try again");
+        }
+    }
+}
+
 /// Who comes by the simple protocol: the user of a token, or somebody passing where guests are admitted. Cookies say
 /// nothing here.
-async fn simple_visitor(app: &App, peer: SocketAddr, request: &mut Request) -> Result<Option<Caller>, &'static str> {
+async fn simple_visitor(
+    app: &App,
+    peer: SocketAddr,
+    request: &mut Request,
+) -> Result<Option<Caller>, &'static str> {
     if let Some(token) = signed_in::bearer(request.headers()) {
         return match app.chat.session(token).await {
             Ok(Some(caller)) => Ok(Some(caller)),
@@ -164,15 +192,20 @@ async fn simple_visitor(app: &App, peer: SocketAddr, request: &mut Request) -> R
 /// Answers an opening handshake. Nothing of the request is kept: its header values would pin the read buffer for as
 /// long as the connection lives.
 #[expect(clippy::result_large_err, reason = "the refusal is the response itself")]
-fn shake_hands(request: &mut Request, protocol: Option<&'static str>) -> Result<(Response, OnUpgrade), Response> {
+fn shake_hands(
+    request: &mut Request,
+    protocol: Option<&'static str>,
+) -> Result<(Response, OnUpgrade), Response> {
     let headers = request.headers();
     let wants = holds(headers.get(CONNECTION), "upgrade") && holds(headers.get(UPGRADE), "websocket");
     if !wants {
-        let refusal = (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], "This is a WebSocket address.");
+        let refusal =
+            (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], "This is a WebSocket address.");
         return Err(refusal.into_response());
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        let refusal = (StatusCode::UPGRADE_REQUIRED, [(SEC_WEBSOCKET_VERSION, "13")], "Speak WebSocket version 13.");
+        let refusal =
+            (StatusCode::UPGRADE_REQUIRED, [(SEC_WEBSOCKET_VERSION, "13")], "Speak WebSocket version 13.");
         return Err(refusal.into_response());
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).filter(|key| key.len() == 24);
@@ -207,13 +240,14 @@ async fn take_socket(upgrading: OnUpgrade) -> Option<(std::net::TcpStream, Bytes
             return None;
         }
     };
-    let parts = match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<tokio::net::TcpStream>>(upgraded) {
-        Ok(parts) => parts,
-        Err(_) => {
-            tracing::error!("an upgraded connection is no TCP socket");
-            return None;
-        }
-    };
+    let parts =
+        match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<tokio::net::TcpStream>>(upgraded) {
+            Ok(parts) => parts,
+            Err(_) => {
+                tracing::error!("an upgraded connection is no TCP socket");
+                return None;
+            }
+        };
     match parts.io.into_inner().into_std() {
         Ok(socket) => Some((socket, parts.read_buf)),
         Err(error) => {

@@ -30,6 +30,8 @@ pub(super) fn chat(message: Message) -> Chat {
 pub(super) fn takes_back(event: &Event) -> bool {
     match event.kind {
         EventKind::MessageEdited { .. } | EventKind::MessageDeleted { .. } => true,
-        EventKind::MessagePosted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => false,
+        EventKind::MessagePosted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {
+            false
+        }
     }
 }

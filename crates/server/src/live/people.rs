@@ -2,11 +2,12 @@
 
 use super::room::Head;
 use super::tables::{Change, Conn, Connected, Greeted, NativeConn, Tables};
-use super::{NATIVE, RoomName, native, room_key, user_key};
+use super::{NATIVE, native, plain, room_key, user_key};
 use chat::presence::{Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
 use delivery::{ConnId, Follow, Frame};
 use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
+use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,30 +20,25 @@ pub struct Rooms(Mutex<HashMap<RoomId, (RoomKey, Arc<Head>)>>);
 
 impl Rooms {
     /// The key of one of the user's rooms.
-    pub fn find(&self, id: RoomId) -> Option<RoomName> {
-        self.lock().get(&id).map(|(key, _)| RoomName { id, key: *key })
+    pub fn find(&self, id: RoomId) -> Option<RoomKey> {
+        self.lock().get(&id).map(|(key, _)| *key)
     }
 
     /// The id of one of the user's rooms.
-    pub fn named(&self, key: delivery::Key) -> Option<RoomName> {
-        let found = self.lock().iter().find(|(_, (room, _))| room_key(*room) == key).map(|(id, (key, _))| (*id, *key));
-        found.map(|(id, key)| RoomName { id, key })
+    pub fn named(&self, key: delivery::Key) -> Option<RoomId> {
+        self.lock().iter().find(|(_, (room, _))| room_key(*room) == key).map(|(id, _)| *id)
     }
 
     /// The beat of a connection that last heard one at `last`: the heads of rooms that moved since. Notes the time.
     pub fn beat(&self, last: &AtomicU64) -> Frame {
         let since = last.load(Ordering::Relaxed);
-        let mut newest = since;
-        let heads = self
-            .lock()
-            .iter()
-            .filter(|(_, (_, head))| head.moved() > 0 && head.moved() >= since)
-            .map(|(id, (_, head))| {
-                newest = newest.max(head.moved());
-                (*id, head.seq())
-            })
-            .collect();
-        last.store(newest, Ordering::Relaxed);
+        let rooms = self.lock();
+        // Looked for first: a room that moves from here on has moved no earlier, so the next beat tells it.
+        let newest = rooms.values().map(|(_, head)| head.moved()).max().unwrap_or(0);
+        let moved = rooms.iter().filter(|(_, (_, head))| head.moved() > 0 && head.moved() >= since);
+        let heads = moved.map(|(id, (_, head))| (*id, head.seq())).collect();
+        drop(rooms);
+        last.store(newest.max(since), Ordering::Relaxed);
         native(&ServerFrame::Beat(Beat { heads }))
     }
 
@@ -58,8 +54,9 @@ impl Rooms {
         self.lock().remove(&id).is_some()
     }
 
-    fn keys(&self) -> Vec<RoomKey> {
-        self.lock().values().map(|(key, _)| *key).collect()
+    /// Lets all of them go, once: whoever asks for one to be removed after that is told that it is gone.
+    fn drain(&self) -> Vec<RoomKey> {
+        self.lock().drain().map(|(_, (key, _))| key).collect()
     }
 }
 
@@ -108,7 +105,10 @@ impl Tables {
     }
 
     pub(super) fn greet(&mut self, conn: ConnId, greeting: Greeting) {
-        let Some(Conn::Native(native_conn)) = self.conns.get_mut(&conn) else { return };
+        let Some(Conn::Native(native_conn)) = self.conns.get_mut(&conn) else {
+            // Its session ended before it was attached, when nothing could be said to it yet.
+            return self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
+        };
         let user = native_conn.user;
         let Greeted::NotYet(changes) = &mut native_conn.state else { return };
         let changes = std::mem::take(changes);
@@ -121,6 +121,11 @@ impl Tables {
                     rooms.push((key, view));
                 }
                 Change::Left(key) => rooms.retain(|(room, _)| *room != key),
+                Change::Read(id, read) => {
+                    for (_, view) in rooms.iter_mut().filter(|(_, view)| view.id == id) {
+                        view.read = ReadMark { seq: view.read.seq.max(read.seq), n: view.read.n.max(read.n) };
+                    }
+                }
             }
         }
         hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
@@ -134,7 +139,8 @@ impl Tables {
     /// Makes a connection hear a room of its user from `view.head` on.
     fn follow(&mut self, conn: ConnId, user: UserKey, key: RoomKey, view: &View, preface: Vec<Frame>) {
         self.know_room(user, key, view);
-        let Some(Conn::Native(NativeConn { state: Greeted::Yes(followed), .. })) = self.conns.get_mut(&conn) else {
+        let Some(Conn::Native(NativeConn { state: Greeted::Yes(followed), .. })) = self.conns.get_mut(&conn)
+        else {
             return;
         };
         // The database may tell of a membership before the stream does: it counts once.
@@ -168,8 +174,16 @@ impl Tables {
 
     pub(super) fn resume(&mut self, resuming: Resuming) -> Option<u64> {
         let Resuming { conn, room: id, after, preface, most } = resuming;
-        let Some(Conn::Native(NativeConn { user, .. })) = self.conns.get(&conn) else { return None };
-        let key = self.users.get(user)?.rooms.find(id)?.key;
+        // Not before the hello: until then it follows nothing, and nothing would be unfollowed when the user leaves.
+        let Some(Conn::Native(NativeConn { user, state: Greeted::Yes(followed), .. })) =
+            self.conns.get(&conn)
+        else {
+            return None;
+        };
+        let key = self.users.get(user)?.rooms.find(id)?;
+        if !followed.contains(&key) {
+            return None;
+        }
         let head = self.rooms.get(&key)?.head.seq();
         if most.is_none_or(|most| after <= head && head - after <= most) {
             self.take_up(conn, key, after, head, preface);
@@ -234,21 +248,33 @@ impl Tables {
     }
 
     pub(super) fn read_marked(&mut self, user: UserKey, id: RoomId, read: ReadMark) {
-        if self.users.contains_key(&user) {
-            let frame = native(&ServerFrame::ReadMarked(ReadMarked { room: id, read }));
-            self.tell_fleeting(user_key(user), NATIVE, frame);
+        let Some(entry) = self.users.get(&user) else { return };
+        for conn in &entry.conns {
+            if let Some(Conn::Native(NativeConn { state: Greeted::NotYet(changes), .. })) =
+                self.conns.get_mut(conn)
+            {
+                changes.push(Change::Read(id, read));
+            }
         }
+        let frame = native(&ServerFrame::ReadMarked(ReadMarked { room: id, read }));
+        self.tell_fleeting(user_key(user), NATIVE, frame);
     }
 
     pub(super) fn session_ended(&mut self, user: UserKey, ended: SessionId) {
         let Some(entry) = self.users.get(&user) else { return };
         for conn in entry.conns.clone() {
-            let Some(Conn::Native(native_conn)) = self.conns.get(&conn) else { continue };
-            if native_conn.session == Some(ended) {
-                self.delivery.unicast(conn, native(&ServerFrame::SessionEnded {}));
+            let (session, goodbye) = match self.conns.get(&conn) {
+                Some(Conn::Native(native_conn)) => {
+                    (native_conn.session, native(&ServerFrame::SessionEnded {}))
+                }
+                Some(Conn::Simple(visit)) => (visit.session(), plain(&signed_out())),
+                None => continue,
+            };
+            if session == Some(ended) {
+                self.delivery.unicast(conn, goodbye);
                 self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
                 // Nothing more is theirs to hear, however long the close takes.
-                self.native_closed(conn);
+                self.closed(conn);
             }
         }
     }
@@ -272,11 +298,15 @@ impl Tables {
         let Some(entry) = self.users.get_mut(&user) else { return };
         entry.conns.retain(|other| *other != conn);
         if entry.conns.is_empty() {
-            let rooms = entry.rooms.keys();
+            let rooms = entry.rooms.drain();
             self.users.remove(&user);
             for key in rooms {
                 self.release(key);
             }
         }
     }
+}
+
+fn signed_out() -> SimpleFrame {
+    SimpleFrame::Error { message: "the session of this token has ended".to_owned() }
 }

@@ -7,7 +7,7 @@ use chat::presence::{Change, Person, Shown};
 use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
 use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
-use protocol::RoomKind;
+use protocol::{RoomKind, SessionId};
 
 /// A simple connection.
 pub(super) struct Visit {
@@ -16,6 +16,14 @@ pub(super) struct Visit {
     name: String,
     /// Who they are to the database, once they are anybody.
     user: Option<UserKey>,
+    /// Who came with a token: that user, in that session, as long as the connection lives.
+    token: Option<(UserKey, SessionId)>,
+}
+
+impl Visit {
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.token.map(|(_, session)| session)
+    }
 }
 
 /// Somebody at the door of a room.
@@ -44,14 +52,25 @@ pub enum Entered {
 }
 
 impl Tables {
-    pub(super) fn visit(&mut self, conn: ConnId) {
-        let visit = Visit { room: None, person: Person::Visitor(conn.number()), name: String::new(), user: None };
-        self.conns.insert(conn, Conn::Simple(visit));
+    pub(super) fn visit(&mut self, conn: ConnId, caller: Option<&Caller>) {
+        let token = caller.and_then(|caller| Some((caller.key(), caller.session()?)));
+        if let Some(caller) = caller {
+            self.connected(conn, caller.key(), caller.user());
+        }
+        let person = Person::Visitor(conn.number());
+        self.conns
+            .insert(conn, Conn::Simple(Visit { room: None, person, name: String::new(), user: None, token }));
     }
 
     pub(super) fn enter(&mut self, entering: Entering) -> Entered {
-        let Entering { conn, room, visitor, name, history } = entering;
-        let Some(Conn::Simple(visit)) = self.conns.get(&conn) else { return Entered::In };
+        let Entering { conn, room, visitor, name, mut history } = entering;
+        let Some(Conn::Simple(visit)) = self.conns.get(&conn) else {
+            // Gone at the door: a room opened for them alone goes, too.
+            if !self.rooms.contains_key(&room.key) && history.as_of == 0 {
+                self.remove(room.key);
+            }
+            return Entered::In;
+        };
         let person = match &visitor {
             // A person who spoke here before stays the same one: others see one person, not two.
             Visitor::Known(caller) if visit.user != Some(caller.key()) => Person::User(caller.key()),
@@ -59,6 +78,10 @@ impl Tables {
             Visitor::Passing(_) => Person::Visitor(conn.number()),
         };
         let (key, shown) = (room.key, name.shown().to_owned());
+        if let Some(room) = self.rooms.get(&key) {
+            // Read ahead of what was told: the rest is told to them like to everybody.
+            history.messages.retain(|message| message.seq <= room.head.seq());
+        }
         if visit.room == Some(key) && visit.name == shown && visit.person == person {
             self.welcome_again(conn, key, &shown, history);
             return Entered::In;
@@ -69,10 +92,10 @@ impl Tables {
         }
         // The tail is never used to catch up: it may not reach back, and history is at hand.
         let stale = match self.rooms.get(&key) {
-            Some(room) => room.head.seq() != history.as_of,
+            Some(room) => room.head.seq() > history.as_of,
             None => self.passed(key) > history.as_of,
         };
-        if stale {
+        if stale || self.may_be_gone(key) {
             return Entered::Stale;
         }
         self.leave(conn);
@@ -135,7 +158,8 @@ impl Tables {
             }
         }
         let room = self.rooms.get(&key).map(|room| room.name.clone()).unwrap_or_default();
-        let history = history.messages.into_iter().filter(|message| !message.deleted).map(encode::chat).collect();
+        let history =
+            history.messages.into_iter().filter(|message| !message.deleted).map(encode::chat).collect();
         SimpleFrame::Welcome { room, username: shown.name.clone(), users, count, history }
     }
 
@@ -157,10 +181,19 @@ impl Tables {
             room.simple = room.simple.saturating_sub(1);
         }
         self.depart(key, person);
-        if let Some(user) = user {
+        if let Some(user) = user
+            && self.token_of(conn).is_none()
+        {
             self.disconnected(conn, user);
         }
         self.release(key);
+    }
+
+    fn token_of(&self, conn: ConnId) -> Option<UserKey> {
+        match self.conns.get(&conn) {
+            Some(Conn::Simple(visit)) => visit.token.map(|(user, _)| user),
+            Some(Conn::Native(_)) | None => None,
+        }
     }
 
     pub(super) fn known(&mut self, conn: ConnId, caller: &Caller) {
@@ -175,6 +208,9 @@ impl Tables {
 
     pub(super) fn simple_closed(&mut self, conn: ConnId) {
         self.leave(conn);
+        if let Some(user) = self.token_of(conn) {
+            self.disconnected(conn, user);
+        }
         self.conns.remove(&conn);
     }
 

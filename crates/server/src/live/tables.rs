@@ -3,13 +3,14 @@
 use super::people::Rooms;
 use super::room::{Due, Room};
 use super::simple::Visit;
-use super::{Here, NATIVE, SIMPLE, encode, room_key};
+use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
 use chat::presence::Presence;
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Publication};
-use protocol::{Event, Room as View, RoomId, RoomKind, SessionId};
-use std::collections::{HashMap, VecDeque};
+use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// All of it is owned by one task: no lock.
@@ -24,6 +25,10 @@ pub(super) struct Tables {
     pub(super) arriving: usize,
     /// While somebody is: how far rooms were told that nobody held then.
     passed: HashMap<RoomKey, u64>,
+    /// Rooms that are being removed, or were while somebody arrives: who has read one may not enter it any more.
+    removing: HashSet<RoomKey>,
+    removed: HashSet<RoomKey>,
+    orders: mpsc::WeakUnboundedSender<Order>,
     /// In order of time: every wait is equally long.
     pub(super) due: VecDeque<Due>,
     pub(super) started: Instant,
@@ -49,11 +54,12 @@ pub(super) enum Greeted {
     Yes(Vec<RoomKey>),
 }
 
-/// A change of memberships.
+/// A change of memberships or read marks.
 #[derive(Clone)]
 pub(super) enum Change {
     Joined(RoomKey, View),
     Left(RoomKey),
+    Read(RoomId, ReadMark),
 }
 
 /// A user with connections.
@@ -65,7 +71,7 @@ pub(super) struct Connected {
 }
 
 impl Tables {
-    pub(super) fn new(chat: Chat, delivery: Delivery) -> Self {
+    pub(super) fn new(chat: Chat, delivery: Delivery, orders: mpsc::WeakUnboundedSender<Order>) -> Self {
         Self {
             chat,
             delivery,
@@ -75,6 +81,9 @@ impl Tables {
             presence: Presence::new(),
             arriving: 0,
             passed: HashMap::new(),
+            removing: HashSet::new(),
+            removed: HashSet::new(),
+            orders,
             due: VecDeque::new(),
             started: Instant::now(),
         }
@@ -129,6 +138,7 @@ impl Tables {
         self.arriving = self.arriving.saturating_sub(1);
         if self.arriving == 0 {
             self.passed = HashMap::new();
+            self.removed = HashSet::new();
         }
     }
 
@@ -138,7 +148,14 @@ impl Tables {
     }
 
     /// Holds a room, making its entry when there is none. `head` is what the database said.
-    pub(super) fn hold(&mut self, key: RoomKey, id: RoomId, name: &str, kind: RoomKind, head: u64) -> &mut Room {
+    pub(super) fn hold(
+        &mut self,
+        key: RoomKey,
+        id: RoomId,
+        name: &str,
+        kind: RoomKind,
+        head: u64,
+    ) -> &mut Room {
         let head = head.max(self.passed(key));
         let room = self.rooms.entry(key).or_insert_with(|| Room::new(id, name, kind, head));
         room.holders += 1;
@@ -147,6 +164,7 @@ impl Tables {
 
     pub(super) fn release(&mut self, key: RoomKey) {
         let Some(room) = self.rooms.get_mut(&key) else { return };
+        debug_assert!(room.holders > 0, "a room is let go as often as it is held");
         room.holders = room.holders.saturating_sub(1);
         if room.holders > 0 {
             return;
@@ -155,13 +173,36 @@ impl Tables {
         self.rooms.remove(&key);
         self.pass(key, seq);
         if empty {
-            let chat = self.chat.clone();
-            tokio::spawn(async move {
-                if let Err(error) = chat.remove_provisional(key).await {
-                    tracing::warn!(%error, "an empty provisional room was not removed");
-                }
-            });
+            self.remove(key);
         }
+    }
+
+    /// Removes a room that nobody is in, if nothing was ever said in it.
+    pub(super) fn remove(&mut self, key: RoomKey) {
+        self.removing.insert(key);
+        let (chat, orders) = (self.chat.clone(), self.orders.clone());
+        tokio::spawn(async move {
+            if let Err(error) = chat.remove_provisional(key).await {
+                tracing::warn!(%error, "an empty provisional room was not removed");
+            }
+            if let Some(orders) = orders.upgrade() {
+                // After the end of the task nobody enters any more.
+                let _ = orders.send(Order::Removed { room: key });
+            }
+        });
+    }
+
+    /// The removal is over, one way or the other.
+    pub(super) fn removed(&mut self, key: RoomKey) {
+        self.removing.remove(&key);
+        if self.arriving > 0 {
+            self.removed.insert(key);
+        }
+    }
+
+    /// Whether a room may be gone by now, whatever was read of it.
+    pub(super) fn may_be_gone(&self, key: RoomKey) -> bool {
+        self.removing.contains(&key) || self.removed.contains(&key)
     }
 
     pub(super) fn here(&self, room: RoomKey) -> Here {

@@ -22,7 +22,10 @@ impl Tables {
         let name = shown.name.clone();
         let change = self.presence.arrive(key, person, shown);
         if change == Change::Moved {
-            self.tell_moved(key, Some(conn), |room| SimpleFrame::Joined { room: room.name.clone(), username: name });
+            self.tell_moved(key, Some(conn), |room| SimpleFrame::Joined {
+                room: room.name.clone(),
+                username: name,
+            });
         }
         change
     }
@@ -35,18 +38,23 @@ impl Tables {
         }
     }
 
-    fn tell_moved(&mut self, key: RoomKey, concerned: Option<ConnId>, moved: impl FnOnce(&Room) -> SimpleFrame) {
+    fn tell_moved(
+        &mut self,
+        key: RoomKey,
+        concerned: Option<ConnId>,
+        moved: impl FnOnce(&Room) -> SimpleFrame,
+    ) {
         let Some(room) = self.rooms.get_mut(&key) else { return };
         if room.simple > 0 {
             let frame = plain(&moved(room));
             if self.presence.count(key) <= FEW {
                 let roster = roster(room, &self.presence, key);
                 for frame in [frame, roster] {
-                    self.delivery.publish(room_key(key), SIMPLE, delivery::Publication {
-                        seq: None,
-                        frame,
-                        cut: false,
-                    });
+                    self.delivery.publish(
+                        room_key(key),
+                        SIMPLE,
+                        delivery::Publication { seq: None, frame, cut: false },
+                    );
                 }
             } else {
                 room.roster_due = true;
@@ -74,7 +82,8 @@ impl Tables {
         match room.told_at {
             Some(told_at) if told_at > now => {}
             Some(told_at) if told_at + PAUSE > now => {
-                let at = told_at + PAUSE;
+                // From now, not from then: so the queue stays in order of time.
+                let at = now + PAUSE;
                 self.due.push_back(Due { at, room: key });
                 if let Some(room) = self.rooms.get_mut(&key) {
                     // Lies ahead: until then nobody else queues this room.

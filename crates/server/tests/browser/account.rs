@@ -1,11 +1,11 @@
 //! Somebody with an account, asking over HTTP: what must be true before a story begins, and what is true after it.
 
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::SET_COOKIE;
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
@@ -76,7 +76,8 @@ impl Account {
 
     /// Posts a message and gives its `seq`.
     pub async fn say(&self, room: &str, text: &str) -> u64 {
-        let posted = self.ask("POST", &format!("/rooms/{room}/messages"), Some(&json!({ "text": text }))).await;
+        let posted =
+            self.ask("POST", &format!("/rooms/{room}/messages"), Some(&json!({ "text": text }))).await;
         posted["seq"].as_u64().unwrap()
     }
 

@@ -4,13 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-const MISSING: &str = "The browser tests need chromium and chromedriver on the PATH: run scripts/test, which installs them.";
+const MISSING: &str =
+    "The browser tests need chromium and chromedriver on the PATH: run scripts/test, which installs them.";
 
 /// A running chromedriver; ends when the last browser is gone.
 pub struct Chromedriver {
     child: Child,
     url: String,
-    /// Kept open: it ends the driver when nobody reads what it says.
+    /// Kept open: writing to nobody would end it.
     _out: BufReader<ChildStdout>,
 }
 
@@ -28,7 +29,8 @@ impl Chromedriver {
     }
 
     fn start() -> Self {
-        let chromium = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let chromium =
+            Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(chromium.is_ok_and(|status| status.success()), "{MISSING}");
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());

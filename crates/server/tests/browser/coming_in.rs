@@ -9,7 +9,8 @@ use thirtyfour::Key;
 async fn whoever_has_the_link_of_the_banner_owns_the_house_and_invites_somebody_to_talk_with() {
     let server = Server::without_owner(&[]);
     let ana = Person::at_a_desk(&server).await;
-    let clipboard = json!({ "origin": server.url(""), "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+    let clipboard =
+        json!({ "origin": server.url(""), "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
     ana.devtools("Browser.grantPermissions", clipboard).await;
     ana.opens(server.setup_link()).await;
     ana.fills("name", "Ana").await;

@@ -76,8 +76,17 @@ async fn ones_own_message_is_on_the_screen_before_the_server_has_answered() {
     ana.enters("lobby").await;
     let seen = ana.awaits(SEND).await;
     let ms = |name: &str| seen[name].as_f64().unwrap_or_else(|| panic!("{seen}"));
-    tell(&format!("Enter to one's own message painted: p50 {:.1} ms, p95 {:.1} ms over {} sends", ms("painted50"), ms("painted95"), seen["n"]));
-    tell(&format!("Enter to its answer painted: p50 {:.1} ms, p95 {:.1} ms", ms("answered50"), ms("answered95")));
+    tell(&format!(
+        "Enter to one's own message painted: p50 {:.1} ms, p95 {:.1} ms over {} sends",
+        ms("painted50"),
+        ms("painted95"),
+        seen["n"]
+    ));
+    tell(&format!(
+        "Enter to its answer painted: p50 {:.1} ms, p95 {:.1} ms",
+        ms("answered50"),
+        ms("answered95")
+    ));
     assert_eq!(seen["n"], Value::from(60));
     assert_eq!(account.texts("lobby").await.len(), account.messages("lobby").await.len());
 }

@@ -25,7 +25,11 @@ async fn what_is_written_while_the_server_is_dead_arrives_once_and_in_order_with
     ana.reads("3 messages waiting").await;
     ana.reads_messages(&["before", "one", "two", "three"]).await;
     ana.until("nothing claims to be sent", "document.querySelectorAll('.message time').length === 1").await;
-    ana.until("the third one waits", "[...document.querySelectorAll('.message__margin')].at(-1).innerText === 'Waiting'").await;
+    ana.until(
+        "the third one waits",
+        "[...document.querySelectorAll('.message__margin')].at(-1).innerText === 'Waiting'",
+    )
+    .await;
     ben.says("from Ben").await;
 
     server.come_back();

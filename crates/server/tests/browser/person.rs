@@ -52,7 +52,8 @@ impl Person {
     /// Somebody with a phone of this size.
     pub async fn on_a_phone(server: &Server, width: u32, height: u32) -> Self {
         let mut wanted = DesiredCapabilities::chrome();
-        let metrics = json!({ "width": width, "height": height, "pixelRatio": 2.0, "touch": true, "mobile": true });
+        let metrics =
+            json!({ "width": width, "height": height, "pixelRatio": 2.0, "touch": true, "mobile": true });
         wanted.add_experimental_option("mobileEmulation", json!({ "deviceMetrics": metrics })).unwrap();
         Self::before(server, wanted).await
     }
@@ -82,7 +83,8 @@ impl Person {
     /// Carries the key of somebody who signed in elsewhere.
     pub async fn takes(&self, account: &Account) {
         let (name, value) = account.cookie.split_once('=').unwrap();
-        let cookie = json!({ "name": name, "value": value, "url": self.origin, "httpOnly": true, "sameSite": "Lax" });
+        let cookie =
+            json!({ "name": name, "value": value, "url": self.origin, "httpOnly": true, "sameSite": "Lax" });
         self.devtools("Network.setCookie", cookie).await;
     }
 
@@ -96,9 +98,17 @@ impl Person {
     pub async fn enters(&self, room: &str) {
         self.opens("/").await;
         self.presses(room).await;
-        self.until(&format!("`{room}` is open"), &format!("document.querySelector('h1')?.innerText === {}", json!(room))).await;
+        self.until(
+            &format!("`{room}` is open"),
+            &format!("document.querySelector('h1')?.innerText === {}", json!(room)),
+        )
+        .await;
         self.sees(".composer textarea").await;
-        self.until("what was said is there", "document.querySelector('.timeline__beginning, .timeline .message, .empty')").await;
+        self.until(
+            "what was said is there",
+            "document.querySelector('.timeline__beginning, .timeline .message, .empty')",
+        )
+        .await;
     }
 
     /// Signs in by the form.
@@ -142,13 +152,22 @@ impl Person {
 
     /// Waits for words anywhere on the screen.
     pub async fn reads(&self, words: &str) {
-        self.until(&format!("the page says `{words}`"), &format!("document.body.innerText.includes({})", json!(words))).await;
+        self.until(
+            &format!("the page says `{words}`"),
+            &format!("document.body.innerText.includes({})", json!(words)),
+        )
+        .await;
     }
 
     /// Waits until the open room's messages say exactly this, one after the other.
     pub async fn reads_messages(&self, texts: &[&str]) {
-        let said = "JSON.stringify([...document.querySelectorAll('.message__text')].map((one) => one.innerText))";
-        self.until(&format!("the room says {texts:?}"), &format!("{said} === {}", json!(json!(texts).to_string()))).await;
+        let said =
+            "JSON.stringify([...document.querySelectorAll('.message__text')].map((one) => one.innerText))";
+        self.until(
+            &format!("the room says {texts:?}"),
+            &format!("{said} === {}", json!(json!(texts).to_string())),
+        )
+        .await;
     }
 
     /// Presses whatever has this name, with the pointer or a finger.
@@ -171,7 +190,8 @@ impl Person {
     async fn press(&self, by: By) {
         let begun = Instant::now();
         loop {
-            let query = self.driver.query(by.clone()).ignore_errors(true).wait(DEADLINE, STEP).and_clickable();
+            let query =
+                self.driver.query(by.clone()).ignore_errors(true).wait(DEADLINE, STEP).and_clickable();
             let pressed = match query.first().await {
                 Ok(element) => element.click().await,
                 Err(error) => Err(error),
@@ -216,7 +236,8 @@ impl Person {
                 Ok(answer.is_ok_and(|answer| answer.json().as_bool() == Some(true)))
             }
         };
-        let query = self.driver.query(By::Css("html")).ignore_errors(true).wait(DEADLINE, STEP).with_filter(holds);
+        let query =
+            self.driver.query(By::Css("html")).ignore_errors(true).wait(DEADLINE, STEP).with_filter(holds);
         match query.first_opt().await {
             Ok(Some(_)) => {}
             other => self.gives_up(what, &format!("{other:?}")).await,
@@ -235,7 +256,9 @@ impl Person {
 
     /// Runs a script that waits for things, and gives what it returns.
     pub async fn awaits(&self, script: &str) -> Value {
-        let waiting = format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, (error) => done(`${{error}}`));");
+        let waiting = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, (error) => done(`${{error}}`));"
+        );
         self.driver.execute_async(waiting, Vec::new()).await.unwrap().json().clone()
     }
 
@@ -252,7 +275,8 @@ impl Person {
     /// What the page was forbidden and what it complained of, since it was last asked for.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.driver.get_log("browser").await.unwrap();
-        let mut complaints: Vec<String> = log.into_iter().filter(|one| one.level == "SEVERE").map(|one| one.message).collect();
+        let mut complaints: Vec<String> =
+            log.into_iter().filter(|one| one.level == "SEVERE").map(|one| one.message).collect();
         let forbidden = self.finds("window.forbidden.splice(0)").await;
         complaints.extend(forbidden.as_array().unwrap().iter().map(Value::to_string));
         complaints
@@ -260,8 +284,12 @@ impl Person {
 
     /// Ends the test, saying what never came and what was there in its place.
     async fn gives_up(&self, what: &str, why: &str) -> ! {
-        let page = self.driver.execute("return `${location.href}\n${document.body.innerText}`;", Vec::new()).await;
-        let page = page.map_or_else(|error| error.to_string(), |page| page.json().as_str().unwrap_or_default().to_owned());
+        let page =
+            self.driver.execute("return `${location.href}\n${document.body.innerText}`;", Vec::new()).await;
+        let page = page.map_or_else(
+            |error| error.to_string(),
+            |page| page.json().as_str().unwrap_or_default().to_owned(),
+        );
         let log = self.driver.get_log("browser").await.unwrap_or_default();
         let log: Vec<String> = log.into_iter().map(|one| one.message).collect();
         panic!("never came: {what} ({why})\n--- the page\n{page}\n--- its console\n{}", log.join("\n"));

@@ -32,7 +32,11 @@ const WALK_UP: &str = "
 /// Fills a room with numbered messages, some of them long.
 async fn fill(account: &Account, room: &str, count: u32) {
     for number in 1..=count {
-        let more = if number % 7 == 0 { " and then some more words, so that the line is too long for one".repeat(3) } else { String::new() };
+        let more = if number % 7 == 0 {
+            " and then some more words, so that the line is too long for one".repeat(3)
+        } else {
+            String::new()
+        };
         account.say(room, &format!("message {number}{more}")).await;
     }
 }
@@ -76,12 +80,17 @@ async fn who_reads_further_up_keeps_their_place_and_hears_how_many_are_new() {
     for text in ["a", "b", "c"] {
         ana.say("lobby", text).await;
     }
-    ben.until("three are new", "document.querySelector('.pill')?.innerText.trim() === '3 new messages'").await;
+    ben.until("three are new", "document.querySelector('.pill')?.innerText.trim() === '3 new messages'")
+        .await;
     assert_eq!(ben.finds(top).await, before);
     ben.presses_at(".pill").await;
     ben.sees_no(".pill").await;
-    ben.until("one stands at the end", "(() => { const box = document.querySelector('.timeline');
-        return box.scrollHeight - box.clientHeight - box.scrollTop < 2; })()").await;
+    ben.until(
+        "one stands at the end",
+        "(() => { const box = document.querySelector('.timeline');
+        return box.scrollHeight - box.clientHeight - box.scrollTop < 2; })()",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,10 +109,17 @@ async fn a_room_with_news_is_lit_counted_in_the_title_and_opens_where_the_news_b
 
     fill(&ana, &garden, 30).await;
     ben.until("the title counts", "document.title === '(30) lobby, Roomful'").await;
-    assert!(ben.finds("document.querySelector('.row.is-unread').innerText").await.as_str().unwrap().contains("30 unread"));
+    assert!(
+        ben.finds("document.querySelector('.row.is-unread').innerText")
+            .await
+            .as_str()
+            .unwrap()
+            .contains("30 unread")
+    );
     ben.presses_at(".row.is-unread").await;
     ben.sees(".divider").await;
-    let divider = "(() => { const line = document.querySelector('.divider'), place = line.getBoundingClientRect();
+    let divider =
+        "(() => { const line = document.querySelector('.divider'), place = line.getBoundingClientRect();
         const box = document.querySelector('.timeline').getBoundingClientRect();
         return place.top > box.top && place.bottom < box.bottom && line.innerText.startsWith('30 new since ')
             && line.nextElementSibling.querySelector('.message__text').innerText === 'message 1'; })()";

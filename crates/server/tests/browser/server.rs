@@ -65,7 +65,10 @@ impl Server {
         let mut adding = command.spawn().unwrap();
         adding.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
         assert!(adding.wait().unwrap().success());
-        Account::of(self.address, &self.post("/api/v1/session", &json!({ "name": name, "password": PASSWORD })).await)
+        Account::of(
+            self.address,
+            &self.post("/api/v1/session", &json!({ "name": name, "password": PASSWORD })).await,
+        )
     }
 
     /// Somebody without an account.
@@ -104,7 +107,8 @@ impl Server {
 impl Process {
     fn start(data: &Path, listen: &str, flags: &[&str]) -> Self {
         let mut command = roomful(data);
-        let mut child = command.args(["--listen", listen]).args(flags).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.args(["--listen", listen]).args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self { child, out }
     }
@@ -119,7 +123,9 @@ impl Process {
         loop {
             line.clear();
             assert!(self.out.read_line(&mut line).unwrap() > 0, "the server ended without saying `{name}`");
-            if let Some((_, value)) = line.trim().split_once(char::is_whitespace).filter(|(found, _)| *found == name) {
+            if let Some((_, value)) =
+                line.trim().split_once(char::is_whitespace).filter(|(found, _)| *found == name)
+            {
                 return value.trim().to_owned();
             }
         }

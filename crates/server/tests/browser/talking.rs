@@ -16,7 +16,11 @@ async fn enter_sends_shift_enter_breaks_the_line_and_an_enter_that_ends_a_word_d
     ana.types(Key::Enter).await;
     ana.reads_messages(&["one\ntwo"]).await;
 
-    ana.devtools("Input.imeSetComposition", json!({ "text": "にほ", "selectionStart": 2, "selectionEnd": 2 })).await;
+    ana.devtools(
+        "Input.imeSetComposition",
+        json!({ "text": "にほ", "selectionStart": 2, "selectionEnd": 2 }),
+    )
+    .await;
     let enter = json!({ "type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13 });
     ana.devtools("Input.dispatchKeyEvent", enter).await;
     ana.devtools("Input.insertText", json!({ "text": "日本" })).await;
@@ -110,7 +114,10 @@ async fn a_message_that_failed_keeps_its_name_so_a_retry_posts_it_once() {
     ben.reads_messages(&["Watered."]).await;
     let messages = ana.messages(&garden).await;
     assert_eq!(messages.len(), 1);
-    assert!(before.as_str().unwrap().contains(messages[0]["nonce"].as_str().unwrap()), "{before} {messages:?}");
+    assert!(
+        before.as_str().unwrap().contains(messages[0]["nonce"].as_str().unwrap()),
+        "{before} {messages:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +130,8 @@ async fn a_message_the_server_refuses_says_why_and_gives_its_text_back() {
     ana.types(Key::Enter).await;
     ana.reads("Not sent. Messages cannot hold control characters.").await;
     ana.presses("Edit").await;
-    ana.until("the text is back", "document.querySelector('.composer textarea').value.includes('ding')").await;
+    ana.until("the text is back", "document.querySelector('.composer textarea').value.includes('ding')")
+        .await;
     ana.sees_no(".message").await;
     assert_eq!(account.texts("lobby").await, [""; 0]);
 }

@@ -40,7 +40,7 @@ async fn the_same_nonce_posts_once_wherever_it_stands() {
     assert_eq!(other.refused(409), "conflict");
     let two = json!({ "text": "x", "nonce": "n-3" });
     let both = ben.ask("POST", path).header("idempotency-key", "n-2").json(&two).await;
-    assert_eq!(both.refused(400), "bad_request");
+    assert_eq!(both.refused(422), "invalid");
     let bad =
         ben.ask("POST", path).header("idempotency-key", "has space").json(&json!({ "text": "x" })).await;
     assert_eq!(bad.refused(400), "bad_request");

@@ -26,7 +26,10 @@ const PROTOCOL_MAY_USE: [&str; 4] = ["serde", "serde_json", "utoipa", "uuid"];
 
 /// A word of code that belongs behind a border, and where it may stand.
 const BORDERS: [(&str, &[&str]); 3] = [
-    ("rusqlite", &["crates/chat/src/store", "crates/chat/tests/", "crates/chat/benches/", "crates/server/benches/"]),
+    (
+        "rusqlite",
+        &["crates/chat/src/store", "crates/chat/tests/", "crates/chat/benches/", "crates/server/benches/"],
+    ),
     ("axum", &["crates/server/"]),
     ("mio", &["crates/delivery/"]),
 ];

@@ -46,7 +46,8 @@ async fn what_is_no_command_is_refused_and_the_socket_goes_on() {
     let (ana, ben) = (client(&server.ana().await).await, server.ben().await);
     let lobby = room(&ana, "lobby");
     let mut bare = connection(&ben).await;
-    for text in ["", "not JSON", "null", "[]", "7", "\"x\"", "{", "{}", "\u{0}", "{\"type\":\"list_rooms\"}"] {
+    for text in ["", "not JSON", "null", "[]", "7", "\"x\"", "{", "{}", "\u{0}", "{\"type\":\"list_rooms\"}"]
+    {
         assert_eq!(refused(&mut bare, text).await, (None, ErrorCode::BadRequest), "{text:?}");
     }
     for id in [json!(-1), json!(1.5), json!("1"), json!(null), json!(9_007_199_254_740_992_u64), json!([1])] {
@@ -63,7 +64,8 @@ async fn what_is_no_command_is_refused_and_the_socket_goes_on() {
     ] {
         assert_eq!(refused(&mut bare, text).await, (Some(7), code), "{text}");
     }
-    let deep = format!("{{\"id\":7,\"type\":\"list_rooms\",\"x\":{}{}}}", "[".repeat(9_000), "]".repeat(9_000));
+    let deep =
+        format!("{{\"id\":7,\"type\":\"list_rooms\",\"x\":{}{}}}", "[".repeat(9_000), "]".repeat(9_000));
     assert_eq!(refused(&mut bare, &deep).await, (None, ErrorCode::BadRequest));
     assert!(bare.send_binary(b"{}".to_vec()).await);
     assert_eq!(next_reply(&mut bare).await.error.unwrap().code, ErrorCode::BadRequest);
@@ -88,7 +90,8 @@ async fn every_field_of_every_command_may_be_missing_or_of_another_type() {
     let mut bare = connection(&ben).await;
     assert_eq!(commands(lobby).len(), Command::NAMES.len());
     for command in commands(lobby) {
-        let fields: Vec<String> = command.as_object().unwrap().keys().filter(|key| *key != "type").cloned().collect();
+        let fields: Vec<String> =
+            command.as_object().unwrap().keys().filter(|key| *key != "type").cloned().collect();
         for field in &fields {
             for wrong in [json!({}), json!([]), json!(true), json!(-1), json!(1e300)] {
                 let mut broken = command.clone();
@@ -125,8 +128,10 @@ async fn values_that_break_a_rule_are_refused_by_name() {
     let mut bare = connection(&ben).await;
     let long = "x".repeat(10_001);
     let name = "x".repeat(65);
-    let post = |text: &str| json!({ "id": 7, "type": "post_message", "room": lobby, "text": text, "nonce": "n" });
-    let open = |name: &str| json!({ "id": 7, "type": "open_room", "name": name, "kind": "open", "nonce": "n" });
+    let post =
+        |text: &str| json!({ "id": 7, "type": "post_message", "room": lobby, "text": text, "nonce": "n" });
+    let open =
+        |name: &str| json!({ "id": 7, "type": "open_room", "name": name, "kind": "open", "nonce": "n" });
     for (frame, code) in [
         (post(""), ErrorCode::Invalid),
         (post(" \n\t\u{200b}"), ErrorCode::Invalid),
@@ -139,15 +144,39 @@ async fn values_that_break_a_rule_are_refused_by_name() {
         (open("\u{202e}bad"), ErrorCode::Invalid),
         (open(&name), ErrorCode::Invalid),
         (open("Lobby"), ErrorCode::NameTaken),
-        (json!({ "id": 7, "type": "open_room", "name": "x", "kind": "direct", "nonce": "n" }), ErrorCode::Invalid),
-        (json!({ "id": 7, "type": "open_room", "name": "x", "kind": "secret", "nonce": "n" }), ErrorCode::BadRequest),
-        (json!({ "id": 7, "type": "open_room", "name": "x", "kind": "open", "nonce": "" }), ErrorCode::BadRequest),
-        (json!({ "id": 7, "type": "open_room", "name": "x", "kind": "open", "nonce": "ä" }), ErrorCode::BadRequest),
-        (json!({ "id": 7, "type": "list_messages", "room": lobby, "before": 1, "after": 2 }), ErrorCode::Invalid),
+        (
+            json!({ "id": 7, "type": "open_room", "name": "x", "kind": "direct", "nonce": "n" }),
+            ErrorCode::Invalid,
+        ),
+        (
+            json!({ "id": 7, "type": "open_room", "name": "x", "kind": "secret", "nonce": "n" }),
+            ErrorCode::BadRequest,
+        ),
+        (
+            json!({ "id": 7, "type": "open_room", "name": "x", "kind": "open", "nonce": "" }),
+            ErrorCode::BadRequest,
+        ),
+        (
+            json!({ "id": 7, "type": "open_room", "name": "x", "kind": "open", "nonce": "ä" }),
+            ErrorCode::BadRequest,
+        ),
+        (
+            json!({ "id": 7, "type": "list_messages", "room": lobby, "before": 1, "after": 2 }),
+            ErrorCode::Invalid,
+        ),
         (json!({ "id": 7, "type": "list_members", "room": lobby, "cursor": "?" }), ErrorCode::Invalid),
-        (json!({ "id": 7, "type": "edit_message", "room": lobby, "seq": 1, "text": "x" }), ErrorCode::NotFound),
-        (json!({ "id": 7, "type": "delete_message", "room": lobby, "seq": u64::MAX >> 11 }), ErrorCode::NotFound),
-        (json!({ "id": 7, "type": "remove_member", "room": lobby, "user": ana.me().id }), ErrorCode::Forbidden),
+        (
+            json!({ "id": 7, "type": "edit_message", "room": lobby, "seq": 1, "text": "x" }),
+            ErrorCode::NotFound,
+        ),
+        (
+            json!({ "id": 7, "type": "delete_message", "room": lobby, "seq": u64::MAX >> 11 }),
+            ErrorCode::NotFound,
+        ),
+        (
+            json!({ "id": 7, "type": "remove_member", "room": lobby, "user": ana.me().id }),
+            ErrorCode::Forbidden,
+        ),
         (json!({ "id": 7, "type": "invite_member", "room": lobby, "user": lobby }), ErrorCode::NotFound),
     ] {
         let text = frame.to_string();
@@ -206,7 +235,14 @@ async fn a_simple_socket_stays_open_through_every_error() {
     let server = Server::start().await;
     let mut dot = Script::open(&server).await;
     let long = "x".repeat(65);
-    let joins = [("", "Dot"), ("lobby", ""), (" ", "Dot"), ("lobby", "\u{200b}"), ("lo\u{0}bby", "Dot"), ("lobby", &long)];
+    let joins = [
+        ("", "Dot"),
+        ("lobby", ""),
+        (" ", "Dot"),
+        ("lobby", "\u{200b}"),
+        ("lo\u{0}bby", "Dot"),
+        ("lobby", &long),
+    ];
     for (room, name) in joins {
         dot.join(room, name).await;
         assert!(!dot.hears_error().await.starts_with("invalid message"), "{room:?} {name:?}");

@@ -9,7 +9,8 @@ use serde_json::json;
 /// An opening handshake, answered or refused.
 fn upgrade(server: &Server, path: &str, protocol: &str) -> Ask {
     let ask = server.ask("GET", path).header("connection", "upgrade").header("upgrade", "websocket");
-    let ask = ask.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let ask =
+        ask.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     if protocol.is_empty() { ask } else { ask.header("sec-websocket-protocol", protocol) }
 }
 
@@ -45,7 +46,9 @@ async fn a_token_in_the_url_is_never_accepted() {
 async fn a_foreign_origin_with_a_cookie_is_refused_before_the_upgrade() {
     let server = Server::start().await;
     let cookie = cookie_of_ben(&server).await;
-    let with = |origin: &str| upgrade(&server, "/ws", "roomful.v1").header("cookie", &cookie).header("origin", origin);
+    let with = |origin: &str| {
+        upgrade(&server, "/ws", "roomful.v1").header("cookie", &cookie).header("origin", origin)
+    };
     for origin in ["http://evil.example", "null", "http://localhost", "https://evil.example/", ""] {
         assert_eq!(status(with(origin).send()).await, 403, "{origin:?}");
     }
@@ -65,8 +68,12 @@ async fn an_unknown_subprotocol_is_answered_with_400_that_names_the_known_one() 
         assert_eq!(answer.status.as_u16(), 400, "{offered}");
         assert!(answer.text().contains("roomful.v1"), "{}", answer.text());
     }
-    let one_of_two = upgrade(&server, "/ws", "roomful.v2, roomful.v1").header("authorization", &bearer(&ben)).send().await;
-    assert_eq!((one_of_two.status.as_u16(), one_of_two.header("sec-websocket-protocol")), (101, "roomful.v1"));
+    let one_of_two =
+        upgrade(&server, "/ws", "roomful.v2, roomful.v1").header("authorization", &bearer(&ben)).send().await;
+    assert_eq!(
+        (one_of_two.status.as_u16(), one_of_two.header("sec-websocket-protocol")),
+        (101, "roomful.v1")
+    );
     super::support::nothing_broke(&server);
 }
 
@@ -75,7 +82,9 @@ async fn nobody_connects_without_a_living_session() {
     let server = Server::start().await;
     let ben = server.ben().await;
     assert_eq!(status(upgrade(&server, "/ws", "roomful.v1").send()).await, 401);
-    let with = |token: &str| upgrade(&server, "/ws", "roomful.v1").header("authorization", &format!("Bearer {token}"));
+    let with = |token: &str| {
+        upgrade(&server, "/ws", "roomful.v1").header("authorization", &format!("Bearer {token}"))
+    };
     for token in ["", "x", "rfs_", &ben.token[..10]] {
         assert_eq!(status(with(token).send()).await, 401, "{token:?}");
     }
@@ -91,7 +100,8 @@ async fn a_request_that_is_no_handshake_is_told_so() {
     let get = ben.get("/ws").await;
     assert_eq!((get.status.as_u16(), get.header("upgrade")), (426, "websocket"));
     let old = server.ask("GET", "/ws").header("connection", "upgrade").header("upgrade", "websocket");
-    let old = old.header("sec-websocket-version", "8").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let old =
+        old.header("sec-websocket-version", "8").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     let old = old.send().await;
     assert_eq!((old.status.as_u16(), old.header("sec-websocket-version")), (426, "13"));
     let keyless = server.ask("GET", "/ws").header("connection", "upgrade").header("upgrade", "websocket");

@@ -28,7 +28,12 @@ async fn a_retry_after_a_lost_reply_posts_once() {
     everyone_agrees(&server, &[&device, &ben]).await;
 }
 
-async fn post_again(server: &Server, who: &crate::support::Actor, room: RoomId, text: &str) -> protocol::frame::Reply {
+async fn post_again(
+    server: &Server,
+    who: &crate::support::Actor,
+    room: RoomId,
+    text: &str,
+) -> protocol::frame::Reply {
     let mut bare = connection(who).await;
     let nonce = Nonce::new("ana-1").unwrap();
     bare.send(Command::PostMessage { room, text: text.to_owned(), nonce }).await.unwrap();

@@ -1,7 +1,7 @@
 //! What happens while a connection is being greeted is not lost between what it is told first and what it hears.
 
-use super::support::{all_have, client, connection, everyone_agrees, next_event, options, room};
 use super::script::Script;
+use super::support::{all_have, client, connection, everyone_agrees, next_event, options, room};
 use crate::support::{Actor, Server};
 use client::Client;
 use protocol::RoomKind;
@@ -84,6 +84,59 @@ async fn whatever_is_said_while_a_script_joins_is_in_its_history_or_heard() {
         // Answered in turn: Dot's name is free.
         dot.chat("x").await;
         while !matches!(dot.hears().await, SimpleFrame::Error { .. }) {}
+    }
+    super::support::nothing_broke(&server);
+}
+
+#[tokio::test]
+async fn a_script_enters_a_room_however_busy_and_misses_nothing() {
+    let server = Server::start().await;
+    let (ana, ben) = (client(&server.ana().await).await, client(&server.ben().await).await);
+    let lobby = room(&ana, "lobby");
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let talking = tokio::spawn({
+        let ana = ana.clone();
+        async move {
+            while stopped.try_recv().is_err() {
+                for _ in 0..8 {
+                    ana.enqueue(lobby, "on and on").await.unwrap();
+                }
+                ana.post(lobby, "on and on").await.unwrap();
+            }
+        }
+    });
+    for round in 0..20 {
+        let mut dot = Script::open(&server).await;
+        dot.join("lobby", &format!("Dot {round}")).await;
+        let mut last = match dot.hears().await {
+            SimpleFrame::Welcome { history, .. } => history.last().map_or(0, |chat| chat.seq),
+            other => panic!("{other:?} in place of a welcome"),
+        };
+        for _ in 0..20 {
+            if let SimpleFrame::Chat(said) = dot.hears().await {
+                assert!(last == 0 || said.chat.seq == last + 1, "{} after {last}", said.chat.seq);
+                last = said.chat.seq;
+            }
+        }
+    }
+    stop.send(()).unwrap();
+    talking.await.unwrap();
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+#[tokio::test]
+async fn a_room_that_nobody_is_in_any_more_does_not_go_while_somebody_enters() {
+    let server = Server::start().await;
+    for round in 0..ROUNDS {
+        let cellar = format!("cellar {round}");
+        let first = Script::in_room(&server, &cellar, "Cyd").await;
+        let mut second = Script::open(&server).await;
+        let leaving = async { first.leave().await };
+        let entering = async { second.join(&cellar, "Dot").await };
+        tokio::join!(leaving, entering);
+        while second.hears().await != super::script::joined(&cellar, "Dot") {}
+        second.chat("in here").await;
+        second.hears_of("in here").await;
     }
     super::support::nothing_broke(&server);
 }

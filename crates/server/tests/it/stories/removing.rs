@@ -115,7 +115,10 @@ async fn a_removal_racing_with_posts_lets_nothing_through() {
 async fn removal_in(ana: &Client, garden: RoomId) -> u64 {
     let leaves = |client: &Client| -> Vec<Value> {
         let frames = frames(client);
-        frames.into_iter().filter(|frame| frame["type"] == "member_left" && frame["room"] == garden.to_string()).collect()
+        frames
+            .into_iter()
+            .filter(|frame| frame["type"] == "member_left" && frame["room"] == garden.to_string())
+            .collect()
     };
     let known = ana.read(|state| state.rooms[&garden].head);
     super::support::all_have(&[ana], garden, known).await;
@@ -155,7 +158,9 @@ async fn a_script_whose_user_is_removed_is_out_of_the_room() {
         match script.hears().await {
             protocol::simple::SimpleFrame::Roster { .. } => {}
             other => {
-                assert!(matches!(&other, protocol::simple::SimpleFrame::Error { message } if message.contains("removed")));
+                assert!(
+                    matches!(&other, protocol::simple::SimpleFrame::Error { message } if message.contains("removed"))
+                );
                 break;
             }
         }
@@ -249,7 +254,8 @@ async fn a_closed_room_is_open_to_a_script_of_its_member_by_its_id_until_they_ar
     assert!(heard.contains("removed"), "{heard}");
     script.join("lobby", "Dot").await;
     script.settle_in("lobby", "Dot").await;
-    while !matches!(next_frame(&mut watching).await, Some(ServerFrame::Event(event)) if event.message().is_some()) {}
+    while !matches!(next_frame(&mut watching).await, Some(ServerFrame::Event(event)) if event.message().is_some())
+    {
+    }
     everyone_agrees(&server, &[&ana]).await;
-
 }

@@ -40,7 +40,8 @@ async fn a_restart_loses_nothing() {
 #[tokio::test]
 async fn whoever_is_there_when_the_server_drains_is_told_1012_and_comes_back() {
     let server = Server::start().await;
-    let (ana, mut script) = (server.ana().await, super::script::Script::in_room(&server, "lobby", "Dot").await);
+    let (ana, mut script) =
+        (server.ana().await, super::script::Script::in_room(&server, "lobby", "Dot").await);
     let (mut bare, device) = (connection(&ana).await, client(&ana).await);
     let server = restart(server).await;
     assert_eq!(closing(&mut bare).await.0, Some(1012));

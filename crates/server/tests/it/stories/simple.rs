@@ -105,7 +105,10 @@ async fn the_author_hears_their_own_message_like_everybody_there() {
     let (by_dot, by_ana) = (dot.hears().await, ana.hears().await);
     assert_eq!(by_dot, by_ana);
     let SimpleFrame::Chat(said) = by_dot else { panic!("{by_dot:?}") };
-    assert_eq!((said.room.as_str(), said.chat.username.as_str(), said.chat.text.as_str()), ("lobby", "Dot", "hi"));
+    assert_eq!(
+        (said.room.as_str(), said.chat.username.as_str(), said.chat.text.as_str()),
+        ("lobby", "Dot", "hi")
+    );
     let now = server.running.app().chat.now();
     assert_eq!(said.chat.ts, now, "milliseconds since 1970");
     // The first chat made Dot a member: that took a place, too.
@@ -162,7 +165,9 @@ async fn the_same_room_and_name_again_is_a_welcome_and_nothing_else() {
     // Also once Dot is known to the database.
     dot.join("LOBBY", " Dot ").await;
     let again = dot.hears().await;
-    assert!(matches!(&again, SimpleFrame::Welcome { room, history, .. } if room == "lobby" && history.len() == 1));
+    assert!(
+        matches!(&again, SimpleFrame::Welcome { room, history, .. } if room == "lobby" && history.len() == 1)
+    );
     dot.chat("ho").await;
     assert_eq!(dot.hears_chat().await, chat("Dot", "ho"));
     assert_eq!(ana.hears_chat().await, chat("Dot", "ho"));
@@ -208,7 +213,9 @@ async fn the_welcome_holds_the_last_fifty_chats_oldest_first_as_they_stand_now()
     for number in 0..60 {
         last = ana.say(lobby, &number.to_string()).await;
     }
-    ana.patch(&format!("/api/v1/rooms/{lobby}/messages/{last}"), serde_json::json!({ "text": "edited" })).await.ok();
+    ana.patch(&format!("/api/v1/rooms/{lobby}/messages/{last}"), serde_json::json!({ "text": "edited" }))
+        .await
+        .ok();
     ana.delete(&format!("/api/v1/rooms/{lobby}/messages/{}", last - 1)).await.ok();
     let mut dot = Script::open(&server).await;
     dot.join("lobby", "Dot").await;

@@ -38,7 +38,9 @@ async fn up_to_a_hundred_people_every_frame_is_sent() {
     for number in 1..FEW {
         assert_eq!(crowd[0].hears().await, joined("lobby", &name(number)));
         let heard = crowd[0].hears().await;
-        assert!(matches!(&heard, SimpleFrame::Roster { users, count: None, .. } if users.len() == number + 1));
+        assert!(
+            matches!(&heard, SimpleFrame::Roster { users, count: None, .. } if users.len() == number + 1)
+        );
     }
     nothing_broke(&server);
 }
@@ -98,6 +100,9 @@ async fn going_back_below_a_hundred_everything_is_told_again() {
         }
     }
     let heard = crowd[0].hears().await;
-    assert!(matches!(&heard, SimpleFrame::Roster { users, count: None, .. } if users.len() == FEW), "{heard:?}");
+    assert!(
+        matches!(&heard, SimpleFrame::Roster { users, count: None, .. } if users.len() == FEW),
+        "{heard:?}"
+    );
     nothing_broke(&server);
 }

@@ -17,7 +17,7 @@ async fn a_visitor_gets_no_membership_and_no_user_row_until_the_first_chat() {
     let server = Server::start().await;
     let ana = client(&server.ana().await).await;
     let lobby = room(&ana, "lobby");
-    let mut dot = Script::in_room(&server, "lobby", "Dot").await;
+    let dot = Script::in_room(&server, "lobby", "Dot").await;
     let before = ana.list_members(lobby).await.unwrap();
     assert_eq!((before.count, before.here, before.members.len()), (1, 2, 1), "here, and no member");
     dot.chat("hi").await;

@@ -13,7 +13,8 @@ const POSTS: usize = 80;
 
 async fn stalled(who: &Actor) -> Wire {
     let bearer = format!("Bearer {}", who.token);
-    Wire::open(who.address, "/ws", &[("Sec-WebSocket-Protocol", "roomful.v1"), ("Authorization", &bearer)]).await
+    Wire::open(who.address, "/ws", &[("Sec-WebSocket-Protocol", "roomful.v1"), ("Authorization", &bearer)])
+        .await
 }
 
 fn long(number: usize) -> String {

@@ -66,7 +66,10 @@ pub fn nothing_broke(server: &Server) {
 pub async fn all_have(clients: &[&Client], room: RoomId, seq: u64) {
     for client in clients {
         let what = format!("seq {seq}");
-        client.wait_until(&what, |state| state.timelines.get(&room).is_some_and(|t| t.last() >= seq)).await.unwrap();
+        client
+            .wait_until(&what, |state| state.timelines.get(&room).is_some_and(|t| t.last() >= seq))
+            .await
+            .unwrap();
     }
 }
 

@@ -20,7 +20,9 @@ async fn two_people_talk() {
     ana.hears("Hi Ana!").await.unwrap();
     ana.delete(lobby, said.seq).await.unwrap();
     ben.wait_until("the deletion", |state| {
-        state.timelines[&lobby].message(said.seq).is_some_and(|message| message.deleted && message.text.is_empty())
+        state.timelines[&lobby]
+            .message(said.seq)
+            .is_some_and(|message| message.deleted && message.text.is_empty())
     })
     .await
     .unwrap();
@@ -116,7 +118,10 @@ async fn a_closed_room_is_hidden_from_whoever_is_not_in_it() {
     let garden = ana.open_room("garden", RoomKind::Closed).await.unwrap().id;
     ana.post(garden, "secret").await.unwrap();
     let listed = cyd.list_rooms().await.unwrap();
-    assert!(listed.open.iter().all(|room| room.name == "lobby") && listed.mine.iter().all(|room| room.id != garden));
+    assert!(
+        listed.open.iter().all(|room| room.name == "lobby")
+            && listed.mine.iter().all(|room| room.id != garden)
+    );
     let refused = [
         cyd.post(garden, "hello?").await.map(drop),
         cyd.join(garden).await.map(drop),

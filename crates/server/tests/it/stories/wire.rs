@@ -95,7 +95,9 @@ impl Wire {
     /// The next text as JSON, or the code of the close frame; code 1006 when there was none.
     pub async fn hear(&mut self) -> Result<Value, u16> {
         loop {
-            let Some(frame) = in_time("a frame", Frame::read(&mut self.stream)).await else { return Err(1006) };
+            let Some(frame) = in_time("a frame", Frame::read(&mut self.stream)).await else {
+                return Err(1006);
+            };
             match (frame.opcode(), frame.payload()) {
                 (TEXT, text) => return Ok(serde_json::from_slice(text).unwrap()),
                 (CLOSE, [one, other, ..]) => return Err(u16::from_be_bytes([*one, *other])),
