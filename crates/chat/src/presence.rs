@@ -146,3 +146,7 @@ impl Presence {
         self.0.keys().copied()
     }
 }
+
+#[cfg(test)]
+#[path = "presence_tests.rs"]
+mod tests;

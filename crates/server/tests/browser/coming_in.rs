@@ -54,7 +54,7 @@ async fn a_guest_picks_a_name_and_is_in_the_lobby_at_once() {
     assert_eq!(cyd.finds("document.querySelector('h1').innerText").await, "lobby");
     cyd.says("The door was open.").await;
     cyd.reads_messages(&["The door was open."]).await;
-    cyd.sees_no(".is-sending").await;
+    cyd.sees(".message time").await;
     assert_eq!(ana.texts("lobby").await, ["The door was open."]);
     assert_eq!(cyd.complaints().await, [""; 0]);
 }

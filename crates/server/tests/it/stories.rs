@@ -1,5 +1,7 @@
 //! The product told as stories: people, devices and scripts on real sockets.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on says so by ending")]
+
 mod bad_input;
 mod handshakes;
 mod lossy_wires;

@@ -226,3 +226,28 @@ async fn the_welcome_holds_the_last_fifty_chats_oldest_first_as_they_stand_now()
     assert_eq!(texts, written, "what was taken away is not shown");
     nothing_broke(&server);
 }
+
+#[tokio::test]
+async fn one_person_with_two_sockets_comes_once_and_goes_once() {
+    let server = Server::start().await;
+    let dot = server.dot().await;
+    let mut ana = Script::in_room(&server, "lobby", "Ana").await;
+    let mut sockets = [Script::open_as(&server, &dot).await, Script::open_as(&server, &dot).await];
+    for socket in &mut sockets {
+        socket.join("lobby", "Dot").await;
+        assert_eq!(socket.hears().await, welcome("lobby", "Dot", &["Ana", "Dot"]));
+        assert_eq!(socket.hears().await, joined("lobby", "Dot"));
+        assert_eq!(socket.hears().await, roster("lobby", &["Ana", "Dot"]));
+    }
+    let [first, mut second] = sockets;
+    assert_eq!(ana.hears().await, joined("lobby", "Dot"));
+    assert_eq!(ana.hears().await, roster("lobby", &["Ana", "Dot"]));
+    drop(first);
+    second.chat("still here").await;
+    assert_eq!(second.hears_chat().await, chat("Dot", "still here"));
+    assert_eq!(ana.hears_chat().await, chat("Dot", "still here"));
+    drop(second);
+    assert_eq!(ana.hears().await, left("lobby", "Dot"));
+    assert_eq!(ana.hears().await, roster("lobby", &["Ana"]));
+    nothing_broke(&server);
+}

@@ -1,0 +1,94 @@
+//! Who is here, whatever comes and goes.
+
+use super::*;
+use uuid::Uuid;
+
+const LOBBY: RoomKey = RoomKey(1);
+const GARDEN: RoomKey = RoomKey(2);
+const ANA: Person = Person::User(UserKey(1));
+const BEN: Person = Person::User(UserKey(2));
+const DOT: Person = Person::Visitor(1);
+
+fn shown(name: &str) -> Shown {
+    Shown { name: name.to_owned(), user: None }
+}
+
+fn names(presence: &Presence, room: RoomKey) -> Vec<&str> {
+    presence.first(room, usize::MAX).map(|shown| shown.name.as_str()).collect()
+}
+
+fn ana_and_ben() -> Presence {
+    let mut presence = Presence::new();
+    assert_eq!(presence.arrive(LOBBY, ANA, shown("Ana")), Change::Moved);
+    assert_eq!(presence.arrive(LOBBY, BEN, shown("Ben")), Change::Moved);
+    presence
+}
+
+#[test]
+fn one_person_over_all_their_connections_is_one_entry() {
+    let mut presence = ana_and_ben();
+    assert_eq!(presence.arrive(LOBBY, ANA, shown("Ana")), Change::Nothing);
+    assert_eq!((presence.count(LOBBY), names(&presence, LOBBY)), (2, vec!["Ana", "Ben"]));
+    assert_eq!(presence.depart(LOBBY, ANA), Change::Nothing);
+    assert!(presence.is_person_here(LOBBY, ANA));
+    assert_eq!(presence.depart(LOBBY, ANA), Change::Moved);
+    assert_eq!(names(&presence, LOBBY), ["Ben"]);
+}
+
+#[test]
+fn people_stand_in_order_of_arrival_and_whoever_comes_back_stands_last() {
+    let mut presence = ana_and_ben();
+    presence.arrive(LOBBY, DOT, shown("Dot"));
+    presence.depart(LOBBY, ANA);
+    presence.arrive(LOBBY, ANA, shown("Ana"));
+    assert_eq!(names(&presence, LOBBY), ["Ben", "Dot", "Ana"]);
+    assert_eq!(presence.first(LOBBY, 2).count(), 2);
+}
+
+#[test]
+fn departing_from_where_one_is_not_changes_nothing() {
+    let mut presence = ana_and_ben();
+    for (room, person) in [(GARDEN, ANA), (LOBBY, DOT)] {
+        assert_eq!(presence.depart(room, person), Change::Nothing);
+    }
+    assert_eq!(names(&presence, LOBBY), ["Ana", "Ben"]);
+}
+
+#[test]
+fn a_room_without_people_takes_no_memory() {
+    let mut presence = ana_and_ben();
+    presence.arrive(GARDEN, ANA, shown("Ana"));
+    for (room, person) in [(LOBBY, ANA), (LOBBY, BEN), (GARDEN, ANA)] {
+        presence.depart(room, person);
+    }
+    assert_eq!((presence.rooms().count(), presence.count(LOBBY)), (0, 0));
+}
+
+#[test]
+fn a_name_is_here_in_every_spelling_until_the_last_who_goes_by_it_leaves() {
+    let mut presence = ana_and_ben();
+    let folded = fold("ＢＥＮ");
+    assert!(presence.is_name_here(LOBBY, &folded, DOT));
+    assert!(!presence.is_name_here(LOBBY, &folded, BEN), "one's own name is free for oneself");
+    assert!(!presence.is_name_here(GARDEN, &folded, DOT));
+    presence.arrive(LOBBY, DOT, shown("ben"));
+    assert!(presence.is_name_here(LOBBY, &folded, BEN), "two go by it now");
+    presence.depart(LOBBY, BEN);
+    assert!(presence.is_name_here(LOBBY, &folded, ANA));
+    presence.depart(LOBBY, DOT);
+    assert!(!presence.is_name_here(LOBBY, &folded, ANA));
+}
+
+#[test]
+fn a_visitor_who_becomes_known_keeps_place_and_name() {
+    let mut presence = Presence::new();
+    presence.arrive(LOBBY, DOT, shown("Dot"));
+    presence.arrive(LOBBY, ANA, shown("Ana"));
+    let user = User { id: protocol::UserId::new(Uuid::from_u128(7)), name: "Dot".to_owned(), guest: true };
+    presence.became_known(LOBBY, DOT, &user);
+    presence.became_known(GARDEN, DOT, &user);
+    assert_eq!(names(&presence, LOBBY), ["Dot", "Ana"]);
+    assert_eq!(presence.first(LOBBY, 1).next().and_then(|shown| shown.user.clone()), Some(user));
+    assert_eq!(presence.name_of(LOBBY, DOT), Some("Dot"));
+    assert_eq!(presence.name_of(GARDEN, DOT), None);
+}
