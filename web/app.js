@@ -391,7 +391,7 @@ export class Client {
       discard: (nonce) => this.#outbox.discard(nonce),
       edit: (room, seq, text) => send({ type: "edit_message", room, seq, text }),
       remove: (room, seq) => send({ type: "delete_message", room, seq }),
-      markRead: (room, seq) => this.#marks.note(room, seq),
+      markRead: (room, seq, now) => this.#marks.note(room, seq, now),
       openRoom: async ({ name, kind }) => member(await this.#create(
         ["open_room", name, kind], (nonce) => ({ type: "open_room", name, kind, nonce }))),
       joinRoom: async (room) => member(await send({ type: "join_room", room })),

@@ -228,12 +228,13 @@ export class ReadMarks {
    * All up to `seq` was seen.
    * @param {RoomId} room
    * @param {number} seq
+   * @param {boolean} [now] without waiting
    */
-  note(room, seq) {
+  note(room, seq, now = false) {
     const entry = this.#desk.state().rooms.get(room);
     if (entry === undefined || seq <= entry.room.read.seq) return;
     this.#desk.change(seen(this.#desk.state(), room, seq));
-    this.#put(room, seq);
+    this.#put(room, seq, now);
   }
 
   /** @param {boolean} [now] without waiting */
@@ -257,10 +258,11 @@ export class ReadMarks {
   /**
    * @param {RoomId} room
    * @param {number} seq
+   * @param {boolean} [now]
    */
-  #put(room, seq) {
+  #put(room, seq, now = false) {
     this.#marks.set(room, Math.max(seq, this.#marks.get(room) ?? 0));
-    this.flush();
+    this.flush(now);
   }
 
   /** @param {number} ms */

@@ -43,6 +43,15 @@ function wait(ms) {
   return counted(Math.ceil(seconds / 60), { one: "minute", other: "minutes" });
 }
 
+/** A name short enough to leave place for what stands beside it. @param {string} name */
+function cut(name) {
+  const letters = [...name];
+  return letters.length > 32 ? `${letters.slice(0, 31).join("").trimEnd()}…` : name;
+}
+
+/** On a Mac the command key does what Ctrl does elsewhere. */
+const control = globalThis.navigator?.platform?.startsWith("Mac") ? "⌘" : "Ctrl";
+
 const characters = { one: "character", other: "characters" };
 
 /**
@@ -67,8 +76,7 @@ const refusals = {
   unauthenticated: () => "You are signed out. Sign in again; what you wrote is kept.",
   bad_credentials: () => "The name or the password is wrong.",
   link_spent: () => "This link was used up or has expired.",
-  too_large: ({ params }) =>
-    typeof params.max === "number" ? `It is too long. A message can have ${counted(params.max, characters)}.` : "It is too large.",
+  too_large: () => "It is too large to send. Shorten it.",
   rate_limited: ({ retry_after_ms }) => (retry_after_ms ? `Too many in a short time. Try again in ${wait(retry_after_ms)}.` : "Too many in a short time. Wait a little."),
   slow_down: () => "The room is very busy. Try again in a moment.",
   overloaded: () => "The server is very busy. Try again in a moment.",
@@ -90,7 +98,7 @@ export const strings = {
    * @param {string | null} room
    * @param {string} house
    */
-  title: (unread, room, house) => `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room ? `${room}, ` : ""}${house}`,
+  title: (unread, room, house) => `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room ? `${cut(room)}, ` : ""}${house}`,
   /** @param {Refusal} refusal */
   refusal: (refusal) => refusals[refusal?.code]?.(refusal) ?? refusal?.message ?? "Something went wrong that has no name.",
 
@@ -108,26 +116,42 @@ export const strings = {
   newBuild: "A newer version is here.",
 
   keys: {
-    switcher: "Ctrl K",
+    switcher: `${control} K`,
+    keys: `${control} /`,
     enter: "Enter",
     escape: "Esc",
     title: "Keys",
-    list: [
-      ["Ctrl K", "Jump to a room or a person"],
-      ["Alt ↑ ↓", "Room above, room below"],
-      ["Alt Shift ↑ ↓", "The same, only rooms with something new"],
-      ["F6", "Next part of the window"],
-      ["Ctrl .", "Show or hide the room's details"],
-      ["Enter", "Send"],
-      ["Shift Enter", "New line"],
-      ["Ctrl Enter", "Send, always"],
-      ["↑", "Edit your last message, when nothing is written"],
-      ["↑ ↓", "From message to message, once one has the focus"],
-      ["E", "Edit the message that has the focus"],
-      ["Delete", "Delete it"],
-      ["Enter", "What else can be done with it"],
-      ["Esc", "Close what is open, then go to the newest message"],
-      ["Ctrl /", "This list"],
+    groups: [
+      {
+        name: "Everywhere",
+        list: [
+          [`${control} K`, "Jump to a room or a person"],
+          ["Alt ↑ ↓", "Room above, room below"],
+          ["Alt Shift ↑ ↓", "The same, only rooms with something new"],
+          ["F6", "Next part of the window"],
+          [`${control} .`, "Show or hide the room's details"],
+          ["Esc", "Close what is open, then go to the newest message"],
+          [`${control} /`, "This list"],
+        ],
+      },
+      {
+        name: "Where you write",
+        list: [
+          ["Enter", "Send"],
+          ["Shift Enter", "New line"],
+          [`${control} Enter`, "Send, always"],
+          ["↑", "Edit your last message, when nothing is written"],
+        ],
+      },
+      {
+        name: "On a message",
+        list: [
+          ["↑ ↓", "To the message before, to the one after"],
+          ["E", "Edit it"],
+          ["Delete", "Delete it"],
+          ["Enter", "What else can be done with it"],
+        ],
+      },
     ],
   },
 
@@ -281,6 +305,8 @@ export const strings = {
     close: "Close details",
     here: "Here now",
     away: "Away",
+    /** @param {number} count @param {boolean} more whether others are listed before them */
+    visitors: (count, more) => `${more ? "and " : ""}${counted(count, { one: "visitor", other: "visitors" })}`,
     you: "You",
     more: "Show more",
     invite: "Invite a member",

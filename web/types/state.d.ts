@@ -122,7 +122,7 @@ export interface Actions {
   edit(room: RoomId, seq: number, text: string): Promise<void>;
   remove(room: RoomId, seq: number): Promise<void>;
   /** Notes that all up to `seq` was seen. Cheap: call it as often as the reader scrolls. */
-  markRead(room: RoomId, seq: number): void;
+  markRead(room: RoomId, seq: number, now?: boolean): void;
   openRoom(draft: { name: string; kind: RoomKind }): Promise<Room>;
   joinRoom(room: RoomId): Promise<Room>;
   leaveRoom(room: RoomId): Promise<void>;

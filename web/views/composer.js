@@ -7,6 +7,8 @@
 import { useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { Icon, html } from "./parts.js";
 
+/** A field with one line in it is lower than this, in pixels. */
+const oneLine = 64;
 const grows = CSS.supports("field-sizing", "content");
 /** Keyboards on glass have no Shift to hold: there Enter breaks the line. */
 const glass = matchMedia("(hover: none) and (pointer: coarse)");
@@ -39,6 +41,9 @@ function useWriting(ui, room, draft, limit) {
   const { actions } = ui.app;
   const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const [length, setLength] = useState(() => lengthOf(draft));
+  // As short a text was too long for one line beside the button; below it there is more place, so it alone cannot tell.
+  const [tallFrom, setTallFrom] = useState(Infinity);
+  const tall = length >= tallFrom;
   const area = () => /** @type {HTMLTextAreaElement} */ (field.current);
   const keep = () => {
     fit(area());
@@ -73,15 +78,19 @@ function useWriting(ui, room, draft, limit) {
       if (ui.writing === mine) ui.writing = null;
     };
   }, [room.id]);
-  return { field, length, keep, send };
+  useLayoutEffect(() => {
+    fit(area());
+    if (length && !tall && area().offsetHeight > oneLine) setTallFrom(length);
+  }, [length, tall]);
+  return { field, length, tall, keep, send };
 }
 
 /** @param {{ ui: Ui, room: Room, draft: string, limit: number, empty: boolean }} props */
 export function Composer({ ui, room, draft, limit, empty }) {
   const { words } = ui;
-  const { field, length, keep, send } = useWriting(ui, room, draft, limit);
+  const { field, length, tall, keep, send } = useWriting(ui, room, draft, limit);
   const left = limit - length;
-  return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send())}>
+  return html`<form class="composer${tall ? " is-tall" : ""}" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send())}>
     <textarea
       ref=${field}
       rows="1"

@@ -223,8 +223,9 @@ function CopyOut({ ui, text }) {
 function Keys({ ui }) {
   const { words } = ui;
   return html`<${Frame} ui=${ui} title=${words.keys.title}>
-    <dl class="keys">
-      ${words.keys.list.map(([key, what]) => html`<div><dt><kbd class="key">${key}</kbd></dt><dd>${what}</dd></div>`)}
-    </dl>
+    ${words.keys.groups.map(({ name, list }) => html`<h3 class="keys__place">${name}</h3>
+      <dl class="keys">
+        ${list.map(([key, what]) => html`<div><dt><kbd class="key">${key}</kbd></dt><dd>${what}</dd></div>`)}
+      </dl>`)}
   <//>`;
 }

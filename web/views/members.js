@@ -16,12 +16,17 @@ export function Details({ ui, entry, me, connected }) {
   const { room } = entry;
   const { members, next, failed, load, drop } = useMembers(ui, entry, connected);
   const here = new Map((entry.presence?.here ?? []).map((user) => [user.id, user]));
-  const isHere = (/** @type {Member} */ member) => here.has(member.id) || (member.here && (entry.presence?.count ?? 0) > here.size);
+  // The roster's own word holds until presence is told, and for those whom presence does not name.
+  const isHere = (/** @type {Member} */ member) =>
+    (member.id !== me.id || connected) && (here.has(member.id) || (member.here && (!entry.presence || entry.presence.count > here.size)));
   const present = members.filter(isHere);
   // Visitors have no membership: they are here all the same. Before the roster is known, everybody looks like a member.
   for (const member of members) here.delete(member.id);
+  if (!connected) here.delete(me.id);
   const role = members.length ? /** @type {const} */ ("guest") : /** @type {const} */ ("member");
   const visitors = next ? [] : [...here.values()].map((user) => ({ ...user, role, here: true }));
+  const listed = present.length + visitors.length;
+  const unnamed = next || !connected ? 0 : Math.max(0, (entry.presence?.count ?? 0) - listed);
   const away = members.filter((member) => !isHere(member));
   const guest = ui.app.state.value.role === "guest";
   const close = () => ui.showDetails(false);
@@ -29,11 +34,12 @@ export function Details({ ui, entry, me, connected }) {
   useEffect(() => {
     if (ui.narrow.value) panel.current?.focus();
   }, []);
-  const group = (/** @type {string} */ name, /** @type {Member[]} */ people, /** @type {number} */ count) =>
-    people.length > 0 &&
+  const group = (/** @type {string} */ name, /** @type {Member[]} */ people, /** @type {number} */ count, /** @type {number} */ more) =>
+    people.length + more > 0 &&
     html`<h3><span>${name}</span><span class="figures">${words.count(count)}</span></h3>
       <ul>
         ${people.map((member) => html`<${Person} key=${member.id} ui=${ui} entry=${entry} member=${member} me=${me} here=${name === words.details.here} drop=${drop} />`)}
+        ${more > 0 && html`<li class="person__more">${words.details.visitors(more, people.length > 0)}</li>`}
       </ul>`;
   return html`<aside class="panel" ref=${panel} aria-label=${words.details.title} data-region tabindex="-1">
     <header class="panel__head">
@@ -43,8 +49,8 @@ export function Details({ ui, entry, me, connected }) {
     <div class="panel__body" tabindex="0" role="group" aria-label=${words.details.title}>
       <p class="panel__about">${words.details.kind[room.kind]}</p>
       ${!guest && html`<button type="button" class="button is-soft is-wide" onClick=${() => ui.ask("invite", { room })}>${words.details.invite}</button>`}
-      ${group(words.details.here, [...present, ...visitors], Math.max(present.length + visitors.length, entry.presence?.count ?? 0))}
-      ${group(words.details.away, away, away.length)}
+      ${group(words.details.here, [...present, ...visitors], connected ? Math.max(listed, entry.presence?.count ?? 0) : listed, unnamed)}
+      ${group(words.details.away, away, away.length, 0)}
       ${next && html`<button type="button" class="button is-plain is-wide" onClick=${() => load(next)}>${words.details.more}</button>`}
       ${failed && html`<p class="hint">${words.details.failed}</p> <button type="button" class="button is-plain" onClick=${() => load()}>${words.retry}</button>`}
     </div>

@@ -33,7 +33,7 @@ export function RoomPane({ ui, state, id, seq }) {
   const timeline = state.timelines.get(entry.room.id) ?? null;
   const empty = timeline !== null && !timeline.messages.length && !timeline.moreBefore && !timeline.loading && !pendings.length;
   // Unless somebody chose, they are there where three panes fit and there is more to see than an empty room.
-  const details = entry.leftBy === undefined && (ui.details.value ?? (innerWidth > 1120 && timeline !== null && !empty));
+  const details = entry.leftBy === undefined && (ui.details.value ?? (timeline !== null && !empty));
   return html`<div class="sheet">
     <main class="pane" id="conversation" tabindex="-1" aria-label=${entry.room.name} inert=${details && ui.narrow.value}>
       <${Header} ui=${ui} entry=${entry} open=${details} />

@@ -21,10 +21,14 @@ import { html, later } from "./parts.js";
  * @typedef {{ room: RoomId, focus: () => void, put: (text: string) => void }} Writing
  */
 
+/** Where the details lie over the messages, so that they are there only when asked for. */
+const slides = matchMedia("(width <= 1120px)");
+
 /** What was chosen on this device, once something was. */
 function keptDetails() {
+  if (slides.matches) return false;
   const kept = localStorage.getItem("roomful.details");
-  return innerWidth > 1120 && kept ? kept === "open" : null;
+  return kept ? kept === "open" : null;
 }
 
 /** What views share beyond the state: what is open, what was last said, where one writes. */
@@ -239,6 +243,7 @@ function watchWindow(ui) {
     if (phone.matches) ui.details.value = false;
   };
   phone.addEventListener("change", look);
+  slides.addEventListener("change", () => (ui.details.value = keptDetails()));
   look();
   addEventListener("popstate", () => {
     if (ui.narrow.value && location.hash !== "#details") ui.details.value = false;
@@ -358,9 +363,9 @@ function cycle(step) {
   (inside ?? region)?.focus();
 }
 
-/** Escape, when nothing is open over the room: first the details on a phone, then to the end of the room. @param {Ui} ui */
+/** Escape, when nothing is open over the room: first the details that lie over it, then to the end of the room. @param {Ui} ui */
 function leaveOne(ui) {
-  if (ui.details.value && ui.narrow.value) ui.showDetails(false);
+  if (ui.details.value && slides.matches) ui.showDetails(false);
   else ui.toEnd?.();
 }
 

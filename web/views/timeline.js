@@ -32,6 +32,7 @@ export class Scroll {
     this.stuck = true;
     this.anchor = /** @type {{ key: string, top: number } | null} */ (null);
     this.sizes = "";
+    this.top = 0;
   }
 
   /** The distance to the end. */
@@ -73,7 +74,7 @@ export class Scroll {
       const row = this.find(anchor.key);
       if (row) box.scrollTop = row.offsetTop - anchor.top;
     }
-    this.sizes = this.measure();
+    this.settled();
   }
 
   /** @param {string} key */
@@ -94,13 +95,25 @@ export class Scroll {
     this.stuck = false;
     this.box.scrollTop = row.offsetTop - (this.box.clientHeight - row.offsetHeight) * part;
     this.read();
+    this.settled();
+  }
+
+  settled() {
     this.sizes = this.measure();
+    this.top = this.box.scrollTop;
   }
 
   /** The reader moved, unless the scroll moved by itself because something was resized. @param {boolean} live */
   moved(live) {
     if (this.sizes !== this.measure()) return;
+    this.top = this.box.scrollTop;
     this.stuck = live && this.rest <= near;
+    this.read();
+  }
+
+  /** A wheel scrolls before the page is told: without this, whatever is drawn in between takes the reader back. @param {boolean} live */
+  catchUp(live) {
+    if (this.box.scrollTop !== this.top) this.moved(live);
     this.read();
   }
 }
@@ -190,7 +203,7 @@ export class Timeline extends Component {
   }
 
   getSnapshotBeforeUpdate() {
-    this.scroll.read();
+    this.scroll.catchUp(this.live);
     return null;
   }
 
@@ -321,7 +334,7 @@ export class Timeline extends Component {
       this.setState({ from: messages.at(-atFirst)?.seq ?? 0, to: null, divider: this.state.divider && unreadOf(this.props.entry) ? this.state.divider : null }, () => {
         // A state equal to the one before updates nothing, so nothing else would scroll.
         this.scroll.restore();
-        this.settle();
+        this.settle(true);
       });
     };
     if (timeline?.moreAfter) this.fetch(ui.app.actions.loadNewest(entry.room.id).then(go));
@@ -363,11 +376,11 @@ export class Timeline extends Component {
     this.settle();
   }
 
-  /** After whatever changed: what is at the edges, what was seen, what waits below. */
-  settle() {
+  /** After whatever changed: what is at the edges, what was seen, what waits below. @param {boolean} [asked] The reader asked to be here. */
+  settle(asked) {
     if (!this.placed) return;
     this.reach();
-    this.mark();
+    this.mark(asked);
     const below = this.scroll.stuck && this.live ? null : unreadOf(this.props.entry);
     const far = this.scroll.rest > this.scroll.box.clientHeight || !this.live;
     this.props.onBelow(below === 0 && !far ? null : below);
@@ -401,8 +414,8 @@ export class Timeline extends Component {
     }
   }
 
-  /** Tells what was seen: only what is on the screen of somebody who is looking. */
-  mark() {
+  /** Tells what was seen: only what is on the screen of somebody who is looking. @param {boolean} [now] Without waiting for more to be seen. */
+  mark(now) {
     const { entry, ui, timeline } = this.props;
     if (!this.placed || !timeline || !this.attentive()) return;
     const { box, list } = this.scroll;
@@ -411,7 +424,7 @@ export class Timeline extends Component {
       const row = /** @type {HTMLElement} */ (rows[at]);
       if (!row.dataset.seq || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight + near) continue;
       const seq = Number(row.dataset.seq);
-      if (seq > entry.room.read.seq) ui.app.actions.markRead(entry.room.id, seq);
+      if (seq > entry.room.read.seq) ui.app.actions.markRead(entry.room.id, seq, now);
       return;
     }
   }

@@ -56,11 +56,19 @@ impl Chat {
             .await
     }
 
-    /// Makes an account with an invite, joins the invite's room, and signs in.
+    /// Makes an account with an invite, joins the invite's room, and signs in. A guest may keep their name: their session
+    /// as a guest ends.
     ///
     /// # Errors
     /// `LinkSpent`, `NameTaken`, `Invalid`. A use of the invite is counted only when the account was made.
-    pub async fn sign_up(&self, invite: &str, name: &str, password: &str) -> Result<NewSession> {
+    pub async fn sign_up(
+        &self,
+        guest: Option<&Caller>,
+        invite: &str,
+        name: &str,
+        password: &str,
+    ) -> Result<NewSession> {
+        let guest = guest.filter(|caller| caller.user().guest).cloned();
         let name = Name::new("name", name)?;
         check_password(password)?;
         let (token, now) = (Token::hash(invite), self.now());
@@ -74,10 +82,14 @@ impl Chat {
             .store
             .write(move |tx| {
                 let invite = invites::find(&tx.sql, token, now)?.ok_or(Error::LinkSpent)?;
-                if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+                let themselves = guest.as_ref().map(|guest| guest.user().id);
+                if accounts::is_reserved(&tx.sql, name.folded(), themselves, now)? {
                     return Err(Error::NameTaken(name.shown().to_owned()));
                 }
                 let account = accounts::insert(&tx.sql, &name, Role::Member, Some(&hash), now)?;
+                if let Some(guest) = &guest {
+                    sessions::end(tx, guest)?;
+                }
                 invites::count_use(&tx.sql, invite.key)?;
                 let session = sessions::start(tx, account.clone(), now)?;
                 memberships::join_by_invite(tx, &invite, &account, now)?;
@@ -116,9 +128,13 @@ impl Chat {
         }
         let hash = self.hash(password).await?;
         let now = self.now();
-        let row =
-            self.0.store.write(move |tx| accounts::insert(&tx.sql, &name, role, Some(&hash), now)).await?;
-        Ok(row.into())
+        let row = self.0.store.write(move |tx| {
+            if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+                return Err(Error::NameTaken(name.shown().to_owned()));
+            }
+            accounts::insert(&tx.sql, &name, role, Some(&hash), now)
+        });
+        Ok(row.await?.into())
     }
 
     /// All accounts by name, for the operator. Guests have none.

@@ -80,8 +80,9 @@ impl Chat {
     /// # Errors
     /// `NotFound` when there is no open room of this id: closed rooms look the same.
     pub async fn join_room(&self, caller: &Caller, room: RoomId) -> Result<Room> {
-        let (caller, now) = (caller.clone(), self.now());
-        self.0
+        let (user, caller, now) = (caller.key(), caller.clone(), self.now());
+        let (key, mut view) = self
+            .0
             .store
             .write(move |tx| {
                 let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
@@ -89,9 +90,11 @@ impl Chat {
                     return Err(Error::NotFound("room"));
                 }
                 let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
-                join(tx, &place, &account, Role::Member, &By::caller(&caller), now)
+                Ok((place.key, join(tx, &place, &account, Role::Member, &By::caller(&caller), now)?))
             })
-            .await
+            .await?;
+        view.read = self.0.reads.newest(user, key, view.read);
+        Ok(view)
     }
 
     /// Stops being a member.

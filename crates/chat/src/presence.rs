@@ -114,6 +114,11 @@ impl Presence {
         count > u32::from(own)
     }
 
+    /// Whether anybody anywhere goes by this folded name.
+    pub fn is_name_anywhere(&self, folded: &str) -> bool {
+        self.0.values().any(|here| here.names.contains_key(folded))
+    }
+
     /// Whether a person is here.
     pub fn is_person_here(&self, room: RoomKey, person: Person) -> bool {
         self.0.get(&room).is_some_and(|here| here.people.contains_key(&person))

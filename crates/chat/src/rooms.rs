@@ -27,6 +27,13 @@ impl Chat {
         guests_may: bool,
     ) -> Result<Room> {
         let name = Name::new("name", name)?;
+        if name.shown().parse::<protocol::RoomId>().is_ok() {
+            return Err(Error::invalid(
+                "name",
+                "id",
+                "A room cannot be named like an id. Choose another name.",
+            ));
+        }
         match kind {
             RoomKind::Open if guests_may => {}
             RoomKind::Open => caller.must_be(Role::Member, "Guests cannot open rooms on this server.")?,

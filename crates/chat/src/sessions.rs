@@ -122,17 +122,18 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
-        let (user, Some(session)) = (caller.key(), caller.session()) else { return Ok(()) };
-        self.0
-            .store
-            .write(move |tx| {
-                if sessions::delete(&tx.sql, session)? {
-                    tx.told.push(Committed::SessionEnded { user, session });
-                }
-                Ok(())
-            })
-            .await
+        let caller = caller.clone();
+        self.0.store.write(move |tx| end(tx, &caller)).await
     }
+}
+
+/// Ends the caller's session, and tells.
+pub(crate) fn end(tx: &mut Tx<'_>, caller: &Caller) -> Result<()> {
+    let (user, Some(session)) = (caller.key(), caller.session()) else { return Ok(()) };
+    if sessions::delete(&tx.sql, session)? {
+        tx.told.push(Committed::SessionEnded { user, session });
+    }
+    Ok(())
 }
 
 /// Makes a session; somebody who is in no room yet joins the lobby.

@@ -41,7 +41,8 @@ impl Name {
         let shown = text.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
         let folded = fold(&shown);
         if shown.is_empty() || folded.is_empty() {
-            return Err(Error::invalid(field, "empty", "A name needs at least one visible character."));
+            let message = format!("{} needs at least one visible character.", called(field));
+            return Err(Error::invalid(field, "empty", message));
         }
         if shown.chars().count() > NAME_CHARS {
             return Err(too_long(field));
@@ -136,12 +137,21 @@ pub(crate) fn check_password(password: &str) -> Result<()> {
     Ok(())
 }
 
+/// What people call the field.
+fn called(field: &'static str) -> &'static str {
+    match field {
+        "room" => "A room's name",
+        "username" => "A username",
+        _ => "A name",
+    }
+}
+
 fn too_long(field: &'static str) -> Error {
     Error::Invalid {
         field,
         rule: "length",
         max: Some(NAME_CHARS as u64),
-        message: format!("A name has up to {NAME_CHARS} characters. Shorten it."),
+        message: format!("{} has up to {NAME_CHARS} characters. Shorten it.", called(field)),
     }
 }
 

@@ -46,6 +46,10 @@ impl Chat {
                 return Ok(membership.place());
             }
         }
+        // A name in the form of an id is somebody's closed room, or nothing.
+        if name.parse::<RoomId>().is_ok() {
+            return Err(Error::NotFound("room"));
+        }
         let name = Name::new("room", name)?;
         let folded = name.folded().to_owned();
         if let Some(room) = self.0.store.read(move |sql| rooms::find_open(sql, &folded)).await? {

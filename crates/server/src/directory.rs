@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The folder that holds all a server keeps, open to its owner alone.
@@ -23,6 +23,10 @@ impl Directory {
         }
         let directory = Self(path.to_owned());
         directory.close_to_others().with_context(folder)?;
+        // Made here with the right mode; what SQLite puts beside it takes the same. A copy keeps it, wherever it goes.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        options.open(directory.database()).with_context(folder)?;
         Ok(directory)
     }
 
@@ -58,7 +62,7 @@ impl Directory {
     pub fn lock(&self) -> Result<Lock> {
         let path = self.0.join("lock");
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).with_context(|| format!("the lock {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),

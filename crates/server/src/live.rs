@@ -52,6 +52,7 @@ enum Order {
     Closed { conn: ConnId },
     Removed { room: RoomKey },
     Here { room: RoomKey, here: oneshot::Sender<Here> },
+    NameHere { folded: String, here: oneshot::Sender<bool> },
     SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
     Stop { done: oneshot::Sender<()> },
 }
@@ -134,6 +135,11 @@ impl Live {
     /// Who is connected now in a room.
     pub async fn here(&self, room: RoomKey) -> Here {
         self.ask(|here| Order::Here { room, here }).await.unwrap_or_default()
+    }
+
+    /// Whether somebody connected goes by a folded name, in any room.
+    pub async fn is_name_here(&self, folded: String) -> bool {
+        self.ask(|here| Order::NameHere { folded, here }).await.unwrap_or_default()
     }
 
     /// Open rooms with somebody connected, by name.
@@ -219,6 +225,9 @@ impl Tables {
             Order::Removed { room } => self.removed(room),
             Order::Here { room, here } => {
                 let _ = here.send(self.here(room));
+            }
+            Order::NameHere { folded, here } => {
+                let _ = here.send(self.presence.is_name_anywhere(&folded));
             }
             Order::SimpleRooms { rooms } => {
                 let _ = rooms.send(self.simple_rooms());

@@ -40,6 +40,7 @@ enum UserCommand {
     /// Makes an account. The password is asked for on the terminal, or read as one line from standard input.
     Add {
         /// The name to go by.
+        #[arg(id = "user", value_name = "NAME")]
         name: String,
         /// What they may do on this server.
         #[arg(long, default_value = "member")]
@@ -111,6 +112,10 @@ fn check(loaded: &Loaded) -> Result<()> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn keep_users(loaded: &Loaded, command: UserCommand) -> Result<()> {
+    let lists = matches!(command, UserCommand::List { .. });
+    if lists && !loaded.config.data.exists() {
+        bail!("There is no data directory {}. Name the right one with --data.", loaded.config.data.display());
+    }
     let directory = Directory::open(&loaded.config.data)?;
     let (chat, mut committed) =
         Chat::open(&directory.database(), Clock::system()).await.context("the database")?;

@@ -92,8 +92,10 @@ pub(crate) fn role_of(sql: &Connection, room: RoomKey, user: UserKey) -> Result<
         .optional()?)
 }
 
-/// Accounts, and guests whose id is in the JSON list `?2` of hexadecimal ids.
-const SHOWN: &str = "(u.password is not null or hex(u.id) in (select value from json_each(?2)))";
+/// Accounts, and guests whose id is in the JSON list `?2` of hexadecimal ids; in a room that is not open everybody, for
+/// whoever can read it must be seen.
+const SHOWN: &str = "(u.password is not null or hex(u.id) in (select value from json_each(?2))
+                      or (select kind from rooms where key = m.room) <> 'open')";
 
 /// A page of the roster by folded name and key, with both for the next page. Of the guests, those who are here.
 pub(crate) fn page(

@@ -11,7 +11,7 @@ async fn a_link_makes_an_account_that_is_in_the_room_it_leads_to() {
     let invite = world.chat.create_invite(&ana, Some(garden), None, None, nonce()).await.unwrap();
     let view = world.chat.view_invite(&invite.token).await.unwrap();
     assert_eq!((view.by.name.as_str(), view.room.as_deref()), ("Ana", Some("garden")));
-    let ben = world.chat.sign_up(&invite.token, "Ben", "battery staple").await.unwrap();
+    let ben = world.chat.sign_up(None, &invite.token, "Ben", "battery staple").await.unwrap();
     assert!(world.chat.session(ben.token.reveal()).await.unwrap().is_some());
     world.says(&ben.caller, garden, "thanks for having me").await;
     world.lobby(&ben.caller).await;
@@ -25,8 +25,9 @@ async fn a_link_for_one_is_used_once_by_fifty() {
     let mut signing_up = tokio::task::JoinSet::new();
     for number in 0..50 {
         let (chat, token) = (world.chat.clone(), invite.token.clone());
-        signing_up
-            .spawn(async move { chat.sign_up(&token, &format!("Ben {number}"), "battery staple").await });
+        signing_up.spawn(async move {
+            chat.sign_up(None, &token, &format!("Ben {number}"), "battery staple").await
+        });
     }
     let signed_up = signing_up.join_all().await;
     assert_eq!(signed_up.iter().filter(|done| done.is_ok()).count(), 1);
@@ -64,7 +65,7 @@ async fn a_failed_sign_up_uses_nothing_up_and_an_account_can_accept_too() {
     let garden = world.garden(&ana).await.id;
     let invite = world.chat.create_invite(&ana, Some(garden), Some(1), None, nonce()).await.unwrap();
     assert!(matches!(
-        world.chat.sign_up(&invite.token, "Ana", "battery staple").await,
+        world.chat.sign_up(None, &invite.token, "Ana", "battery staple").await,
         Err(Error::NameTaken(_))
     ));
     let room = world.chat.accept_invite(&ben, &invite.token).await.unwrap().unwrap();

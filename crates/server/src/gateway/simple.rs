@@ -64,6 +64,8 @@ impl Connection {
                 }
                 if let Err(message) = connection.join(&room, &username).await {
                     connection.say(&SimpleFrame::Error { message });
+                    let code = CloseCode::NotAllowed.number();
+                    connection.app.delivery.close(connection.conn, code, "not allowed");
                 }
             })
         });

@@ -184,6 +184,8 @@ async fn simple_visitor(
     }
     if app.doors.admits_guest(request.headers(), peer) {
         Ok(None)
+    } else if app.doors.origin_is_ours(request.headers()) == OriginVerdict::Foreign {
+        Err("this came from another site, which may not come in here")
     } else {
         Err("guests are not admitted here: use a token, or ask the operator to set guests = \"on\"")
     }

@@ -73,6 +73,10 @@ pub async fn come_in(
     Body(body): Body<ComeIn>,
 ) -> Result<Response, Refusal> {
     must_admit_guest(&app.doors, &headers, peer)?;
+    // Visitors of the simple protocol have no row in the database until they say something.
+    if app.live.is_name_here(chat::fold(&body.name)).await {
+        return Err(chat::Error::NameTaken(body.name).into());
+    }
     let session = app.chat.come_in(&body.name).await.inspect_err(|error| refused(address, error))?;
     Ok(let_in(&app, &session, address, body.token, StatusCode::CREATED))
 }

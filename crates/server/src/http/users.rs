@@ -4,7 +4,7 @@ use super::body::Body;
 use super::error::Refusal;
 use super::parameters::Asked;
 use super::sessions;
-use super::signed_in::{Attempt, SignedIn};
+use super::signed_in::{Attempt, MaybeSignedIn, SignedIn};
 use crate::app::App;
 use axum::Json;
 use axum::extract::State;
@@ -47,9 +47,10 @@ pub async fn list(
 pub async fn sign_up(
     State(app): State<Arc<App>>,
     Attempt(address): Attempt,
+    MaybeSignedIn(caller): MaybeSignedIn,
     Body(body): Body<SignUp>,
 ) -> Result<Response, Refusal> {
-    let session = app.chat.sign_up(&body.invite, &body.name, &body.password).await;
+    let session = app.chat.sign_up(caller.as_ref(), &body.invite, &body.name, &body.password).await;
     let session = session.inspect_err(|error| sessions::refused(address, error))?;
     Ok(sessions::let_in(&app, &session, address, body.token, StatusCode::CREATED))
 }

@@ -3,7 +3,7 @@
 use super::room::Head;
 use super::tables::{Change, Conn, Connected, Greeted, NativeConn, Tables};
 use super::{NATIVE, native, plain, room_key, user_key};
-use chat::presence::{Person, Shown};
+use chat::presence::{self, Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
 use delivery::{ConnId, Follow, Frame};
 use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
@@ -169,7 +169,12 @@ impl Tables {
     fn arrive_as_user(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
         let Some(entry) = self.users.get(&user) else { return };
         let shown = Shown { name: entry.user.name.clone(), user: Some(entry.user.clone()) };
-        self.arrive(conn, key, Person::User(user), shown);
+        if self.arrive(conn, key, Person::User(user), shown) == presence::Change::Nothing {
+            // Here by another connection already, so nobody is told anything: this one has not heard who is here.
+            if let Some(frame) = self.presence_frame(key) {
+                self.delivery.unicast(conn, frame);
+            }
+        }
     }
 
     pub(super) fn resume(&mut self, resuming: Resuming) -> Option<u64> {

@@ -113,11 +113,10 @@ impl Tables {
         let (presence_due, roster_due) =
             (std::mem::take(&mut room.presence_due), std::mem::take(&mut room.roster_due));
         let (native_heard, simple_heard) = (room.native > 0, room.simple > 0);
-        if presence_due && native_heard {
-            let here = self.presence.first(key, FEW).filter_map(|shown| shown.user.clone()).collect();
-            let presence =
-                protocol::frame::Presence { room: room.id, count: self.presence.count(key) as u64, here };
-            let frame = native(&ServerFrame::Presence(presence));
+        if presence_due
+            && native_heard
+            && let Some(frame) = self.presence_frame(key)
+        {
             self.tell_fleeting(room_key(key), NATIVE, frame);
         }
         if roster_due
@@ -127,6 +126,16 @@ impl Tables {
             let frame = roster(room, &self.presence, key);
             self.tell_fleeting(room_key(key), SIMPLE, frame);
         }
+    }
+}
+
+impl Tables {
+    /// Who is here, for native connections.
+    pub(super) fn presence_frame(&self, key: RoomKey) -> Option<Frame> {
+        let room = self.rooms.get(&key)?.id;
+        let here = self.presence.first(key, FEW).filter_map(|shown| shown.user.clone()).collect();
+        let count = self.presence.count(key) as u64;
+        Some(native(&ServerFrame::Presence(protocol::frame::Presence { room, count, here })))
     }
 }
 

@@ -267,7 +267,7 @@ impl Cast {
         }
         let seq = self.ana().say(room, "between us").await;
         let (invite, invite_token) = self.ana().invite(json!({ "room": room })).await;
-        let (pam, eve, nonce) = (self.pam.clone(), self.eve.clone(), Uuid::now_v7().to_string());
+        let (pam, eve, nonce) = (self.pam.clone(), self.eve.clone(), format!("n{}", Uuid::now_v7().simple()));
         Cell { room, seq, pam, eve, invite, invite_token, nonce }
     }
 

@@ -100,9 +100,8 @@ async fn a_path_with_a_room_and_a_name_joins_at_once() {
     dot.chat("hi").await;
     assert_eq!(dot.hears_chat().await, chat("Dot the bot", "hi"));
     let mut nameless = Script::open_at(&server, "/ws/lobby", None).await;
-    assert_eq!(nameless.hears_error().await, "A name needs at least one visible character.");
-    nameless.join("lobby", "Cyd").await;
-    nameless.settle_in("lobby", "Cyd").await;
+    assert_eq!(nameless.hears_error().await, "A username needs at least one visible character.");
+    assert_eq!(nameless.closes().await, Some(4403));
     nothing_broke(&server);
 }
 

@@ -146,10 +146,10 @@ async fn a_closed_room_is_hidden_from_whoever_is_not_in_it() {
     }
     let mut dot = Script::open(&server).await;
     dot.join(&garden.to_string(), "Dot").await;
-    // An id is a name like any other to whoever is not in the room: it opens a room of that name.
-    dot.settle_in(&garden.to_string(), "Dot").await;
-    dot.chat("hello?").await;
-    assert_eq!(dot.hears_chat().await, chat("Dot", "hello?"));
+    // Nor can a room be opened that is named like it: the script would take it for the one it was told of.
+    assert_eq!(dot.hears_error().await, "There is no such room, or it is not yours to see.");
+    dot.join(&uuid::Uuid::nil().to_string(), "Dot").await;
+    assert_eq!(dot.hears_error().await, "There is no such room, or it is not yours to see.");
     assert_eq!(texts(&ana, garden), ["secret"]);
     everyone_agrees(&server, &[&ana, &cyd]).await;
 }
