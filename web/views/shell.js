@@ -95,7 +95,8 @@ export class Ui {
   /** @param {boolean} open */
   showDetails(open) {
     this.details.value = open;
-    if (!this.narrow.value) return localStorage.setItem("roomful.details", open ? "open" : "closed");
+    if (!slides.matches) return localStorage.setItem("roomful.details", open ? "open" : "closed");
+    if (!this.narrow.value) return undefined;
     // On a phone they are a page of their own, which Back closes.
     if (open) this.app.actions.navigate(`${location.pathname}#details`);
     else if (location.hash === "#details") history.back();

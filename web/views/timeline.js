@@ -71,15 +71,10 @@ export class Scroll {
     if (this.stuck) {
       box.scrollTop = box.scrollHeight;
     } else if (anchor) {
-      const row = this.find(anchor.key);
+      const row = /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-key="${CSS.escape(anchor.key)}"]`));
       if (row) box.scrollTop = row.offsetTop - anchor.top;
     }
     this.settled();
-  }
-
-  /** @param {string} key */
-  find(key) {
-    return /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-key="${CSS.escape(key)}"]`));
   }
 
   measure() {
