@@ -232,9 +232,11 @@ export class ReadMarks {
    */
   note(room, seq, now = false) {
     const entry = this.#desk.state().rooms.get(room);
-    if (entry === undefined || seq <= entry.room.read.seq) return;
-    this.#desk.change(seen(this.#desk.state(), room, seq));
-    this.#put(room, seq, now);
+    if (entry !== undefined && seq > entry.room.read.seq) {
+      this.#desk.change(seen(this.#desk.state(), room, seq));
+      this.#put(room, seq);
+    }
+    if (now) this.flush(true);
   }
 
   /** @param {boolean} [now] without waiting */
@@ -258,11 +260,10 @@ export class ReadMarks {
   /**
    * @param {RoomId} room
    * @param {number} seq
-   * @param {boolean} [now]
    */
-  #put(room, seq, now = false) {
+  #put(room, seq) {
     this.#marks.set(room, Math.max(seq, this.#marks.get(room) ?? 0));
-    this.flush(now);
+    this.flush();
   }
 
   /** @param {number} ms */

@@ -266,6 +266,13 @@ test("reading shows at once and is told at most every two seconds, the furthest 
   assert.deepEqual(marks(tab), [2, 5]);
 });
 
+test("a reader who asks for the end is told to have read it at once, though it was noted a moment before", async () => {
+  const tab = await unreadLobby();
+  for (const seq of [2, 9]) tab.actions.markRead(lobby, seq);
+  tab.actions.markRead(lobby, 9, true);
+  assert.deepEqual(marks(tab), [2, 9]);
+});
+
 test("a page that is left tells at once how far it was read", async () => {
   const tab = await unreadLobby();
   for (const seq of [2, 9]) tab.actions.markRead(lobby, seq);

@@ -419,7 +419,7 @@ export class Timeline extends Component {
       const row = /** @type {HTMLElement} */ (rows[at]);
       if (!row.dataset.seq || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight + near) continue;
       const seq = Number(row.dataset.seq);
-      if (seq > entry.room.read.seq) ui.app.actions.markRead(entry.room.id, seq, now);
+      if (now || seq > entry.room.read.seq) ui.app.actions.markRead(entry.room.id, seq, now);
       return;
     }
   }

@@ -1,6 +1,8 @@
 //! The server stops, or dies, and comes back.
 
-use super::support::{client, client_at, closing, connection, everyone_agrees, options, room, texts};
+use super::support::{
+    client, client_at, closing, connection, everyone_agrees, in_time, options, room, texts,
+};
 use crate::support::{PASSWORD, Server};
 use client::{Api, Client, Link};
 use std::collections::HashSet;
@@ -15,7 +17,16 @@ use tempfile::TempDir;
 async fn restart(server: Server) -> Server {
     let (address, data) = (server.address(), Arc::clone(&server.data));
     server.running.drain().await;
-    Server::start_in(data, |config| config.listen = address).await
+    // A process that another test is just starting holds a copy of the directory's lock until it runs its own program.
+    let start = || tokio::spawn(Server::start_in(Arc::clone(&data), move |config| config.listen = address));
+    let started = async {
+        loop {
+            if let Ok(server) = start().await {
+                return server;
+            }
+        }
+    };
+    in_time("the server to start again", started).await
 }
 
 #[tokio::test]
