@@ -10,6 +10,7 @@ pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod pace;
 mod readers;
 mod writer;
 

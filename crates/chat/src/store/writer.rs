@@ -1,6 +1,7 @@
 //! The one thread that writes: gathers what waits into a transaction, commits, tells, answers.
 
 use super::Tx;
+use super::pace::Pace;
 use crate::error::{Error, Result};
 use crate::stream::Committed;
 use rusqlite::Connection;
@@ -37,11 +38,6 @@ pub enum OpenError {
     #[error("a thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
 }
-
-/// The most that a batch waits for more.
-const LONGEST_GATHERING: Duration = Duration::from_millis(1);
-/// How often it looks meanwhile.
-const GLANCE: Duration = Duration::from_micros(50);
 
 type Told = mpsc::Sender<Vec<Committed>>;
 
@@ -198,7 +194,7 @@ fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, tol
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::default();
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        pace.gather(&mut jobs, &mut batch);
+        pace.gather(&mut jobs, &mut batch, BATCH);
         let began = Instant::now();
         let committed = commit(&mut connection, &mut batch);
         pace = Pace { jobs: batch.len(), commit: began.elapsed() };
@@ -222,29 +218,6 @@ fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, tol
         }
     }
     fold(&connection, "truncate");
-}
-
-/// How the last batch went.
-#[derive(Default)]
-struct Pace {
-    jobs: usize,
-    commit: Duration,
-}
-
-impl Pace {
-    /// Whoever was answered by the last batch is likely to ask again at once: waiting for them for a part of what a
-    /// commit takes anyway saves a whole one. After a batch of one nobody is waited for.
-    fn gather(&self, jobs: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
-        let until = Instant::now() + (self.commit / 2).min(LONGEST_GATHERING);
-        while batch.len() < self.jobs && Instant::now() < until {
-            std::thread::sleep(GLANCE);
-            while batch.len() < BATCH
-                && let Ok(job) = jobs.try_recv()
-            {
-                batch.push(job);
-            }
-        }
-    }
 }
 
 fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Vec<Committed>> {

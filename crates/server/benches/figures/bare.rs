@@ -5,6 +5,9 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// As many as the server's writers are in.
+const ROOMS: i64 = 4;
+
 /// What one run of the bare loop reached.
 pub struct Bare {
     pub per_second: f64,
@@ -17,22 +20,15 @@ pub async fn run(span: Duration, batch: usize) -> Bare {
     let (chat, _) = Chat::open(&path, Clock::system()).await.unwrap();
     chat.close().await;
     let mut connection = open(&path);
-    let (room, author) = (1_i64, 1_i64);
-    connection
-        .execute(
-            "insert into users (id, name, folded, role, password, created_at) values (randomblob(16), 'Ana', 'ana', 'owner', 'x', 0)",
-            [],
-        )
-        .unwrap();
-    connection.execute("insert into memberships values (1, 1, 'member', 0, 0, 0)", []).unwrap();
-    let id: Vec<u8> =
-        connection.query_row("select id from rooms where key = 1", [], |row| row.get(0)).unwrap();
+    let ids: Vec<Vec<u8>> = (1..=ROOMS).map(|key| prepare(&connection, key)).collect();
     let (began, mut rows) = (Instant::now(), 0_u64);
     while began.elapsed() < span {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         for _ in 0..batch {
             rows += 1;
-            insert(&tx, &id, room, author, &format!("01a202e3-aca6-71cd-9ec3-{rows:012x}"));
+            let key = 1 + rows as i64 % ROOMS;
+            let id = &ids[key as usize - 1];
+            insert(&tx, id, key, key, &format!("01a202e3-aca6-71cd-9ec3-{rows:012x}"));
         }
         tx.commit().unwrap();
         if rows.is_multiple_of(16_384) {
@@ -40,6 +36,23 @@ pub async fn run(span: Duration, batch: usize) -> Bare {
         }
     }
     Bare { per_second: rows as f64 / began.elapsed().as_secs_f64() }
+}
+
+/// A user and a room they are in, both of this key.
+fn prepare(sql: &Connection, key: i64) -> Vec<u8> {
+    let name = format!("dot {key}");
+    sql.execute(
+        "insert into users (key, id, name, folded, role, created_at) values (?1, randomblob(16), ?2, ?2, 'guest', 0)",
+        params![key, name],
+    )
+    .unwrap();
+    sql.execute(
+        "insert or ignore into rooms (key, id, kind, name, folded, opened_at) values (?1, randomblob(16), 'open', ?2, ?2, 0)",
+        params![key, name],
+    )
+    .unwrap();
+    sql.execute("insert into memberships values (?1, ?1, 'owner', 0, 0, 0)", [key]).unwrap();
+    sql.query_row("select id from rooms where key = ?1", [key], |row| row.get(0)).unwrap()
 }
 
 fn open(path: &Path) -> Connection {

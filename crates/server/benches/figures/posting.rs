@@ -3,8 +3,9 @@
 use crate::program::Program;
 use crate::wire::Wire;
 use crate::{bare, median};
-use client::{Api, Connection};
-use protocol::RoomId;
+use client::Api;
+use protocol::http::SignedIn;
+use protocol::{Room, RoomId};
 use std::time::{Duration, Instant};
 
 /// What everybody says: a usual line of chat.
@@ -50,10 +51,10 @@ pub async fn end_to_end() {
 
 async fn post() -> Reached {
     let program = Program::start();
-    let (mut writers, room) = writers(&program).await;
+    let mut writers = writers(&program).await;
     let (cpu_before, bytes_before) = (program.cpu(), program.written());
     let began = Instant::now();
-    let posting = writers.drain(..).enumerate().map(|(index, writer)| {
+    let posting = writers.drain(..).enumerate().map(|(index, (writer, room))| {
         tokio::spawn(keep_posting(writer, room, index, move |_| began.elapsed() < SPAN))
     });
     let posting: Vec<_> = posting.collect();
@@ -74,13 +75,13 @@ async fn post() -> Reached {
 async fn wal_per_post() -> f64 {
     const EACH: usize = 300;
     let program = Program::start();
-    let (mut writers, room) = writers(&program).await;
+    let mut writers = writers(&program).await;
     let size = || std::fs::metadata(program.database().with_extension("db-wal")).unwrap().len();
     let before = size();
     let posting: Vec<_> = writers
         .drain(..)
         .enumerate()
-        .map(|(index, writer)| tokio::spawn(keep_posting(writer, room, index, |sent| sent < EACH)))
+        .map(|(index, (writer, room))| tokio::spawn(keep_posting(writer, room, index, |sent| sent < EACH)))
         .collect();
     let mut posted = 0;
     for writer in posting {
@@ -89,18 +90,20 @@ async fn wal_per_post() -> f64 {
     (size() - before) as f64 / posted as f64
 }
 
-async fn writers(program: &Program) -> (Vec<Wire>, RoomId) {
-    let api = Api::new(&program.address);
-    api.set_up(&program.setup, "Ana", "correct horse").await.unwrap();
-    let token = api.sign_in("Ana", "correct horse").await.unwrap().token.unwrap();
-    let room = Connection::open(&program.address, Some(&token)).await.unwrap().hello().rooms[0].id;
+/// Each in a room of their own, where they hear what they say: what is measured is posting, not telling many.
+async fn writers(program: &Program) -> Vec<(Wire, RoomId)> {
     let mut writers = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for number in 0..CONNECTIONS {
+        let api = Api::new(&program.address);
+        let ask = serde_json::json!({ "name": format!("Dot {number}"), "token": true });
+        let token = api.post::<SignedIn>("/api/v1/guests", &ask).await.unwrap().token.unwrap();
+        let room = serde_json::json!({ "name": format!("garden {number}"), "kind": "open" });
+        let room = api.with_token(&token).post::<Room>("/api/v1/rooms", &room).await.unwrap().id;
         let mut wire = Wire::open(&program.address, &token).await.unwrap();
         assert!(wire.next().await.unwrap().starts_with(br#"{"type":"hello""#));
-        writers.push(wire);
+        writers.push((wire, room));
     }
-    (writers, room)
+    writers
 }
 
 /// Posts as fast as it is answered, a share of the posts in flight at once, while `go_on` says so.
