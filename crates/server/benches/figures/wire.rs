@@ -66,6 +66,11 @@ impl Wire {
         }
     }
 
+    /// Whether the next frame is here already: then it costs no call to read it.
+    pub fn has_frame(&self) -> bool {
+        header(&self.buffer[self.done..]).is_some_and(|(_, _, end)| self.buffer.len() - self.done >= end)
+    }
+
     async fn fill(&mut self) -> io::Result<()> {
         self.buffer.drain(..std::mem::take(&mut self.done));
         match self.socket.read_buf(&mut self.buffer).await? {
