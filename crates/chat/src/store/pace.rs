@@ -18,11 +18,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Whoever was answered by the last batch is likely to ask again at once: waiting for them for a part of what a
-    /// commit takes anyway saves a whole one. After a batch of one nobody is waited for.
+    /// Whoever was answered by the last batch is likely to ask again at once: waiting for half of them, for a part of
+    /// what a commit takes anyway, saves a whole one. For half, so that the others ask while this batch is committed:
+    /// waiting for all leaves the writer idle in between. After a batch of one nobody is waited for.
     pub(super) fn gather<T>(&self, jobs: &mut mpsc::Receiver<T>, batch: &mut Vec<T>, most: usize) {
         let until = Instant::now() + (self.commit / 2).min(LONGEST);
-        while batch.len() < self.jobs && Instant::now() < until {
+        while batch.len() * 2 < self.jobs && Instant::now() < until {
             std::thread::sleep(GLANCE);
             while batch.len() < most
                 && let Ok(job) = jobs.try_recv()
