@@ -243,7 +243,7 @@ pub(crate) fn insert(
     if let Some(posted) = messages::find_by_nonce(&tx.sql, &new)? {
         return Ok((None, posted));
     }
-    let (key, posted) = messages::insert(&tx.sql, &new)?;
+    let (key, posted) = messages::insert(tx, &new)?;
     let kind = EventKind::MessagePosted {
         n: posted.n,
         text: draft.text().to_owned(),

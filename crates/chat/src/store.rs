@@ -10,7 +10,9 @@ pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod heads;
 mod pace;
+mod queue;
 mod readers;
 mod writer;
 
@@ -41,6 +43,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 pub(crate) struct Tx<'c> {
     pub(crate) sql: Transaction<'c>,
     pub(crate) told: Vec<Committed>,
+    heads: heads::Heads,
 }
 
 /// Where all is kept.
@@ -113,7 +116,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.execute_batch(
         "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off;
          pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;
-         pragma wal_autocheckpoint = 0; pragma journal_size_limit = 4194304;",
+         pragma wal_autocheckpoint = 0; pragma journal_size_limit = 67108864;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

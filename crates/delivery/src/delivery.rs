@@ -14,6 +14,7 @@ use crate::farewell::RESTART;
 use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::{Closed, Gateway};
+use crate::gathering::Gathering;
 use crate::interest::Interest;
 use crate::key::{ConnId, Encoding, Key};
 use crate::options::Options;
@@ -101,7 +102,7 @@ impl Delivery {
     /// Makes a connection follow a key, or take it up again from another place. See [`Follow`].
     pub fn follow(&self, follow: Follow) {
         let (conn, key) = (follow.conn, follow.key);
-        self.inner.interest.add(key, conn.shard());
+        self.expect(&follow);
         if self.door(conn).inbox.push(Order::Follow(follow)).is_err() {
             self.inner.interest.remove(key, conn.shard());
         }
@@ -127,9 +128,9 @@ impl Delivery {
         self.ask(conn, Order::Page { conn, frames });
     }
 
-    /// Answers one message: a unicast that counts down what is unanswered.
-    pub fn reply(&self, conn: ConnId, frame: Frame) {
-        self.ask(conn, Order::Reply { conn, frame });
+    /// Answers messages, each with one unicast that counts down what is unanswered.
+    pub fn reply(&self, conn: ConnId, frames: Vec<Frame>) {
+        self.ask(conn, Order::Reply { conn, frames });
     }
 
     /// Counts down what is unanswered, without a frame.
@@ -147,6 +148,11 @@ impl Delivery {
     /// Closes every connection that follows the key, after everything published under it so far.
     pub fn close_key(&self, key: Key, code: u16, reason: &str) {
         self.ask_followers(key, || Order::CloseKey { key, code, reason: reason.into() });
+    }
+
+    /// A second way to ask, for a thread that has much to ask at once.
+    pub fn gathering(&self) -> Gathering {
+        Gathering::new(self.clone(), self.inner.doors.len())
     }
 
     /// Closes all connections, their goodbyes spread over three quarters of `over`, and whoever is attached later.
@@ -198,12 +204,30 @@ impl Delivery {
     }
 
     fn ask_followers(&self, key: Key, order: impl Fn() -> Order) {
-        let mut shards = self.inner.interest.shards(key);
-        while shards != 0 {
-            let door = &self.inner.doors[shards.trailing_zeros() as usize];
-            let _: Result<(), Order> = door.inbox.push(order());
-            shards &= shards - 1;
+        for shard in self.followers(key) {
+            let _: Result<(), Order> = self.inner.doors[shard].inbox.push(order());
         }
+    }
+
+    /// The shards that have, or are about to have, a follower of a key.
+    pub(crate) fn followers(&self, key: Key) -> impl Iterator<Item = usize> + use<> {
+        let mut shards = self.inner.interest.shards(key);
+        std::iter::from_fn(move || {
+            let shard = (shards != 0).then(|| shards.trailing_zeros() as usize);
+            shards &= shards.wrapping_sub(1);
+            shard
+        })
+    }
+
+    /// From here on what is published under the key reaches the shard.
+    pub(crate) fn expect(&self, follow: &Follow) {
+        self.inner.interest.add(follow.key, follow.conn.shard());
+    }
+
+    /// Queues orders at a shard, and empties them. One that has stopped does nothing any more.
+    pub(crate) fn take_all(&self, shard: usize, orders: &mut Vec<Order>) {
+        self.inner.doors[shard].inbox.push_all(orders);
+        orders.clear();
     }
 
     fn refuse(&self, conn: ConnId, gateway: &dyn Gateway, closed: Closed) {

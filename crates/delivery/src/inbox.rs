@@ -48,6 +48,20 @@ impl Inbox {
         Ok(())
     }
 
+    /// Queues orders in one go; leaves them where they are if the shard has stopped.
+    pub(crate) fn push_all(&self, orders: &mut Vec<Order>) {
+        {
+            let mut waiting = self.lock();
+            if waiting.shut {
+                return;
+            }
+            waiting.orders.extend(orders.drain(..));
+        }
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
     /// Moves what waits into `orders`, which must be empty.
     pub(crate) fn take(&self, orders: &mut VecDeque<Order>) {
         if orders.capacity() > KEPT {

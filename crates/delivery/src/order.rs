@@ -19,7 +19,7 @@ pub(crate) enum Order {
     Publish { key: Key, encoding: Encoding, publication: Publication },
     Unicast { conn: ConnId, frame: Frame },
     Page { conn: ConnId, frames: Vec<Frame> },
-    Reply { conn: ConnId, frame: Frame },
+    Reply { conn: ConnId, frames: Vec<Frame> },
     Answered { conn: ConnId },
     Close { conn: ConnId, code: u16, reason: Box<str> },
     CloseKey { key: Key, code: u16, reason: Box<str> },

@@ -225,9 +225,11 @@ impl Shard {
             }
             Order::Unicast { conn, frame } => self.unicast(conn, frame),
             Order::Page { conn, frames } => self.page(conn, frames),
-            Order::Reply { conn, frame } => {
-                self.unicast(conn, frame);
-                self.answered(conn);
+            Order::Reply { conn, frames } => {
+                for frame in frames {
+                    self.unicast(conn, frame);
+                    self.answered(conn);
+                }
             }
             Order::Answered { conn } => self.answered(conn),
             Order::Close { conn, code, reason } => self.close(conn, code, &reason),

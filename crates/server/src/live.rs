@@ -189,6 +189,8 @@ async fn run(
             () = tokio::time::sleep_until(due.unwrap_or_else(far)), if due.is_some() => tables.tell_due(),
             else => return,
         }
+        // What is told together leaves together: a batch of posts costs each reader's shard one wake.
+        tables.delivery.hand_over();
     }
 }
 
@@ -198,7 +200,8 @@ fn far() -> Instant {
 
 impl Tables {
     fn obey(&mut self, order: Order) {
-        // An answer that nobody waits for any more is no loss: the connection is gone.
+        // An answer that nobody waits for any more is no loss: the connection is gone. It comes after the hand-over, so that
+        // what is asked of delivery because of it cannot pass what was asked here.
         match order {
             Order::Arriving { noted } => {
                 self.arriving += 1;
@@ -206,18 +209,25 @@ impl Tables {
             }
             Order::Arrived => self.arrived(),
             Order::Register { conn, caller, rooms } => {
-                let _ = rooms.send(self.register(conn, &caller));
+                let registered = self.register(conn, &caller);
+                self.delivery.hand_over();
+                let _ = rooms.send(registered);
             }
             Order::Greet { conn, greeting } => self.greet(conn, *greeting),
             Order::Resume { resuming, head } => {
-                let _ = head.send(self.resume(resuming));
+                let resumed = self.resume(resuming);
+                self.delivery.hand_over();
+                let _ = head.send(resumed);
             }
             Order::Visit { conn, caller } => self.visit(conn, caller.as_ref()),
             Order::Enter { entering, entered } => {
-                let _ = entered.send(self.enter(*entering));
+                let answer = self.enter(*entering);
+                self.delivery.hand_over();
+                let _ = entered.send(answer);
             }
             Order::Leave { conn, done } => {
                 self.leave(conn);
+                self.delivery.hand_over();
                 let _ = done.send(());
             }
             Order::Known { conn, caller } => self.known(conn, &caller),

@@ -1,7 +1,7 @@
 //! Messages in SQL.
 
-use super::accounts::{self, Id};
-use super::log;
+use super::heads::Placed;
+use super::{Tx, accounts, log};
 use crate::error::{Error, Result};
 use crate::stream::{RoomKey, UserKey};
 use protocol::frame::Posted;
@@ -40,26 +40,17 @@ pub(crate) fn find_by_nonce(sql: &Connection, new: &NewMessage<'_>) -> Result<Op
     }
 }
 
-/// Gives the message its place and keeps it. The first statement is the authority on membership: who is no member
-/// moves no head and takes no `seq`.
-pub(crate) fn insert(sql: &Connection, new: &NewMessage<'_>) -> Result<(RoomKey, Posted)> {
-    let placed = sql
+/// Gives the message its place and keeps it; not for who is no member.
+pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewMessage<'_>) -> Result<(RoomKey, Posted)> {
+    let placed = tx.heads.advance(&tx.sql, new.room, new.author)?;
+    let Placed { room, seq, n } = placed.ok_or(Error::NotFound("room"))?;
+    tx.sql
         .prepare_cached(
-            "update rooms set head = head + 1, n = n + 1, provisional = 0
-             where id = ?1 and exists (select 1 from memberships m where m.room = rooms.key and m.user = ?2)
-             returning key, head, n",
+            "insert into messages (room, seq, n, author, nonce, digest, at, rev, text)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?2, ?8)",
         )?
-        .query_row(params![Id(new.room.uuid()), new.author], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let (room, seq, n): (RoomKey, u64, u64) = placed.ok_or(Error::NotFound("room"))?;
-    sql.prepare_cached(
-        "insert into messages (room, seq, n, author, nonce, digest, at, rev, text)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?2, ?8)",
-    )?
-    .execute(params![room, seq, n, new.author, new.nonce.as_str(), new.digest, new.now, new.text])?;
-    log::insert(sql, room, seq, log::Kind::MessagePosted, None, new.author, new.now, None)?;
+        .execute(params![room, seq, n, new.author, new.nonce.as_str(), new.digest, new.now, new.text])?;
+    log::insert(&tx.sql, room, seq, log::Kind::MessagePosted, None, new.author, new.now, None)?;
     Ok((room, Posted { seq, n, at: new.now, nonce: new.nonce.clone() }))
 }
 

@@ -1,7 +1,9 @@
 //! The one thread that writes: gathers what waits into a transaction, commits, tells, answers.
 
 use super::Tx;
+use super::heads::Heads;
 use super::pace::Pace;
+use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
 use crate::stream::Committed;
 use rusqlite::Connection;
@@ -61,6 +63,8 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
         let Some(work) = self.work.take() else { return Ok(()) };
         let told = tx.told.len();
         if self.savepoint {
+            // Only posts know of heads that are not written yet.
+            tx.heads.write(&tx.sql)?;
             tx.sql.execute_batch("savepoint work")?;
         }
         let answer = match work(tx) {
@@ -69,11 +73,13 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
             answer => answer,
         };
         if self.savepoint {
-            tx.sql.execute_batch(if answer.is_ok() {
-                "release work"
+            if answer.is_ok() {
+                tx.heads.write(&tx.sql)?;
+                tx.sql.execute_batch("release work")?;
             } else {
-                "rollback to work; release work"
-            })?;
+                tx.heads.forget();
+                tx.sql.execute_batch("rollback to work; release work")?;
+            }
         }
         if answer.is_err() {
             tx.told.truncate(told);
@@ -114,7 +120,7 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
 }
 
 pub(super) struct Writer {
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    queue: Arc<Queue<Box<dyn Job>>>,
     told: Told,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     stopping: Arc<AtomicBool>,
@@ -126,14 +132,14 @@ impl Writer {
         connection: Connection,
         told: Told,
     ) -> std::result::Result<Self, OpenError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
+        let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
         let log = log_path(path);
         let writing = {
-            let (told, log) = (told.clone(), log.clone());
+            let (queue, told, log) = (Arc::clone(&queue), told.clone(), log.clone());
             std::thread::Builder::new()
                 .name("writer".into())
-                .spawn(move || write(connection, jobs, &told, &log))?
+                .spawn(move || write(connection, &queue, &told, &log))?
         };
         let folder = super::connect(path)?;
         let checkpoints = {
@@ -142,12 +148,7 @@ impl Writer {
                 .name("checkpoints".into())
                 .spawn(move || fold_beside(&folder, &log, &stopping))?
         };
-        Ok(Self {
-            queue: Mutex::new(Some(queue)),
-            told,
-            threads: Mutex::new(vec![writing, checkpoints]),
-            stopping,
-        })
+        Ok(Self { queue, told, threads: Mutex::new(vec![writing, checkpoints]), stopping })
     }
 
     pub(super) fn submit<T: Send + 'static>(
@@ -157,11 +158,10 @@ impl Writer {
     ) -> Result<oneshot::Receiver<Result<T>>> {
         let (to, answer) = oneshot::channel();
         let job = Box::new(Work { work: Some(work), answer: None, to, savepoint });
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) => Ok(answer),
-            Some(Err(mpsc::error::TrySendError::Full(_))) => Err(Error::Overloaded),
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Stopping),
+        match self.queue.push(job) {
+            Ok(()) => Ok(answer),
+            Err(Refused::Full) => Err(Error::Overloaded),
+            Err(Refused::Closed) => Err(Error::Stopping),
         }
     }
 
@@ -171,7 +171,7 @@ impl Writer {
     }
 
     pub(super) async fn close(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
         self.stopping.store(true, Ordering::Release);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in &threads {
@@ -190,11 +190,26 @@ impl Writer {
     }
 }
 
-fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, told: &Told, log: &Path) {
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// Held by the thread that writes: should a job panic, nobody waits for ever.
+struct Attendance<'a>(&'a Queue<Box<dyn Job>>);
+
+impl Drop for Attendance<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
+    let _attendance = Attendance(jobs);
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::default();
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        pace.gather(&mut jobs, &mut batch, BATCH);
+    while jobs.take(&mut batch, BATCH, pace.company(), pace.patience()) {
         let began = Instant::now();
         let committed = commit(&mut connection, &mut batch);
         pace = Pace { jobs: batch.len(), commit: began.elapsed() };
@@ -222,10 +237,11 @@ fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, tol
 
 fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Vec<Committed>> {
     let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut tx = Tx { sql, told: Vec::new() };
+    let mut tx = Tx { sql, told: Vec::new(), heads: Heads::default() };
     for job in batch {
         job.run(&mut tx)?;
     }
+    tx.heads.write(&tx.sql)?;
     tx.sql.commit()?;
     Ok(tx.told)
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{nonce, world};
 use chat::{Error, Place};
-use protocol::EventKind;
+use protocol::{Event, EventKind};
 
 #[tokio::test]
 async fn what_was_posted_is_told_and_stays_said_after_a_restart() {
@@ -72,6 +72,52 @@ async fn a_room_counts_its_events_without_holes_and_refusals_take_none() {
         world.texts(&ana, garden.id).await,
         (0..50).map(|number| number.to_string()).collect::<Vec<_>>()
     );
+}
+
+#[tokio::test]
+async fn posts_share_a_batch_with_other_work_without_a_hole_in_any_room() {
+    let mut world = world().await;
+    let (ana, ben, cyd) = (world.ana().await, world.ben().await, world.cyd().await);
+    let (lobby, garden) = (world.lobby(&ana).await, world.garden(&ana).await.id);
+    let first = world.says(&ana, lobby, "first").await.seq;
+    world.all_told();
+    for round in 0..20 {
+        let post = |caller, room| world.chat.post(caller, room, "hello", nonce());
+        let before =
+            [post(&ana, lobby), post(&ben, lobby), post(&ana, garden), post(&cyd, garden), post(&cyd, lobby)];
+        let text = format!("first, in round {round}");
+        let work = async {
+            tokio::join!(
+                world.chat.edit(&ana, lobby, first, &text),
+                world.chat.leave_room(&ben, lobby),
+                world.chat.invite_member(&ana, garden, ben.user().id),
+            )
+        };
+        let after = async { [post(&ben, garden).await.is_ok(), post(&ben, lobby).await.is_err()] };
+        let (worked, after) = tokio::join!(work, after);
+        assert!(worked.0.is_ok() && worked.1.is_ok() && worked.2.is_ok(), "{worked:?}");
+        let mut refused = 0;
+        for posted in before {
+            refused += usize::from(posted.await.is_err());
+        }
+        assert_eq!((refused, after[1]), (1, true), "Cyd is not in the garden, and Ben has left the lobby");
+        world.chat.join_room(&ben, lobby).await.unwrap();
+        world.listen();
+    }
+    let events = world.events();
+    for room in [lobby, garden] {
+        let told: Vec<&Event> = events.iter().filter(|event| event.room == room).collect();
+        assert!(told.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1), "{told:?}");
+        let ordinals = told.iter().filter_map(|event| match event.kind {
+            EventKind::MessagePosted { n, .. } => Some(n),
+            _ => None,
+        });
+        let ordinals: Vec<u64> = ordinals.collect();
+        assert!(ordinals.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ordinals:?}");
+        let heads = world.chat.rooms_of(ana.key()).await.unwrap();
+        let head = heads.iter().find(|(_, known)| known.id == room).unwrap().1.head;
+        assert_eq!(told.last().unwrap().seq, head, "what was told last is the head that is kept");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Who hears what, in which order.
 
 use crate::support::{GARDEN, LOBBY, NATIVE, SIMPLE, hall};
+use delivery::{Follow, Frame, Publication};
 
 #[tokio::test]
 async fn followers_hear_everything_in_order() {
@@ -45,6 +46,30 @@ async fn each_hears_their_own_encoding() {
 
     ana.hears("for people").await;
     dot.hears("for scripts").await;
+}
+
+#[tokio::test]
+async fn what_is_gathered_leaves_in_the_order_it_was_asked() {
+    let hall = hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    let mut gathering = hall.delivery.gathering();
+    let say = |seq| Publication { seq: Some(seq), frame: Frame::text(seq.to_string()), cut: false };
+
+    for person in [&ana, &ben] {
+        gathering.follow(Follow { conn: person.conn, key: LOBBY, after: 0, head: 0, preface: Vec::new() });
+    }
+    gathering.publish(LOBBY, NATIVE, &say(1));
+    gathering.unicast(ana.conn, Frame::text("for ana"));
+    gathering.unfollow(ben.conn, LOBBY);
+    gathering.publish(LOBBY, NATIVE, &say(2));
+    gathering.hand_over();
+    gathering.close(ana.conn, 4401, "over");
+    gathering.unicast(ben.conn, Frame::text("alone"));
+    gathering.hand_over();
+
+    ana.hears_all(["1", "for ana", "2"]).await;
+    ana.is_sent_away(4401).await;
+    ben.hears_all(["1", "alone"]).await;
 }
 
 #[tokio::test]

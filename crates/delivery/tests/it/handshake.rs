@@ -41,7 +41,7 @@ async fn a_foreign_client_accepts_our_handshake() {
 
     client.send(Message::text("hello")).await.unwrap();
     assert_eq!(next(&mut told).await, Told::Text("hello".to_owned()));
-    hall.delivery.reply(conn, delivery::Frame::text("hello yourself"));
+    hall.delivery.reply(conn, vec![delivery::Frame::text("hello yourself")]);
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("hello yourself"));
 }
 

@@ -99,7 +99,7 @@ async fn after_sixteen_unanswered_messages_nobody_listens_until_one_is_answered(
     assert!(ana.told.is_empty());
 
     for n in 17..=40 {
-        hall.delivery.reply(ana.conn, Frame::text("done"));
+        hall.delivery.reply(ana.conn, vec![Frame::text("done")]);
         ana.gateway_is_told(Told::Text(n.to_string())).await;
         ana.hears("done").await;
     }

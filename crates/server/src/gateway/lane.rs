@@ -1,12 +1,15 @@
 //! The order of one connection's commands: posts go on beside each other, everything else waits its turn.
 
+use delivery::Frame;
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use tokio::runtime::Handle;
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Ends with the reply, where there is one to hand over.
+type Work = Pin<Box<dyn Future<Output = Option<Frame>> + Send>>;
 type Start = Box<dyn FnOnce() -> Work + Send>;
 
 /// How a command stands to those before it.
@@ -23,6 +26,7 @@ pub(super) enum Pace {
 pub(super) struct Lane {
     runtime: Handle,
     inner: Mutex<Inner>,
+    reply: Box<dyn Fn(Vec<Frame>) + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -39,8 +43,9 @@ enum Step {
 }
 
 impl Lane {
-    pub(super) fn new(runtime: Handle) -> Self {
-        Self { runtime, inner: Mutex::default() }
+    /// Replies that are ready together are handed to `reply` together.
+    pub(super) fn new(runtime: Handle, reply: impl Fn(Vec<Frame>) + Send + Sync + 'static) -> Self {
+        Self { runtime, inner: Mutex::default(), reply: Box::new(reply) }
     }
 
     /// Adds work. Called by one thread, the shard's; `start` must not block.
@@ -64,23 +69,53 @@ impl Lane {
     }
 
     async fn run(self: Arc<Self>) {
-        while let Some(step) = self.next() {
-            match step {
-                Step::Started(work) => work.await,
-                Step::Waiting(Pace::Beside, start) => start().await,
-                Step::Waiting(Pace::InTurn, start) => {
-                    start().await;
-                    self.turn_done();
+        let mut ready = Vec::new();
+        loop {
+            while let Some(step) = self.next() {
+                match step {
+                    Step::Started(work) => self.finish(work, &mut ready).await,
+                    Step::Waiting(Pace::Beside, start) => self.finish(start(), &mut ready).await,
+                    Step::Waiting(Pace::InTurn, start) => {
+                        self.finish(start(), &mut ready).await;
+                        self.turn_done();
+                    }
                 }
+            }
+            self.hand_over(&mut ready);
+            if self.is_done() {
+                return;
             }
         }
     }
 
+    /// Waits for work; what is ready leaves before that.
+    async fn finish(&self, mut work: Work, ready: &mut Vec<Frame>) {
+        let at_once = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+        let reply = match at_once {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => {
+                self.hand_over(ready);
+                work.await
+            }
+        };
+        ready.extend(reply);
+    }
+
+    fn hand_over(&self, ready: &mut Vec<Frame>) {
+        if !ready.is_empty() {
+            (self.reply)(std::mem::take(ready));
+        }
+    }
+
     fn next(&self) -> Option<Step> {
+        self.lock().steps.pop_front()
+    }
+
+    /// Whether nothing came meanwhile: what comes from here on starts the lane again.
+    fn is_done(&self) -> bool {
         let mut inner = self.lock();
-        let step = inner.steps.pop_front();
-        inner.running = step.is_some();
-        step
+        inner.running = !inner.steps.is_empty();
+        !inner.running
     }
 
     /// Starts what waited for this turn alone, before anything newer can start.
@@ -119,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn posts_start_beside_each_other_and_finish_in_order() {
-        let lane = Arc::new(Lane::new(Handle::current()));
+        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
         let (done, mut finished) = mpsc::unbounded_channel();
         let mut gates = Vec::new();
         for number in 0..3 {
@@ -130,6 +165,7 @@ mod tests {
                 Box::pin(async move {
                     let _ = opened.await;
                     let _ = done.send(number);
+                    None
                 })
             });
         }
@@ -143,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_waits_for_those_before_it_and_posts_behind_it_start_together() {
-        let lane = Arc::new(Lane::new(Handle::current()));
+        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
         let (note, mut noted) = mpsc::unbounded_channel();
         let (gate, opened) = oneshot::channel::<()>();
         let started = note.clone();
@@ -151,6 +187,7 @@ mod tests {
             Box::pin(async move {
                 let _ = opened.await;
                 let _ = started.send("turn done");
+                None
             })
         });
         for _ in 0..2 {
@@ -159,6 +196,7 @@ mod tests {
                 let _ = note.send("post started");
                 Box::pin(async move {
                     let _ = note.send("post done");
+                    None
                 })
             });
         }
@@ -172,7 +210,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn work_starts_in_the_order_it_came_however_turns_end_meanwhile() {
-        let lane = Arc::new(Lane::new(Handle::current()));
+        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
         let (note, mut started) = mpsc::unbounded_channel();
         let pushing = std::thread::spawn(move || {
             for number in 0..20_000 {
@@ -180,7 +218,7 @@ mod tests {
                 let pace = if number % 3 == 0 { Pace::InTurn } else { Pace::Beside };
                 lane.push(pace, move || {
                     let _ = note.send(number);
-                    Box::pin(async {})
+                    Box::pin(async { None })
                 });
             }
         });

@@ -54,11 +54,13 @@ pub(super) enum Missed {
 impl Connection {
     pub(super) fn new(app: Arc<App>, caller: Caller, conn: ConnId, rooms: Arc<Rooms>) -> Arc<Self> {
         let runtime = tokio::runtime::Handle::current();
+        let delivery = app.delivery.clone();
+        let lane = Lane::new(runtime.clone(), move |replies| delivery.reply(conn, replies));
         Arc::new(Self {
             app,
             caller,
             conn,
-            lane: Arc::new(Lane::new(runtime.clone())),
+            lane: Arc::new(lane),
             rooms,
             runtime,
             beaten: AtomicU64::new(0),
@@ -176,24 +178,25 @@ impl Connection {
     fn behind(&self) -> MutexGuard<'_, Behind> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn reply(&self, id: Option<u64>, answer: Result<Value, protocol::Error>) {
-        let (ok, error) = match answer {
-            Ok(ok) => (Some(ok), None),
-            Err(error) => (None, Some(error)),
-        };
-        self.app.delivery.reply(self.conn, native(&ServerFrame::Reply(Reply { id, ok, error })));
+fn answered(id: u64, answer: chat::Result<Value>) -> Frame {
+    match answer {
+        Ok(ok) => native(&ServerFrame::Reply(Reply { id: Some(id), ok: Some(ok), error: None })),
+        Err(error) => refused(Some(id), refusal(&error)),
     }
+}
 
-    /// The reply to a post, written without the detour by way of a JSON value: the commonest of all.
-    fn posted(&self, id: u64, ok: &Posted) {
+fn refused(id: Option<u64>, error: protocol::Error) -> Frame {
+    native(&ServerFrame::Reply(Reply { id, ok: None, error: Some(error) }))
+}
+
+/// The reply to a post, written without the detour by way of a JSON value: the commonest of all.
+fn posted(id: u64, posted: chat::Result<Posted>) -> Frame {
+    match posted {
         // Numbers and visible ASCII always have a JSON form.
-        let reply = serde_json::to_vec(&PostReply { id, ok }).unwrap_or_default();
-        self.app.delivery.reply(self.conn, Frame::text(reply));
-    }
-
-    fn answer(&self, id: u64, answer: chat::Result<Value>) {
-        self.reply(Some(id), answer.map_err(|error| refusal(&error)));
+        Ok(ok) => Frame::text(serde_json::to_vec(&PostReply { id, ok: &ok }).unwrap_or_default()),
+        Err(error) => refused(Some(id), refusal(&error)),
     }
 }
 
@@ -225,32 +228,23 @@ impl Gateway for Native {
         match read(text) {
             Ok(ClientFrame { id, command: Command::PostMessage { room, text, nonce } }) => {
                 self.0.lane.push(Pace::Beside, move || {
-                    let posted = connection.app.chat.post(&connection.caller, room, &text, nonce);
-                    Box::pin(async move {
-                        match posted.await {
-                            Ok(posted) => connection.posted(id, &posted),
-                            Err(error) => connection.reply(Some(id), Err(refusal(&error))),
-                        }
-                    })
+                    let posting = connection.app.chat.post(&connection.caller, room, &text, nonce);
+                    Box::pin(async move { Some(posted(id, posting.await)) })
                 });
             }
             Ok(ClientFrame { id, command }) => self.0.lane.push(Pace::InTurn, move || {
-                Box::pin(async move {
-                    let answer = commands::run(&connection, command).await;
-                    connection.answer(id, answer);
-                })
+                Box::pin(async move { Some(answered(id, commands::run(&connection, command).await)) })
             }),
-            Err(refused) => self.0.lane.push(Pace::Beside, move || {
-                let (id, error) = *refused;
-                Box::pin(async move { connection.reply(id, Err(error)) })
+            Err(wrong) => self.0.lane.push(Pace::Beside, move || {
+                let (id, error) = *wrong;
+                Box::pin(async move { Some(refused(id, error)) })
             }),
         }
     }
 
     fn on_binary(&self, _: ConnId, _: &[u8]) {
-        let connection = Arc::clone(&self.0);
         let error = bad(ErrorCode::BadRequest, "Binary frames are not understood. Send JSON as text.");
-        self.0.lane.push(Pace::Beside, move || Box::pin(async move { connection.reply(None, Err(error)) }));
+        self.0.lane.push(Pace::Beside, move || Box::pin(async move { Some(refused(None, error)) }));
     }
 
     fn on_too_old(&self, _: ConnId, key: Key, after: u64) {

@@ -45,7 +45,9 @@ struct Place {
 
 impl Connection {
     pub(super) fn new(app: Arc<App>, conn: ConnId, caller: Option<Caller>) -> Arc<Self> {
-        let lane = Arc::new(Lane::new(tokio::runtime::Handle::current()));
+        let delivery = app.delivery.clone();
+        let lane = Lane::new(tokio::runtime::Handle::current(), move |frames| delivery.reply(conn, frames));
+        let lane = Arc::new(lane);
         Arc::new(Self { app, conn, lane, caller, place: Mutex::default() })
     }
 
@@ -60,13 +62,14 @@ impl Connection {
         self.lane.push(Pace::InTurn, move || {
             Box::pin(async move {
                 if attached.await.is_err() {
-                    return;
+                    return None;
                 }
                 if let Err(message) = connection.join(&room, &username).await {
                     connection.say(&SimpleFrame::Error { message });
                     let code = CloseCode::NotAllowed.number();
                     connection.app.delivery.close(connection.conn, code, "not allowed");
                 }
+                None
             })
         });
     }
@@ -221,6 +224,7 @@ impl Connection {
             Box::pin(async move {
                 connection.say(&SimpleFrame::Error { message });
                 connection.app.delivery.answered(connection.conn);
+                None
             })
         });
     }
@@ -240,6 +244,7 @@ impl Gateway for Simple {
                         connection.say(&SimpleFrame::Error { message });
                     }
                     answered(&connection);
+                    None
                 })
             }),
             Ok(SimpleCommand::Chat { text }) => self.0.lane.push(self.0.pace(), move || {
@@ -247,12 +252,14 @@ impl Gateway for Simple {
                 Box::pin(async move {
                     chatting.await;
                     answered(&connection);
+                    None
                 })
             }),
             Ok(SimpleCommand::Leave {}) => self.0.lane.push(Pace::InTurn, move || {
                 Box::pin(async move {
                     connection.leave().await;
                     answered(&connection);
+                    None
                 })
             }),
             Err(wrong) => self.0.refuse(format!("invalid message: {wrong}")),

@@ -198,7 +198,7 @@ impl Tables {
 
     /// Tells a connection `preface`, then the room after `after`. Not as the preface of the follow: where the tail does
     /// not reach back, that one would be dropped, and the log be read from beyond it.
-    fn take_up(&self, conn: ConnId, key: RoomKey, after: u64, head: u64, preface: Vec<Frame>) {
+    fn take_up(&mut self, conn: ConnId, key: RoomKey, after: u64, head: u64, preface: Vec<Frame>) {
         for frame in preface {
             self.delivery.unicast(conn, frame);
         }

@@ -142,7 +142,7 @@ impl Tables {
     }
 
     /// Who is here by another connection already moves nobody; still the script that joins waits for these two.
-    fn tell_alone(&self, conn: ConnId, key: RoomKey, username: String) {
+    fn tell_alone(&mut self, conn: ConnId, key: RoomKey, username: String) {
         let Some(room) = self.rooms.get(&key) else { return };
         self.delivery.unicast(conn, plain(&SimpleFrame::Joined { room: room.name.clone(), username }));
         self.delivery.unicast(conn, roster(room, &self.presence, key));

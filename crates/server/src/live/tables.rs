@@ -6,7 +6,7 @@ use super::simple::Visit;
 use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
 use chat::presence::Presence;
 use chat::{Chat, Committed, RoomKey, UserKey};
-use delivery::{ConnId, Delivery, Frame, Publication};
+use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
 use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use tokio::time::Instant;
 /// All of it is owned by one task: no lock.
 pub(super) struct Tables {
     pub(super) chat: Chat,
-    pub(super) delivery: Delivery,
+    /// What is told together leaves together: see [`run`](super::run).
+    pub(super) delivery: Gathering,
     pub(super) conns: HashMap<ConnId, Conn>,
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
@@ -74,7 +75,7 @@ impl Tables {
     pub(super) fn new(chat: Chat, delivery: Delivery, orders: mpsc::WeakUnboundedSender<Order>) -> Self {
         Self {
             chat,
-            delivery,
+            delivery: delivery.gathering(),
             conns: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -113,17 +114,17 @@ impl Tables {
         if room.simple > 0
             && let Some(frame) = encode::simple(&room.name, &event)
         {
-            self.delivery.publish(room_key(key), SIMPLE, Publication { seq, frame, cut });
+            self.delivery.publish(room_key(key), SIMPLE, &Publication { seq, frame, cut });
         }
         if room.native > 0 {
             let frame = encode::native(event);
-            self.delivery.publish(room_key(key), NATIVE, Publication { seq, frame, cut });
+            self.delivery.publish(room_key(key), NATIVE, &Publication { seq, frame, cut });
         }
     }
 
     /// Publishes something true for a moment.
-    pub(super) fn tell_fleeting(&self, key: delivery::Key, encoding: delivery::Encoding, frame: Frame) {
-        self.delivery.publish(key, encoding, Publication { seq: None, frame, cut: false });
+    pub(super) fn tell_fleeting(&mut self, key: delivery::Key, encoding: delivery::Encoding, frame: Frame) {
+        self.delivery.publish(key, encoding, &Publication { seq: None, frame, cut: false });
     }
 
     /// Notes how far a room was told that nobody holds: whoever arrives may have read it before.

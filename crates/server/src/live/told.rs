@@ -53,7 +53,7 @@ impl Tables {
                     self.delivery.publish(
                         room_key(key),
                         SIMPLE,
-                        delivery::Publication { seq: None, frame, cut: false },
+                        &delivery::Publication { seq: None, frame, cut: false },
                     );
                 }
             } else {

@@ -1,0 +1,78 @@
+//! The heads of rooms that a run of posts moves: read once, counted here, written once.
+
+use super::accounts::Id;
+use crate::error::Result;
+use crate::stream::{RoomKey, UserKey};
+use protocol::RoomId;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+/// What posts of the transaction under way have moved and the database does not know yet. Whatever else reads or moves a
+/// head must come after [`Heads::write`].
+#[derive(Default)]
+pub(crate) struct Heads(HashMap<RoomId, Head>);
+
+struct Head {
+    room: RoomKey,
+    seq: u64,
+    n: u64,
+    /// Authors who were found to be members, in this transaction.
+    members: Vec<UserKey>,
+}
+
+/// Where a message comes to stand.
+pub(super) struct Placed {
+    pub(super) room: RoomKey,
+    pub(super) seq: u64,
+    pub(super) n: u64,
+}
+
+impl Heads {
+    /// The next place of a room, for a member: who is none moves no head and takes no `seq`.
+    pub(super) fn advance(
+        &mut self,
+        sql: &Connection,
+        id: RoomId,
+        author: UserKey,
+    ) -> Result<Option<Placed>> {
+        let known = self.0.get(&id).is_some_and(|head| head.members.contains(&author));
+        if !known && !self.admit(sql, id, author)? {
+            return Ok(None);
+        }
+        Ok(self.0.get_mut(&id).map(|head| {
+            head.seq += 1;
+            head.n += 1;
+            Placed { room: head.room, seq: head.seq, n: head.n }
+        }))
+    }
+
+    /// Whether the author is a member of the room; the authority on it.
+    fn admit(&mut self, sql: &Connection, id: RoomId, author: UserKey) -> Result<bool> {
+        let found = sql
+            .prepare_cached(
+                "select r.key, r.head, r.n from rooms r join memberships m on m.room = r.key and m.user = ?2
+                 where r.id = ?1",
+            )?
+            .query_row(params![Id(id.uuid()), author], |row| {
+                Ok(Head { room: row.get(0)?, seq: row.get(1)?, n: row.get(2)?, members: Vec::new() })
+            })
+            .optional()?;
+        let Some(read) = found else { return Ok(false) };
+        self.0.entry(id).or_insert(read).members.push(author);
+        Ok(true)
+    }
+
+    /// Tells the database, and forgets.
+    pub(super) fn write(&mut self, sql: &Connection) -> rusqlite::Result<()> {
+        for (_, head) in self.0.drain() {
+            sql.prepare_cached("update rooms set head = ?2, n = ?3, provisional = 0 where key = ?1")?
+                .execute(params![head.room, head.seq, head.n])?;
+        }
+        Ok(())
+    }
+
+    /// What was counted is undone together with the work that counted it.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}

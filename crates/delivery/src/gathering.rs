@@ -1,0 +1,66 @@
+//! What one thread asks, handed to each shard at once.
+
+use crate::delivery::Delivery;
+use crate::follow::Follow;
+use crate::frame::Frame;
+use crate::key::{ConnId, Encoding, Key};
+use crate::order::Order;
+use crate::publication::Publication;
+
+/// Asks the same of the shards as [`Delivery`], in the same order, but keeps it back until [`hand_over`](Self::hand_over):
+/// a shard that hears of many frames at once takes one lock, is woken once and writes once to each connection.
+///
+/// What is asked of the [`Delivery`] itself meanwhile passes what is kept back.
+pub struct Gathering {
+    delivery: Delivery,
+    /// By shard.
+    orders: Vec<Vec<Order>>,
+}
+
+impl Gathering {
+    pub(crate) fn new(delivery: Delivery, shards: usize) -> Gathering {
+        Gathering { delivery, orders: (0..shards).map(|_| Vec::new()).collect() }
+    }
+
+    /// See [`Delivery::publish`].
+    pub fn publish(&mut self, key: Key, encoding: Encoding, publication: &Publication) {
+        for shard in self.delivery.followers(key) {
+            self.orders[shard].push(Order::Publish { key, encoding, publication: publication.clone() });
+        }
+    }
+
+    /// See [`Delivery::follow`].
+    pub fn follow(&mut self, follow: Follow) {
+        let conn = follow.conn;
+        self.delivery.expect(&follow);
+        self.ask(conn, Order::Follow(follow));
+    }
+
+    /// See [`Delivery::unfollow`].
+    pub fn unfollow(&mut self, conn: ConnId, key: Key) {
+        self.ask(conn, Order::Unfollow { conn, key });
+    }
+
+    /// See [`Delivery::unicast`].
+    pub fn unicast(&mut self, conn: ConnId, frame: Frame) {
+        self.ask(conn, Order::Unicast { conn, frame });
+    }
+
+    /// See [`Delivery::close`].
+    pub fn close(&mut self, conn: ConnId, code: u16, reason: &str) {
+        self.ask(conn, Order::Close { conn, code, reason: reason.into() });
+    }
+
+    /// Gives the shards what was asked since the last time.
+    pub fn hand_over(&mut self) {
+        for (shard, orders) in self.orders.iter_mut().enumerate() {
+            if !orders.is_empty() {
+                self.delivery.take_all(shard, orders);
+            }
+        }
+    }
+
+    fn ask(&mut self, conn: ConnId, order: Order) {
+        self.orders[conn.shard()].push(order);
+    }
+}
