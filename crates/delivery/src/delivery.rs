@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use socket2::SockRef;
 
+use crate::deflate::Deflater;
 use crate::farewell::RESTART;
 use crate::follow::Follow;
 use crate::frame::Frame;
@@ -42,6 +43,8 @@ struct Inner {
     interest: Arc<Interest>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     serial: AtomicU64,
+    deflater: Mutex<Deflater>,
+    deflates: AtomicU64,
     socket_lowat: u32,
 }
 
@@ -58,6 +61,8 @@ impl Delivery {
             interest,
             threads: Mutex::default(),
             serial: AtomicU64::new(0),
+            deflater: Mutex::default(),
+            deflates: AtomicU64::new(0),
             socket_lowat: options.socket_lowat,
         });
         for shard in shards {
@@ -69,30 +74,24 @@ impl Delivery {
         Ok(Delivery { inner })
     }
 
-    /// Names a connection to come, and with that picks its shard. A name that is never attached costs nothing.
-    pub fn reserve(&self) -> ConnId {
+    /// Names a connection to come that speaks `encoding`, and with that picks its shard. A name that is never attached
+    /// costs nothing.
+    pub fn reserve(&self, encoding: Encoding) -> ConnId {
         let serial = self.inner.serial.fetch_add(1, Ordering::Relaxed);
-        ConnId::new((serial % self.inner.doors.len() as u64) as usize, serial)
+        ConnId::new((serial % self.inner.doors.len() as u64) as usize, encoding, serial)
     }
 
     /// Takes over a socket on which the opening handshake is done, and what was read behind it.
     ///
     /// Must come before anything else is asked for the connection. From here on, in any case, `gateway` hears
     /// [`on_closed`](Gateway::on_closed) exactly once.
-    pub fn attach(
-        &self,
-        conn: ConnId,
-        socket: TcpStream,
-        leftover: Bytes,
-        encoding: Encoding,
-        gateway: Arc<dyn Gateway>,
-    ) {
+    pub fn attach(&self, conn: ConnId, socket: TcpStream, leftover: Bytes, gateway: Arc<dyn Gateway>) {
         self.door(conn).counters.connections.fetch_add(1, Ordering::Relaxed);
         if tune(&socket, self.inner.socket_lowat).is_err() {
             self.refuse(conn, gateway.as_ref(), Closed::Lost);
             return;
         }
-        let attach = Box::new(Attach { conn, socket, leftover, encoding, gateway });
+        let attach = Box::new(Attach { conn, socket, leftover, gateway });
         if let Err(Order::Attach(attach)) = self.door(conn).inbox.push(Order::Attach(attach)) {
             self.refuse(conn, attach.gateway.as_ref(), Closed::ByUs { code: RESTART });
         }
@@ -101,9 +100,9 @@ impl Delivery {
     /// Makes a connection follow a key, or take it up again from another place. See [`Follow`].
     pub fn follow(&self, follow: Follow) {
         let (conn, key) = (follow.conn, follow.key);
-        self.inner.interest.add(key, conn.shard());
+        self.inner.interest.add(key, conn);
         if self.door(conn).inbox.push(Order::Follow(follow)).is_err() {
-            self.inner.interest.remove(key, conn.shard());
+            self.inner.interest.remove(key, conn);
         }
     }
 
@@ -113,8 +112,16 @@ impl Delivery {
     }
 
     /// Gives a frame to every connection of this encoding that follows the key.
+    ///
+    /// If one of them agreed on compression, the caller's thread deflates the frame, once for all of them.
     pub fn publish(&self, key: Key, encoding: Encoding, publication: Publication) {
-        self.ask_followers(key, || Order::Publish { key, encoding, publication: publication.clone() });
+        let (plain, deflated) = self.inner.interest.listeners(key, encoding);
+        if deflated != 0 {
+            let deflated_publication =
+                Publication { frame: self.deflate(&publication.frame), ..publication.clone() };
+            self.publish_on(deflated, key, encoding.deflated(), &deflated_publication);
+        }
+        self.publish_on(plain, key, encoding, &publication);
     }
 
     /// Gives a frame to one connection.
@@ -146,7 +153,8 @@ impl Delivery {
 
     /// Closes every connection that follows the key, after everything published under it so far.
     pub fn close_key(&self, key: Key, code: u16, reason: &str) {
-        self.ask_followers(key, || Order::CloseKey { key, code, reason: reason.into() });
+        let shards = self.inner.interest.shards(key);
+        self.ask_shards(shards, || Order::CloseKey { key, code, reason: reason.into() });
     }
 
     /// Closes all connections, their goodbyes spread over three quarters of `over`, and whoever is attached later.
@@ -181,7 +189,7 @@ impl Delivery {
 
     /// What has been counted so far.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
+        let mut stats = Stats { deflates: self.inner.deflates.load(Ordering::Relaxed), ..Stats::default() };
         for door in &self.inner.doors {
             door.counters.sum_into(&mut stats);
         }
@@ -197,13 +205,26 @@ impl Delivery {
         let _: Result<(), Order> = self.door(conn).inbox.push(order);
     }
 
-    fn ask_followers(&self, key: Key, order: impl Fn() -> Order) {
-        let mut shards = self.inner.interest.shards(key);
+    fn publish_on(&self, shards: u64, key: Key, encoding: Encoding, publication: &Publication) {
+        self.ask_shards(shards, || Order::Publish { key, encoding, publication: publication.clone() });
+    }
+
+    fn ask_shards(&self, mut shards: u64, order: impl Fn() -> Order) {
         while shards != 0 {
             let door = &self.inner.doors[shards.trailing_zeros() as usize];
             let _: Result<(), Order> = door.inbox.push(order());
             shards &= shards - 1;
         }
+    }
+
+    /// The frame deflated, or as it is where that does not help.
+    fn deflate(&self, frame: &Frame) -> Frame {
+        if !Deflater::is_worth_it(frame) {
+            return frame.clone();
+        }
+        self.inner.deflates.fetch_add(1, Ordering::Relaxed);
+        let deflated = self.inner.deflater.lock().unwrap_or_else(PoisonError::into_inner).deflate(frame);
+        deflated.unwrap_or_else(|| frame.clone())
     }
 
     fn refuse(&self, conn: ConnId, gateway: &dyn Gateway, closed: Closed) {
