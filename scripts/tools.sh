@@ -4,11 +4,17 @@
 # Pinned: a new release must not change what passes.
 typescript=7.0.2
 axe=4.14.1
+ws=8.23.0
+websockets=17.4
 
 # Packages from npm live under target/, so that nothing of theirs can be committed.
 npm_folder=$PWD/target/npm
 export PATH=$npm_folder/node_modules/.bin:$PATH
 export ROOMFUL_AXE=$npm_folder/node_modules/axe-core/axe.min.js
+export ROOMFUL_WS=$npm_folder/node_modules/ws/wrapper.mjs
+# And so does Python with its packages.
+python_folder=$PWD/target/python
+export ROOMFUL_PYTHON=$python_folder/bin/python
 
 need_browser() {
   if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then return 0; fi
@@ -23,12 +29,25 @@ need_browser() {
 }
 
 need_npm_packages() {
-  if npm_has typescript "$typescript" && npm_has axe-core "$axe"; then return 0; fi
+  if npm_has typescript "$typescript" && npm_has axe-core "$axe" && npm_has ws "$ws"; then return 0; fi
   command -v npm >/dev/null || { echo "The web checks need npm (Debian: apt-get install npm)."; return 1; }
-  echo "Installing typescript $typescript and axe-core $axe from npm into target/npm."
+  echo "Installing typescript $typescript, axe-core $axe and ws $ws from npm into target/npm."
   mkdir -p "$npm_folder"
   npm install --prefix "$npm_folder" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error \
-    "typescript@$typescript" "axe-core@$axe"
+    "typescript@$typescript" "axe-core@$axe" "ws@$ws"
+}
+
+need_python_packages() {
+  if "$ROOMFUL_PYTHON" -c "import websockets.version as v; assert v.version == '$websockets'" 2>/dev/null; then
+    return 0
+  fi
+  echo "Installing websockets $websockets from PyPI into target/python."
+  rm -rf "$python_folder"
+  if ! python3 -m venv "$python_folder"; then
+    echo "The tests of foreign clients need Python 3 with venv (Debian: apt-get install python3-venv)."
+    return 1
+  fi
+  "$python_folder/bin/pip" install --quiet --disable-pip-version-check "websockets==$websockets"
 }
 
 npm_has() {

@@ -6,6 +6,9 @@ use bytes::Bytes;
 
 use crate::key::Key;
 
+/// Most bytes of pongs kept for a peer that pings faster than it reads.
+const MAX_PONGS: usize = 2048;
+
 /// Bytes a waiting item is counted with beside its frame, so that a queue of small ones is bounded, too.
 const ITEM: usize = size_of::<Item>();
 
@@ -17,8 +20,8 @@ const ITEM: usize = size_of::<Item>();
 pub(crate) struct Backlog {
     /// What is left of a frame that is half out. It goes before anything else.
     pub(crate) rest: Option<Rest>,
-    /// The answer to the peer's latest ping; earlier ones need none (RFC 6455 §5.5.3).
-    pub(crate) pong: Option<Bytes>,
+    /// The answers to the peer's latest pings.
+    pub(crate) pongs: Option<Bytes>,
     pub(crate) queue: VecDeque<Item>,
     /// Bytes in `queue`.
     bytes: usize,
@@ -72,6 +75,16 @@ impl Backlog {
         self.queue.push_back(Item { stamp, what });
     }
 
+    /// Adds the answer to a ping. Where too many wait, it stands for the earlier ones, too (RFC 6455 §5.5.3).
+    pub(crate) fn answer_ping(&mut self, pong: Bytes) {
+        self.pongs = match self.pongs.take() {
+            Some(earlier) if earlier.len() + pong.len() <= MAX_PONGS => {
+                Some(Bytes::from([earlier, pong].concat()))
+            }
+            Some(_) | None => Some(pong),
+        };
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Item> {
         let item = self.queue.pop_front()?;
         self.bytes -= item.what.cost();
@@ -80,7 +93,7 @@ impl Backlog {
 
     /// Forgets everything but a frame that is half out: the peer could make nothing of what came after half a frame.
     pub(crate) fn clear(&mut self) {
-        self.pong = None;
+        self.pongs = None;
         self.queue.clear();
         self.bytes = 0;
         if let Some(rest) = &mut self.rest {
@@ -93,7 +106,7 @@ impl Backlog {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_none() && self.pong.is_none() && self.queue.is_empty()
+        self.rest.is_none() && self.pongs.is_none() && self.queue.is_empty()
     }
 
     /// What waits to be done about a key, if anything: the last word counts.

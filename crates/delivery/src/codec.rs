@@ -1,7 +1,8 @@
-//! The receiving half of RFC 6455 in the server's role, without I/O.
+//! The receiving half of RFC 6455 and RFC 7692 in the server's role, without I/O.
 
 use crate::fragments::Fragments;
-use crate::header::{Header, Opcode, Violation};
+use crate::header::{Allowed, Header, Opcode, Violation};
+use crate::inflate::Inflater;
 use crate::mask::unmask;
 
 /// One thing a peer said.
@@ -22,11 +23,27 @@ pub(crate) struct Step<'a> {
     pub(crate) incoming: Option<Incoming<'a>>,
 }
 
+/// What was agreed on with a peer, and what it takes to hear it.
+pub(crate) struct Terms<'a> {
+    /// The longest message, in bytes, deflated and inflated.
+    pub(crate) limit: usize,
+    /// Present where permessage-deflate was agreed on.
+    pub(crate) inflater: Option<&'a mut Inflater>,
+}
+
+impl<'a> Terms<'a> {
+    fn inflate(self, payload: &[u8]) -> Result<&'a [u8], Violation> {
+        // A header with RSV1 is refused without an inflater, so there is one.
+        self.inflater.ok_or(Violation::Protocol)?.inflate(payload, self.limit)
+    }
+}
+
 /// Turns the bytes of one peer into messages.
 ///
 /// 1. Frames that arrive whole are read where they lie; only an incomplete frame or message is kept.
 /// 2. A length is judged before anything is allocated for it, and what is kept never exceeds what has arrived.
-/// 3. After an error or a close frame, no further call makes sense.
+/// 3. What a deflated message inflates to lies in the inflater, which all connections of a shard share.
+/// 4. After an error or a close frame, no further call makes sense.
 #[derive(Default)]
 pub(crate) struct Decoder {
     /// The beginning of a frame whose end has not arrived.
@@ -37,16 +54,20 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Decodes at most one message out of `input`, which must not be empty; messages are at most `limit` bytes long.
-    pub(crate) fn decode<'a>(&'a mut self, input: &'a mut [u8], limit: usize) -> Result<Step<'a>, Violation> {
+    /// Decodes at most one message out of `input`, which must not be empty.
+    pub(crate) fn decode<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        terms: Terms<'a>,
+    ) -> Result<Step<'a>, Violation> {
         if !self.partial.is_empty() {
-            return self.complete(input, limit);
+            return self.complete(input, terms);
         }
-        let header = self.judge(input, limit)?;
+        let header = self.judge(input, &terms)?;
         match header {
             Some(header) if header.total() <= input.len() => {
                 let payload = &mut input[header.size..header.total()];
-                Ok(Step { used: header.total(), incoming: self.take(&header, Some(payload))? })
+                Ok(Step { used: header.total(), incoming: self.take(&header, Some(payload), terms)? })
             }
             Some(_) | None => {
                 self.partial = input.to_vec();
@@ -61,10 +82,10 @@ impl Decoder {
     }
 
     /// Adds to the frame that has begun, and no byte of the next.
-    fn complete<'a>(&'a mut self, input: &'a mut [u8], limit: usize) -> Result<Step<'a>, Violation> {
+    fn complete<'a>(&'a mut self, input: &'a mut [u8], terms: Terms<'a>) -> Result<Step<'a>, Violation> {
         let mut used = 0;
         let header = loop {
-            match self.judge(&self.partial, limit)? {
+            match self.judge(&self.partial, &terms)? {
                 Some(header) => break header,
                 None if used == input.len() => return Ok(Step { used, incoming: None }),
                 None => {
@@ -81,13 +102,14 @@ impl Decoder {
             return Ok(Step { used, incoming: None });
         }
         self.finished = std::mem::take(&mut self.partial);
-        Ok(Step { used, incoming: self.take(&header, None)? })
+        Ok(Step { used, incoming: self.take(&header, None, terms)? })
     }
 
     /// Reads a header and refuses one that may not follow what came before.
-    fn judge(&self, bytes: &[u8], limit: usize) -> Result<Option<Header>, Violation> {
+    fn judge(&self, bytes: &[u8], terms: &Terms<'_>) -> Result<Option<Header>, Violation> {
         let had = self.fragments.as_ref().map_or(0, |fragments| fragments.len());
-        let header = Header::parse(bytes, limit.saturating_sub(had))?;
+        let allowed = Allowed { len: terms.limit.saturating_sub(had), deflate: terms.inflater.is_some() };
+        let header = Header::parse(bytes, allowed)?;
         let opcode = match header {
             Some(header) => header.opcode,
             None => return Ok(None),
@@ -105,22 +127,26 @@ impl Decoder {
         &'a mut self,
         header: &Header,
         payload: Option<&'a mut [u8]>,
+        terms: Terms<'a>,
     ) -> Result<Option<Incoming<'a>>, Violation> {
         let whole = header.opcode.is_control() || header.fin && header.opcode != Opcode::Continuation;
         if whole {
             let payload = payload.unwrap_or_else(|| &mut self.finished[header.size..]);
             unmask(payload, header.mask);
+            let payload = if header.deflated { terms.inflate(payload)? } else { payload };
             return incoming(header.opcode, payload).map(Some);
         }
         let payload = payload.unwrap_or_else(|| &mut self.finished[header.size..]);
         unmask(payload, header.mask);
         let text = header.opcode == Opcode::Text;
-        self.fragments.get_or_insert_with(|| Box::new(Fragments::new(text))).push(payload)?;
+        let fragments = self.fragments.get_or_insert_with(|| Box::new(Fragments::new(text, header.deflated)));
+        fragments.push(payload, terms.limit)?;
         match self.fragments.take_if(|_| header.fin) {
             Some(fragments) => {
-                let (text, bytes) = fragments.finish();
-                self.finished = bytes;
-                message(text, &self.finished).map(Some)
+                let whole = fragments.finish();
+                self.finished = whole.bytes;
+                let bytes = &self.finished;
+                message(whole.text, if whole.deflated { terms.inflate(bytes)? } else { bytes }).map(Some)
             }
             None => Ok(None),
         }

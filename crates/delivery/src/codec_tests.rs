@@ -27,8 +27,22 @@ fn owned(incoming: Incoming<'_>) -> Said {
     }
 }
 
-/// Decodes everything, given in pieces of these lengths, the last one as long as it takes.
+/// Decodes everything from a peer that may not deflate, given in pieces of these lengths, the last one as long as it
+/// takes.
 fn decode(bytes: &[u8], pieces: &[usize]) -> (Vec<Said>, Option<Violation>) {
+    decode_with(None, bytes, pieces)
+}
+
+/// The same from a peer that may deflate.
+fn decode_deflated(bytes: &[u8], pieces: &[usize]) -> (Vec<Said>, Option<Violation>) {
+    decode_with(Some(&mut Inflater::default()), bytes, pieces)
+}
+
+fn decode_with(
+    mut inflater: Option<&mut Inflater>,
+    bytes: &[u8],
+    pieces: &[usize],
+) -> (Vec<Said>, Option<Violation>) {
     let mut decoder = Decoder::default();
     let (mut said, mut rest, mut pieces) = (Vec::new(), bytes, pieces.iter());
     while !rest.is_empty() {
@@ -37,7 +51,8 @@ fn decode(bytes: &[u8], pieces: &[usize]) -> (Vec<Said>, Option<Violation>) {
         rest = &rest[len..];
         let mut at = 0;
         while at < piece.len() {
-            match decoder.decode(&mut piece[at..], LIMIT) {
+            let terms = Terms { limit: LIMIT, inflater: inflater.as_deref_mut() };
+            match decoder.decode(&mut piece[at..], terms) {
                 Ok(step) => {
                     assert!(step.used > 0);
                     at += step.used;
@@ -198,9 +213,54 @@ fn only_codes_that_may_be_sent_close_a_connection_in_peace() {
 fn nothing_is_kept_of_what_arrives_whole() {
     let mut decoder = Decoder::default();
     let mut bytes = frame(0x81, &[b'x'; 900], [1, 2, 3, 4]);
-    let Ok(step) = decoder.decode(&mut bytes, LIMIT) else { panic!("refused") };
+    let terms = Terms { limit: LIMIT, inflater: None };
+    let Ok(step) = decoder.decode(&mut bytes, terms) else { panic!("refused") };
     assert!(step.incoming.is_some());
 
     assert_eq!(decoder.partial.capacity() + decoder.finished.capacity(), 0);
     assert!(decoder.fragments.is_none());
+}
+
+/// "Hello", deflated (RFC 7692 §7.2.3.1).
+const HELLO: [u8; 7] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+
+#[test]
+fn a_deflated_message_is_heard_in_one_piece_and_in_fragments() {
+    let mask = [1, 2, 3, 4];
+    let whole = frame(0xC1, &HELLO, mask);
+    let fragments = [frame(0x41, &HELLO[..3], mask), frame(0x89, b"", mask), frame(0x80, &HELLO[3..], mask)];
+    let plain = frame(0x82, b"and plain", mask);
+    let bytes = [whole, fragments.concat(), plain].concat();
+    for pieces in [vec![], vec![1; bytes.len()]] {
+        let hello = Said::Text("Hello".to_owned());
+        let heard = vec![hello.clone(), Said::Ping(vec![]), hello, Said::Binary(b"and plain".to_vec())];
+        assert_eq!(decode_deflated(&bytes, &pieces), (heard, None));
+    }
+}
+
+#[test]
+fn only_the_first_frame_of_a_message_may_say_that_it_is_deflated_and_only_where_that_was_agreed() {
+    let mask = [1, 2, 3, 4];
+    for opcode in [0xC8, 0xC9, 0xCA] {
+        assert_eq!(decode_deflated(&frame(opcode, b"", mask), &[]).1, Some(Violation::Protocol));
+    }
+    let again = [frame(0x41, &HELLO[..3], mask), frame(0xC0, &HELLO[3..], mask)].concat();
+    assert_eq!(decode_deflated(&again, &[]).1, Some(Violation::Protocol));
+    let late = [frame(0x01, b"", mask), frame(0xC0, &HELLO, mask)].concat();
+    assert_eq!(decode_deflated(&late, &[]).1, Some(Violation::Protocol));
+    for opcode in [0xE1, 0xD1, 0xA1, 0x91] {
+        assert_eq!(decode_deflated(&frame(opcode, &HELLO, mask), &[]).1, Some(Violation::Protocol));
+    }
+    assert_eq!(violation(&[0xC1, 0x80]), Some(Violation::Protocol));
+}
+
+#[test]
+fn what_a_message_inflates_to_is_judged_like_any_other() {
+    let mask = [1, 2, 3, 4];
+    // A block without compression that holds one byte.
+    let spoilt = [0x00, 0x01, 0x00, 0xFE, 0xFF, 0xFF, 0x00];
+    assert_eq!(decode_deflated(&frame(0xC1, &spoilt, mask), &[]).1, Some(Violation::NotUtf8));
+    assert_eq!(decode_deflated(&frame(0xC2, &spoilt, mask), &[]), (vec![Said::Binary(vec![0xFF])], None));
+    assert_eq!(decode_deflated(&frame(0xC1, b"Hello", mask), &[]).1, Some(Violation::NotDeflate));
+    assert_eq!(decode_deflated(&frame(0xC1, &[0; LIMIT + 1], mask), &[]).1, Some(Violation::TooBig));
 }

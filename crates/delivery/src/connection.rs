@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
 use crate::gateway::Gateway;
-use crate::key::{ConnId, Encoding};
+use crate::key::ConnId;
 
 /// A connection. Owns no buffer while nothing is half read or half written.
 pub(crate) struct Connection {
@@ -31,7 +31,6 @@ pub(crate) struct Connection {
     pub(crate) controls: u32,
     /// The cursor from which the next flush looks, so that no key is always last.
     pub(crate) first: u32,
-    pub(crate) encoding: Encoding,
     /// The socket took less than was offered; it will say when it takes more.
     pub(crate) blocked: bool,
     /// In the shard's queue of connections to flush.
@@ -82,12 +81,7 @@ pub(crate) enum Phase {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        id: ConnId,
-        socket: TcpStream,
-        encoding: Encoding,
-        gateway: Arc<dyn Gateway>,
-    ) -> Connection {
+    pub(crate) fn new(id: ConnId, socket: TcpStream, gateway: Arc<dyn Gateway>) -> Connection {
         Connection {
             id,
             socket,
@@ -102,7 +96,6 @@ impl Connection {
             unanswered: 0,
             controls: 0,
             first: 0,
-            encoding,
             blocked: false,
             ready: false,
             unread: false,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use socket2::SockRef;
 
+use crate::deflate::Deflater;
 use crate::farewell::RESTART;
 use crate::follow::Follow;
 use crate::frame::Frame;
@@ -43,6 +44,8 @@ struct Inner {
     interest: Arc<Interest>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     serial: AtomicU64,
+    deflater: Mutex<Deflater>,
+    deflates: AtomicU64,
     socket_lowat: u32,
 }
 
@@ -59,6 +62,8 @@ impl Delivery {
             interest,
             threads: Mutex::default(),
             serial: AtomicU64::new(0),
+            deflater: Mutex::default(),
+            deflates: AtomicU64::new(0),
             socket_lowat: options.socket_lowat,
         });
         for shard in shards {
@@ -70,30 +75,24 @@ impl Delivery {
         Ok(Delivery { inner })
     }
 
-    /// Names a connection to come, and with that picks its shard. A name that is never attached costs nothing.
-    pub fn reserve(&self) -> ConnId {
+    /// Names a connection to come that speaks `encoding`, and with that picks its shard. A name that is never attached
+    /// costs nothing.
+    pub fn reserve(&self, encoding: Encoding) -> ConnId {
         let serial = self.inner.serial.fetch_add(1, Ordering::Relaxed);
-        ConnId::new((serial % self.inner.doors.len() as u64) as usize, serial)
+        ConnId::new((serial % self.inner.doors.len() as u64) as usize, encoding, serial)
     }
 
     /// Takes over a socket on which the opening handshake is done, and what was read behind it.
     ///
     /// Must come before anything else is asked for the connection. From here on, in any case, `gateway` hears
     /// [`on_closed`](Gateway::on_closed) exactly once.
-    pub fn attach(
-        &self,
-        conn: ConnId,
-        socket: TcpStream,
-        leftover: Bytes,
-        encoding: Encoding,
-        gateway: Arc<dyn Gateway>,
-    ) {
+    pub fn attach(&self, conn: ConnId, socket: TcpStream, leftover: Bytes, gateway: Arc<dyn Gateway>) {
         self.door(conn).counters.connections.fetch_add(1, Ordering::Relaxed);
         if tune(&socket, self.inner.socket_lowat).is_err() {
             self.refuse(conn, gateway.as_ref(), Closed::Lost);
             return;
         }
-        let attach = Box::new(Attach { conn, socket, leftover, encoding, gateway });
+        let attach = Box::new(Attach { conn, socket, leftover, gateway });
         if let Err(Order::Attach(attach)) = self.door(conn).inbox.push(Order::Attach(attach)) {
             self.refuse(conn, attach.gateway.as_ref(), Closed::ByUs { code: RESTART });
         }
@@ -104,7 +103,7 @@ impl Delivery {
         let (conn, key) = (follow.conn, follow.key);
         self.expect(&follow);
         if self.door(conn).inbox.push(Order::Follow(follow)).is_err() {
-            self.inner.interest.remove(key, conn.shard());
+            self.inner.interest.remove(key, conn);
         }
     }
 
@@ -114,8 +113,10 @@ impl Delivery {
     }
 
     /// Gives a frame to every connection of this encoding that follows the key.
+    ///
+    /// If one of them agreed on compression, the caller's thread deflates the frame, once for all of them.
     pub fn publish(&self, key: Key, encoding: Encoding, publication: Publication) {
-        self.ask_followers(key, || Order::Publish { key, encoding, publication: publication.clone() });
+        self.spread(key, encoding, &publication, |shard, order| self.ask_shard(shard, order));
     }
 
     /// Gives a frame to one connection.
@@ -147,7 +148,9 @@ impl Delivery {
 
     /// Closes every connection that follows the key, after everything published under it so far.
     pub fn close_key(&self, key: Key, code: u16, reason: &str) {
-        self.ask_followers(key, || Order::CloseKey { key, code, reason: reason.into() });
+        for shard in bits(self.inner.interest.shards(key)) {
+            self.ask_shard(shard, Order::CloseKey { key, code, reason: reason.into() });
+        }
     }
 
     /// A second way to ask, for a thread that has much to ask at once.
@@ -187,7 +190,7 @@ impl Delivery {
 
     /// What has been counted so far.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
+        let mut stats = Stats { deflates: self.inner.deflates.load(Ordering::Relaxed), ..Stats::default() };
         for door in &self.inner.doors {
             door.counters.sum_into(&mut stats);
         }
@@ -203,25 +206,35 @@ impl Delivery {
         let _: Result<(), Order> = self.door(conn).inbox.push(order);
     }
 
-    fn ask_followers(&self, key: Key, order: impl Fn() -> Order) {
-        for shard in self.followers(key) {
-            let _: Result<(), Order> = self.inner.doors[shard].inbox.push(order());
-        }
+    fn ask_shard(&self, shard: usize, order: Order) {
+        // See `ask`.
+        let _: Result<(), Order> = self.inner.doors[shard].inbox.push(order);
     }
 
-    /// The shards that have, or are about to have, a follower of a key.
-    pub(crate) fn followers(&self, key: Key) -> impl Iterator<Item = usize> + use<> {
-        let mut shards = self.inner.interest.shards(key);
-        std::iter::from_fn(move || {
-            let shard = (shards != 0).then(|| shards.trailing_zeros() as usize);
-            shards &= shards.wrapping_sub(1);
-            shard
-        })
+    /// Gives the order to publish for each shard that has, or is about to have, a follower.
+    pub(crate) fn spread(
+        &self,
+        key: Key,
+        encoding: Encoding,
+        publication: &Publication,
+        mut give: impl FnMut(usize, Order),
+    ) {
+        let (plain, deflated) = self.inner.interest.listeners(key, encoding);
+        let mut spread = |shards, encoding, publication: &Publication| {
+            for shard in bits(shards) {
+                give(shard, Order::Publish { key, encoding, publication: publication.clone() });
+            }
+        };
+        if deflated != 0 {
+            let frame = self.deflate(&publication.frame);
+            spread(deflated, encoding.deflated(), &Publication { frame, ..publication.clone() });
+        }
+        spread(plain, encoding, publication);
     }
 
     /// From here on what is published under the key reaches the shard.
     pub(crate) fn expect(&self, follow: &Follow) {
-        self.inner.interest.add(follow.key, follow.conn.shard());
+        self.inner.interest.add(follow.key, follow.conn);
     }
 
     /// Queues orders at a shard, and empties them. One that has stopped does nothing any more.
@@ -230,10 +243,29 @@ impl Delivery {
         orders.clear();
     }
 
+    /// The frame deflated, or as it is where that does not help.
+    fn deflate(&self, frame: &Frame) -> Frame {
+        if !Deflater::is_worth_it(frame) {
+            return frame.clone();
+        }
+        self.inner.deflates.fetch_add(1, Ordering::Relaxed);
+        let deflated = self.inner.deflater.lock().unwrap_or_else(PoisonError::into_inner).deflate(frame);
+        deflated.unwrap_or_else(|| frame.clone())
+    }
+
     fn refuse(&self, conn: ConnId, gateway: &dyn Gateway, closed: Closed) {
         self.door(conn).counters.connections.fetch_sub(1, Ordering::Release);
         gateway.on_closed(conn, closed);
     }
+}
+
+/// The shards that bits stand for.
+fn bits(mut shards: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let shard = (shards != 0).then(|| shards.trailing_zeros() as usize);
+        shards &= shards.wrapping_sub(1);
+        shard
+    })
 }
 
 impl Inner {

@@ -1,6 +1,7 @@
 //! How connections end: orderly, at once, all together.
 
 use std::mem;
+use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -101,7 +102,16 @@ impl Shard {
                 self.connections[slot].phase = Phase::Lingering { until: self.now + LINGER, heard: false };
             }
             Phase::Lingering { heard: true, .. } => self.lose(slot),
-            Phase::Open | Phase::Lingering { heard: false, .. } => {}
+            // The connection has failed and the peer's close frame may never come or be understood. It is told by the
+            // transport (RFC 6455 §7.1.1); closing it whole would reset it, and our close frame could be lost.
+            Phase::Lingering { heard: false, .. } => self.half_close(slot),
+            Phase::Open => {}
+        }
+    }
+
+    fn half_close(&mut self, slot: usize) {
+        if self.connections[slot].socket.shutdown(Shutdown::Write).is_err() {
+            self.lose(slot);
         }
     }
 

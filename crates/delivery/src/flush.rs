@@ -47,7 +47,7 @@ pub(crate) enum Scope {
 #[derive(Clone, Copy, Debug)]
 enum Piece {
     Rest,
-    Pong,
+    Pongs,
     Frame,
     Slice { cursor: usize, run: Run },
 }
@@ -158,9 +158,9 @@ fn add_urgent<'a>(backlog: &'a Backlog, pieces: &mut Pieces, plan: &mut Plan<'a>
         plan.push(&rest.bytes);
         pieces.list.push((Piece::Rest, rest.bytes.len()));
     }
-    if let Some(pong) = &backlog.pong {
-        plan.push(pong);
-        pieces.list.push((Piece::Pong, pong.len()));
+    if let Some(pongs) = &backlog.pongs {
+        plan.push(pongs);
+        pieces.list.push((Piece::Pongs, pongs.len()));
     }
 }
 
@@ -259,7 +259,7 @@ fn add_slices<'a>(
 fn planned(pieces: &Pieces, index: usize, place: u64) -> u64 {
     let end = pieces.list.iter().rev().find_map(|(piece, _)| match piece {
         Piece::Slice { cursor, run } if *cursor == index => Some(run.to),
-        Piece::Slice { .. } | Piece::Rest | Piece::Pong | Piece::Frame => None,
+        Piece::Slice { .. } | Piece::Rest | Piece::Pongs | Piece::Frame => None,
     });
     end.unwrap_or(place)
 }
@@ -286,7 +286,7 @@ fn settle(
                 settle_slice(conn, audiences, cursor, run, now);
                 Then::Nothing
             }
-            Piece::Rest | Piece::Pong | Piece::Frame => settle_own(conn, *piece, now),
+            Piece::Rest | Piece::Pongs | Piece::Frame => settle_own(conn, *piece, now),
         };
         match then {
             Then::Nothing => {}
@@ -302,7 +302,7 @@ fn settle_own(conn: &mut Connection, piece: Piece, now: usize) -> Then {
     let backlog = conn.backlog();
     let taken = match piece {
         Piece::Rest => backlog.rest.take().map(|rest| (rest.bytes, rest.then)),
-        Piece::Pong => backlog.pong.take().map(|pong| (pong, Then::Nothing)),
+        Piece::Pongs => backlog.pongs.take().map(|pongs| (pongs, Then::Nothing)),
         Piece::Frame | Piece::Slice { .. } => match backlog.pop().map(|item| item.what) {
             Some(What::Frame(bytes, then)) => Some((bytes, then)),
             Some(What::Start { .. } | What::Stop { .. }) | None => None,

@@ -46,7 +46,7 @@ impl Scene {
         socket.set_nonblocking(true).expect("loopback works");
         let encoding = Encoding(0);
         let socket = mio::net::TcpStream::from_std(socket);
-        let mut conn = Connection::new(ConnId::new(0, 1), socket, encoding, Arc::new(Deaf));
+        let mut conn = Connection::new(ConnId::new(0, encoding, 1), socket, Arc::new(Deaf));
         let mut audiences = Audiences::new(Budget { each: 64 << 20, left: 64 << 20 });
         let lobby = audiences.open(Key(1), encoding, 0);
         let member = audiences.get_mut(lobby).expect("just opened").add(Follower { slot: 0, cursor: 0 });

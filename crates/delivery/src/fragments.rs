@@ -2,21 +2,31 @@
 
 use crate::header::Violation;
 
-/// Most fragments one message may come in. An endless run of empty ones would otherwise cost nothing but our time.
+/// Most fragments one message may come in, or one for every [`FEW_BYTES`] of the longest message where that is more.
+/// An endless run of empty ones would otherwise cost nothing but our time.
 const MAX_FRAGMENTS: usize = 1024;
+const FEW_BYTES: usize = 64;
 
 /// What has arrived of a fragmented message.
 pub(crate) struct Fragments {
     text: bool,
+    deflated: bool,
     bytes: Vec<u8>,
-    /// How much of `bytes` is known to be UTF-8; only for text.
+    /// How much of `bytes` is known to be UTF-8; only for text that is not deflated.
     valid: usize,
     count: usize,
 }
 
+/// A message put together.
+pub(crate) struct Whole {
+    pub(crate) text: bool,
+    pub(crate) deflated: bool,
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Fragments {
-    pub(crate) fn new(text: bool) -> Fragments {
-        Fragments { text, bytes: Vec::new(), valid: 0, count: 0 }
+    pub(crate) fn new(text: bool, deflated: bool) -> Fragments {
+        Fragments { text, deflated, bytes: Vec::new(), valid: 0, count: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -24,13 +34,13 @@ impl Fragments {
     }
 
     /// Adds the payload of a fragment. A text that can no longer become UTF-8 is refused at once.
-    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn push(&mut self, payload: &[u8], limit: usize) -> Result<(), Violation> {
         self.count += 1;
-        if self.count > MAX_FRAGMENTS {
+        if self.count > MAX_FRAGMENTS.max(limit / FEW_BYTES) {
             return Err(Violation::TooBig);
         }
         self.bytes.extend_from_slice(payload);
-        if self.text {
+        if self.text && !self.deflated {
             match std::str::from_utf8(&self.bytes[self.valid..]) {
                 Ok(rest) => self.valid += rest.len(),
                 Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
@@ -40,8 +50,8 @@ impl Fragments {
         Ok(())
     }
 
-    /// The whole message, and whether it is text.
-    pub(crate) fn finish(self) -> (bool, Vec<u8>) {
-        (self.text, self.bytes)
+    /// The whole message.
+    pub(crate) fn finish(self) -> Whole {
+        Whole { text: self.text, deflated: self.deflated, bytes: self.bytes }
     }
 }

@@ -3,7 +3,10 @@
 use bytes::{Bytes, BytesMut};
 
 const FIN: u8 = 0x80;
+/// Deflated (RFC 7692 §6).
+const RSV1: u8 = 0x40;
 const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
@@ -11,7 +14,7 @@ const PONG: u8 = 0xA;
 /// Most bytes of reason a close frame holds beside its code (RFC 6455 §5.5).
 const MAX_REASON: usize = 123;
 
-/// A WebSocket text frame with its header, unmasked (RFC 6455 §5.2), ready for every socket. Cheap to clone.
+/// A whole message in one WebSocket frame with its header, unmasked (RFC 6455 §5.2), ready for every socket. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame(Bytes);
 
@@ -19,6 +22,25 @@ impl Frame {
     /// Frames a text. The payload must be UTF-8: peers end the connection on anything else.
     pub fn text(payload: impl AsRef<[u8]>) -> Frame {
         Frame(framed(TEXT, &[payload.as_ref()]))
+    }
+
+    /// Frames binary data.
+    pub fn binary(payload: impl AsRef<[u8]>) -> Frame {
+        Frame(framed(BINARY, &[payload.as_ref()]))
+    }
+
+    /// The same message, whose payload deflates to `payload`.
+    pub(crate) fn deflated(&self, payload: &[u8]) -> Frame {
+        Frame(framed(self.0[0] & 0x0F | RSV1, &[payload]))
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        // The form of the length tells where the header ends (RFC 6455 §5.2).
+        &self.0[match self.0[1] {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        }..]
     }
 
     /// The bytes for the wire.
@@ -91,6 +113,14 @@ mod tests {
         assert_eq!(Frame::text(vec![b'x'; 125]).len(), 127);
         assert_eq!(&Frame::text(vec![b'x'; 126]).as_bytes()[..4], b"\x81\x7e\x00\x7e");
         assert_eq!(&Frame::text(vec![b'x'; 65_536]).as_bytes()[..10], b"\x81\x7f\0\0\0\0\0\x01\0\0");
+        assert_eq!(Frame::binary([0, 1]).as_bytes(), b"\x82\x02\0\x01");
+    }
+
+    #[test]
+    fn a_payload_is_found_behind_each_form_of_header() {
+        for len in [0, 125, 126, 65_535, 65_536] {
+            assert_eq!(Frame::text(vec![b'x'; len]).payload(), vec![b'x'; len]);
+        }
     }
 
     #[test]

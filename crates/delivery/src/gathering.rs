@@ -24,9 +24,8 @@ impl Gathering {
 
     /// See [`Delivery::publish`].
     pub fn publish(&mut self, key: Key, encoding: Encoding, publication: &Publication) {
-        for shard in self.delivery.followers(key) {
-            self.orders[shard].push(Order::Publish { key, encoding, publication: publication.clone() });
-        }
+        let Gathering { delivery, orders } = self;
+        delivery.spread(key, encoding, publication, |shard, order| orders[shard].push(order));
     }
 
     /// See [`Delivery::follow`].

@@ -7,6 +7,8 @@ pub(crate) enum Violation {
     Protocol,
     /// A text that is not UTF-8 (RFC 6455 §8.1).
     NotUtf8,
+    /// A deflated message that cannot be inflated (RFC 7692 §7.2.2).
+    NotDeflate,
     /// Larger than we read, or in more fragments.
     TooBig,
     /// More control frames than anybody needs.
@@ -18,7 +20,7 @@ impl Violation {
     pub(crate) fn code(self) -> u16 {
         match self {
             Violation::Protocol => 1002,
-            Violation::NotUtf8 => 1007,
+            Violation::NotUtf8 | Violation::NotDeflate => 1007,
             Violation::TooBig => 1009,
             Violation::Flood => 1008,
         }
@@ -48,6 +50,13 @@ impl Opcode {
         }
     }
 
+    fn begins_message(self) -> bool {
+        match self {
+            Opcode::Text | Opcode::Binary => true,
+            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => false,
+        }
+    }
+
     pub(crate) fn is_control(self) -> bool {
         match self {
             Opcode::Close | Opcode::Ping | Opcode::Pong => true,
@@ -56,39 +65,53 @@ impl Opcode {
     }
 }
 
+/// What this peer may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    /// The longest payload of a data frame.
+    pub(crate) len: usize,
+    /// Whether permessage-deflate was agreed on.
+    pub(crate) deflate: bool,
+}
+
 /// A header that may stand where it stands, whatever came before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: Opcode,
+    /// The first frame of a deflated message: RSV1 (RFC 7692 §6).
+    pub(crate) deflated: bool,
     pub(crate) mask: [u8; 4],
     /// Bytes of the header itself.
     pub(crate) size: usize,
-    /// Bytes of payload announced, at most `limit` of [`Header::parse`].
+    /// Bytes of payload announced, of a data frame no more than allowed.
     pub(crate) len: usize,
 }
 
 impl Header {
     /// Reads the header at the beginning of `bytes`; `None` if it is not complete yet.
     ///
-    /// `limit` is the longest payload a data frame may announce. Everything wrong is found as soon as the byte that is
-    /// wrong is there, so that nobody waits or allocates for what will be refused.
-    pub(crate) fn parse(bytes: &[u8], limit: usize) -> Result<Option<Header>, Violation> {
+    /// Everything wrong is found as soon as the byte that is wrong is there, so that nobody waits or allocates for what
+    /// will be refused.
+    pub(crate) fn parse(bytes: &[u8], allowed: Allowed) -> Result<Option<Header>, Violation> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk() else { return Ok(None) };
         let fin = first & 0x80 != 0;
         let opcode = Opcode::new(first & 0x0F)?;
-        let reserved_or_unmasked = first & 0x70 != 0 || second & 0x80 == 0;
+        let deflated = first & 0x40 != 0;
+        // RSV1 stands on the first frame of a message alone (RFC 7692 §6.1).
+        let misplaced = deflated && !(allowed.deflate && opcode.begins_message());
+        let reserved_or_unmasked = misplaced || first & 0x30 != 0 || second & 0x80 == 0;
         let short = second & 0x7F;
         if reserved_or_unmasked || opcode.is_control() && (!fin || short > 125) {
             return Err(Violation::Protocol);
         }
         let Some((len, rest)) = length(short, rest)? else { return Ok(None) };
         let len = usize::try_from(len).map_err(|_| Violation::TooBig)?;
-        if !opcode.is_control() && len > limit {
+        if !opcode.is_control() && len > allowed.len {
             return Err(Violation::TooBig);
         }
         let Some((&mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
-        Ok(Some(Header { fin, opcode, mask, size: bytes.len() - rest.len(), len }))
+        Ok(Some(Header { fin, opcode, deflated, mask, size: bytes.len() - rest.len(), len }))
     }
 
     /// Bytes of the whole frame.

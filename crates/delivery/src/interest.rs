@@ -1,14 +1,14 @@
-//! Which shards have, or are about to have, a follower of a key.
+//! Which shards have, or are about to have, a follower of a key in an encoding.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::key::Key;
+use crate::key::{ConnId, Encoding, Key};
 
 /// Parts of the table that are locked on their own.
 const STRIPES: usize = 64;
 
-/// Followers of each key by shard: those a shard has, and those on their way to it in its queue.
+/// Followers of each key by encoding and shard: those a shard has, and those on their way to it in its queue.
 ///
 /// A follow counts before it is queued, so that a publication queued after it cannot miss it.
 pub(crate) struct Interest {
@@ -16,37 +16,68 @@ pub(crate) struct Interest {
     shards: usize,
 }
 
-type Counts = HashMap<Key, Box<[u32]>>;
+/// An entry for each encoding with a follower: few, and mostly one.
+type Counts = HashMap<Key, Vec<Followers>>;
+
+struct Followers {
+    encoding: Encoding,
+    by_shard: Box<[u32]>,
+}
+
+impl Followers {
+    /// The shards with a follower, one bit each.
+    fn shards(&self) -> u64 {
+        let followed = self.by_shard.iter().enumerate().filter(|(_, count)| **count > 0);
+        followed.fold(0, |bits, (shard, _)| bits | 1 << shard)
+    }
+}
 
 impl Interest {
     pub(crate) fn new(shards: usize) -> Interest {
         Interest { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), shards }
     }
 
-    pub(crate) fn add(&self, key: Key, shard: usize) {
+    pub(crate) fn add(&self, key: Key, conn: ConnId) {
+        let encoding = conn.encoding();
         let mut counts = self.stripe(key);
-        counts.entry(key).or_insert_with(|| vec![0; self.shards].into_boxed_slice())[shard] += 1;
+        let all = counts.entry(key).or_default();
+        let place = all.iter().position(|followers| followers.encoding == encoding).unwrap_or_else(|| {
+            all.push(Followers { encoding, by_shard: vec![0; self.shards].into_boxed_slice() });
+            all.len() - 1
+        });
+        all[place].by_shard[conn.shard()] += 1;
     }
 
     /// Takes one back that was added.
-    pub(crate) fn remove(&self, key: Key, shard: usize) {
+    pub(crate) fn remove(&self, key: Key, conn: ConnId) {
         let mut counts = self.stripe(key);
-        let Some(by_shard) = counts.get_mut(&key) else { return };
-        by_shard[shard] = by_shard[shard].saturating_sub(1);
-        if by_shard.iter().all(|count| *count == 0) {
+        let Some(all) = counts.get_mut(&key) else { return };
+        let encoding = conn.encoding();
+        let Some(place) = all.iter().position(|followers| followers.encoding == encoding) else { return };
+        let count = &mut all[place].by_shard[conn.shard()];
+        *count = count.saturating_sub(1);
+        if all[place].shards() == 0 {
+            all.swap_remove(place);
+        }
+        if all.is_empty() {
             counts.remove(&key);
         }
     }
 
-    /// The shards to tell, one bit each.
+    /// The shards with followers in an encoding, one bit each: those who take it plain, and those who take it deflated.
+    pub(crate) fn listeners(&self, key: Key, encoding: Encoding) -> (u64, u64) {
+        let counts = self.stripe(key);
+        let Some(all) = counts.get(&key) else { return (0, 0) };
+        let of = |encoding: Encoding| {
+            all.iter().find(|followers| followers.encoding == encoding).map_or(0, Followers::shards)
+        };
+        (of(encoding), of(encoding.deflated()))
+    }
+
+    /// The shards with followers in any encoding, one bit each.
     pub(crate) fn shards(&self, key: Key) -> u64 {
         let counts = self.stripe(key);
-        let Some(by_shard) = counts.get(&key) else { return 0 };
-        by_shard
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0)
-            .fold(0, |bits, (shard, _)| bits | 1 << shard)
+        counts.get(&key).map_or(0, |all| all.iter().fold(0, |bits, followers| bits | followers.shards()))
     }
 
     fn stripe(&self, key: Key) -> MutexGuard<'_, Counts> {
@@ -60,20 +91,40 @@ impl Interest {
 mod tests {
     use super::*;
 
+    const GARDEN: Key = Key(7);
+    const NATIVE: Encoding = Encoding(0);
+
+    fn conn(shard: usize, encoding: Encoding) -> ConnId {
+        ConnId::new(shard, encoding, 1)
+    }
+
     #[test]
     fn a_shard_is_told_as_long_as_one_of_its_followers_is_left() {
         let interest = Interest::new(3);
-        let garden = Key(7);
-        interest.add(garden, 0);
-        interest.add(garden, 2);
-        interest.add(garden, 2);
-        assert_eq!(interest.shards(garden), 0b101);
+        interest.add(GARDEN, conn(0, NATIVE));
+        interest.add(GARDEN, conn(2, NATIVE));
+        interest.add(GARDEN, conn(2, NATIVE));
+        assert_eq!(interest.shards(GARDEN), 0b101);
 
-        interest.remove(garden, 2);
-        assert_eq!(interest.shards(garden), 0b101);
-        interest.remove(garden, 2);
-        assert_eq!(interest.shards(garden), 0b001);
-        interest.remove(garden, 0);
-        assert_eq!(interest.shards(garden), 0);
+        interest.remove(GARDEN, conn(2, NATIVE));
+        assert_eq!(interest.shards(GARDEN), 0b101);
+        interest.remove(GARDEN, conn(2, NATIVE));
+        assert_eq!(interest.shards(GARDEN), 0b001);
+        interest.remove(GARDEN, conn(0, NATIVE));
+        assert_eq!(interest.shards(GARDEN), 0);
+    }
+
+    #[test]
+    fn nothing_is_deflated_for_a_shard_or_a_protocol_that_nobody_takes_it_in() {
+        let interest = Interest::new(3);
+        interest.add(GARDEN, conn(0, NATIVE));
+        interest.add(GARDEN, conn(1, NATIVE.deflated()));
+        interest.add(GARDEN, conn(2, Encoding(1).deflated()));
+
+        assert_eq!(interest.listeners(GARDEN, NATIVE), (0b001, 0b010));
+        assert_eq!(interest.listeners(GARDEN, Encoding(1)), (0, 0b100));
+        assert_eq!(interest.shards(GARDEN), 0b111);
+        interest.remove(GARDEN, conn(1, NATIVE.deflated()));
+        assert_eq!(interest.listeners(GARDEN, NATIVE), (0b001, 0));
     }
 }

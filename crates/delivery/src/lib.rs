@@ -48,8 +48,10 @@ mod ring;
 mod tail;
 
 mod codec;
+mod deflate;
 mod fragments;
 mod header;
+mod inflate;
 mod mask;
 
 pub use crate::delivery::Delivery;
@@ -57,7 +59,7 @@ pub use crate::follow::Follow;
 pub use crate::frame::Frame;
 pub use crate::gateway::{Closed, Gateway};
 pub use crate::gathering::Gathering;
-pub use crate::handshake::accept_key;
+pub use crate::handshake::{Deflate, Malformed, accept_key, subprotocols};
 pub use crate::key::{ConnId, Encoding, Key};
 pub use crate::options::Options;
 pub use crate::publication::Publication;

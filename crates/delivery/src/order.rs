@@ -32,6 +32,5 @@ pub(crate) struct Attach {
     pub(crate) conn: ConnId,
     pub(crate) socket: std::net::TcpStream,
     pub(crate) leftover: Bytes,
-    pub(crate) encoding: Encoding,
     pub(crate) gateway: Arc<dyn Gateway>,
 }

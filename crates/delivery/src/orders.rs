@@ -18,11 +18,11 @@ use crate::tail::{ALWAYS, Shift};
 
 impl Shard {
     pub(crate) fn attach(&mut self, attach: Attach) {
-        let Attach { conn: id, socket, leftover, encoding, gateway } = attach;
+        let Attach { conn: id, socket, leftover, gateway } = attach;
         if self.connections.is_empty() {
             self.sweep.begin(self.now);
         }
-        let mut conn = Connection::new(id, TcpStream::from_std(socket), encoding, gateway);
+        let mut conn = Connection::new(id, TcpStream::from_std(socket), gateway);
         conn.heard_at = self.now;
         if !leftover.is_empty() {
             conn.held = Some(Box::new(Held { bytes: leftover.to_vec(), at: 0 }));
@@ -58,10 +58,10 @@ impl Shard {
     pub(crate) fn follow(&mut self, follow: Follow) {
         let Follow { conn: id, key, after, head, preface } = follow;
         let Some(slot) = self.open_slot(id) else {
-            self.interest.remove(key, self.number);
+            self.interest.remove(key, id);
             return;
         };
-        let encoding = self.connections[slot].encoding;
+        let encoding = id.encoding();
         let audience = match self.audiences.find(key, encoding) {
             Some(audience) => audience,
             None => self.audiences.open(key, encoding, head),
@@ -193,6 +193,7 @@ impl Shard {
     /// Takes a cursor away, and keeps the two others that may take the places of what goes findable.
     pub(crate) fn remove_cursor(&mut self, slot: usize, index: usize) {
         let conn = &mut self.connections[slot];
+        let id = conn.id;
         let cursor = conn.cursors.swap_remove(index);
         if let Some(moved) = conn.cursors.get(index)
             && let Some(audience) = self.audiences.get_mut(moved.audience)
@@ -205,7 +206,7 @@ impl Shard {
             let other = &mut self.connections[moved.slot as usize];
             other.cursors[moved.cursor as usize].member = cursor.member;
         }
-        self.interest.remove(key, self.number);
+        self.interest.remove(key, id);
     }
 
     /// Flushes a connection whose backlog grew, unless it grew too much.
@@ -224,9 +225,9 @@ impl Shard {
         if refusing.followers.is_empty() {
             self.audiences.close(audience);
         }
-        self.interest.remove(key, self.number);
-        self.tally.too_old += 1;
         let id = self.connections[slot].id;
+        self.interest.remove(key, id);
+        self.tally.too_old += 1;
         self.tell(slot, |gateway| gateway.on_too_old(id, key, after));
     }
 
@@ -235,7 +236,7 @@ impl Shard {
         let conn = &mut self.connections[slot];
         let Some(place) = self.audiences.get_mut(audience) else { return };
         if conn.cursor_in(audience).is_some() {
-            self.interest.remove(place.key, self.number);
+            self.interest.remove(place.key, conn.id);
             return;
         }
         let member = place.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
@@ -267,6 +268,6 @@ impl Shard {
 
     fn cursor_of(&self, slot: usize, key: Key) -> Option<usize> {
         let conn = &self.connections[slot];
-        conn.cursor_in(self.audiences.find(key, conn.encoding)?)
+        conn.cursor_in(self.audiences.find(key, conn.id.encoding())?)
     }
 }

@@ -3,12 +3,13 @@
 use std::io::{self, Read};
 use std::mem;
 
-use crate::codec::Incoming;
+use crate::codec::{Decoder, Incoming, Terms};
 use crate::connection::{Connection, Held, Phase};
 use crate::farewell::PANICKED;
 use crate::frame;
 use crate::gateway::Closed;
 use crate::header::Violation;
+use crate::inflate::Inflater;
 use crate::options::Options;
 use crate::shard::Shard;
 use crate::turns::guarded;
@@ -88,7 +89,8 @@ impl Shard {
             if at == bytes.len() || conn.paused(self.options.max_unanswered) {
                 break None;
             }
-            match step(conn, &mut bytes[at..], &self.options, &mut self.tally.received) {
+            let terms = terms(conn, &self.options, &mut self.inflater);
+            match step(conn, &mut bytes[at..], terms, &mut self.tally.received) {
                 Ok(used) => at += used,
                 Err(end) => break Some(end),
             }
@@ -117,6 +119,8 @@ impl Shard {
             End::Violation(_) if lingering => {}
             End::Violation(violation) => {
                 let code = violation.code();
+                // Half a message of a peer that is no longer understood.
+                self.connections[slot].decoder = Decoder::default();
                 self.expel(slot, code, Closed::Protocol { code });
             }
             End::Panic => {
@@ -127,15 +131,15 @@ impl Shard {
     }
 }
 
+/// What was agreed on with this peer.
+fn terms<'a>(conn: &Connection, options: &Options, inflater: &'a mut Inflater) -> Terms<'a> {
+    Terms { limit: options.max_message, inflater: conn.id.encoding().is_deflated().then_some(inflater) }
+}
+
 /// Takes one step of the decoder and does what it says; returns the bytes used.
-fn step(
-    conn: &mut Connection,
-    bytes: &mut [u8],
-    options: &Options,
-    received: &mut u64,
-) -> Result<usize, End> {
+fn step(conn: &mut Connection, bytes: &mut [u8], terms: Terms<'_>, received: &mut u64) -> Result<usize, End> {
     let Connection { id, decoder, gateway, backlog, unanswered, controls, phase, .. } = conn;
-    let step = decoder.decode(bytes, options.max_message).map_err(End::Violation)?;
+    let step = decoder.decode(bytes, terms).map_err(End::Violation)?;
     let Some(incoming) = step.incoming else { return Ok(step.used) };
     if let Incoming::Close(code) = incoming {
         return Err(End::Closed(code));
@@ -153,7 +157,7 @@ fn step(
         }
         Incoming::Ping(payload) => {
             *controls += 1;
-            backlog.get_or_insert_default().pong = Some(frame::pong(payload));
+            backlog.get_or_insert_default().answer_ping(frame::pong(payload));
             Some(())
         }
         Incoming::Pong => {

@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::farewell::Drain;
 use crate::flush::Pieces;
 use crate::inbox::Inbox;
+use crate::inflate::Inflater;
 use crate::interest::Interest;
 use crate::key::ConnId;
 use crate::options::Options;
@@ -61,6 +62,7 @@ pub(crate) struct Shard {
     pub(crate) dirty: VecDeque<u32>,
 
     pub(crate) scratch: Box<[u8]>,
+    pub(crate) inflater: Inflater,
     pub(crate) pieces: Pieces,
     pub(crate) tally: Tally,
     pub(crate) sweep: Sweep,
@@ -93,6 +95,7 @@ impl Shard {
             unread: VecDeque::new(),
             dirty: VecDeque::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
+            inflater: Inflater::default(),
             pieces: Pieces::default(),
             tally: Tally::default(),
             sweep: Sweep::new(&options),

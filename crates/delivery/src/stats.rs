@@ -9,6 +9,8 @@ pub struct Stats {
     pub connections: u64,
     /// Messages received.
     pub received: u64,
+    /// Publications deflated: at most one per publication, whoever listens.
+    pub deflates: u64,
     /// Frames kept in a tail: one per publication, encoding and shard with a follower.
     pub published: u64,
     /// Runs of frames of one key given to one socket.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub guests_open_rooms: bool,
     /// How often every connection hears from the server.
     pub heartbeat: Duration,
+    /// Whether WebSockets may be compressed.
+    pub compression: bool,
     /// Names the web client's files.
     pub build: &'static str,
 }
@@ -56,6 +58,7 @@ impl Settings {
             public_url: config.public_url.clone(),
             guests_open_rooms: config.guests_open_rooms,
             heartbeat: config.heartbeat,
+            compression: config.compression,
             build: crate::assets::BUILD,
         }
     }

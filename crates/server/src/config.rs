@@ -35,6 +35,8 @@ pub struct Config {
     pub guests_open_rooms: bool,
     /// How often every connection hears from the server.
     pub heartbeat: Duration,
+    /// Whether WebSockets may be compressed.
+    pub compression: bool,
     /// What is worth a line in the log.
     pub log: Targets,
     /// How a line in the log looks.
@@ -52,6 +54,7 @@ impl Default for Config {
             guests: Guests::Auto,
             guests_open_rooms: true,
             heartbeat: Duration::from_secs(25),
+            compression: true,
             log: Targets::new().with_default(LevelFilter::INFO),
             log_format: LogFormat::Auto,
         }

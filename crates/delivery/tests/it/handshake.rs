@@ -21,7 +21,7 @@ fn answer_upgrade(mut socket: std::net::TcpStream) -> std::net::TcpStream {
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-        accept_key(key)
+        accept_key(key).unwrap()
     );
     socket.write_all(answer.as_bytes()).unwrap();
     socket

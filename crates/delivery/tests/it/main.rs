@@ -3,6 +3,7 @@
 mod beating;
 mod catching_up;
 mod closing;
+mod compressing;
 mod following;
 mod handshake;
 mod reading;

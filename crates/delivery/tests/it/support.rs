@@ -132,16 +132,20 @@ impl Hall {
         encoding: Encoding,
     ) -> (ConnId, UnboundedReceiver<Told>) {
         let (sender, told) = unbounded_channel();
-        let conn = self.delivery.reserve();
+        let conn = self.delivery.reserve(encoding);
         let ear = Ear { told: sender, beat: self.beat.clone() };
-        self.delivery.attach(conn, socket, Bytes::from_static(leftover), encoding, Arc::new(ear));
+        self.delivery.attach(conn, socket, Bytes::from_static(leftover), Arc::new(ear));
         (conn, told)
     }
 
     /// Somebody connects whose socket nobody speaks WebSocket on yet.
     pub async fn raw(&self) -> (TcpStream, ConnId, UnboundedReceiver<Told>) {
+        self.raw_speaking(NATIVE).await
+    }
+
+    pub async fn raw_speaking(&self, encoding: Encoding) -> (TcpStream, ConnId, UnboundedReceiver<Told>) {
         let socket = TcpStream::connect(self.address()).await.unwrap();
-        let (conn, told) = self.attach(self.accepted(), b"", NATIVE);
+        let (conn, told) = self.attach(self.accepted(), b"", encoding);
         (socket, conn, told)
     }
 
@@ -176,6 +180,10 @@ impl Hall {
             }
         };
         timeout(PATIENCE, counted).await.expect("never counted");
+    }
+
+    pub fn follows(&self, conn: ConnId, key: Key, after: u64, head: u64) {
+        self.delivery.follow(Follow { conn, key, after, head, preface: Vec::new() });
     }
 
     /// Publishes a durable frame.
@@ -268,6 +276,25 @@ impl Person {
     pub async fn gateway_is_told(&mut self, told: Told) {
         assert_eq!(next(&mut self.told).await, told);
     }
+}
+
+/// A frame of a client; its mask changes nothing.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        len @ 0..=125 => frame.push(0x80 | len as u8),
+        len @ 126..=0xFFFF => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
+    frame
 }
 
 /// What a gateway is told next.

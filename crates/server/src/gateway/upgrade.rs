@@ -8,14 +8,15 @@ use crate::live::{NATIVE, SIMPLE, plain};
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::header::{
-    CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use chat::Caller;
-use delivery::ConnId;
+use delivery::{ConnId, Deflate, Encoding, Malformed};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use protocol::simple::SimpleFrame;
@@ -41,15 +42,9 @@ async fn open(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let offered: Vec<&str> = request
-        .headers()
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
+    let Ok(offered) = delivery::subprotocols(values(request.headers(), SEC_WEBSOCKET_PROTOCOL)) else {
+        return (StatusCode::BAD_REQUEST, "Sec-WebSocket-Protocol is no list of names.").into_response();
+    };
     if offered.is_empty() {
         return open_simple(app, peer, request, None).await;
     }
@@ -77,18 +72,18 @@ async fn open_native(app: Arc<App>, mut request: Request) -> Response {
             return (status, "Sign in first, on this server's own page or with a token.").into_response();
         }
     };
-    let (response, upgrading) = match shake_hands(&mut request, Some(SUBPROTOCOL)) {
+    let Shaken { response, upgrading, deflate } = match shake_hands(&app, &mut request, Some(SUBPROTOCOL)) {
         Ok(shaken) => shaken,
         Err(refusal) => return refusal,
     };
     tokio::spawn(async move {
         let Some((socket, leftover)) = take_socket(upgrading).await else { return };
-        let conn = app.delivery.reserve();
+        let conn = app.delivery.reserve(spoken(NATIVE, deflate));
         let Some(_arrival) = app.live.arrive().await else { return };
         let Some(rooms) = app.live.register(conn, caller.clone()).await else { return };
         let connection = native::Connection::new(Arc::clone(&app), caller, conn, rooms);
         let gateway = Arc::new(native::Native(Arc::clone(&connection)));
-        app.delivery.attach(conn, socket, leftover, NATIVE, gateway);
+        app.delivery.attach(conn, socket, leftover, gateway);
         still_signed_in(&app, conn, Some(&connection.caller)).await;
         connection.greet().await;
     });
@@ -121,13 +116,13 @@ async fn open_simple(
     entry: Option<(String, String)>,
 ) -> Response {
     let visitor = simple_visitor(&app, peer, &mut request).await;
-    let (response, upgrading) = match shake_hands(&mut request, None) {
+    let Shaken { response, upgrading, deflate } = match shake_hands(&app, &mut request, None) {
         Ok(shaken) => shaken,
         Err(refusal) => return refusal,
     };
     tokio::spawn(async move {
         let Some((socket, leftover)) = take_socket(upgrading).await else { return };
-        let conn = app.delivery.reserve();
+        let conn = app.delivery.reserve(spoken(SIMPLE, deflate));
         match visitor {
             Ok(caller) => {
                 app.live.visit(conn, caller.clone());
@@ -136,14 +131,14 @@ async fn open_simple(
                 if let Some((room, username)) = entry {
                     connection.join_first(room, username, attached);
                 }
-                app.delivery.attach(conn, socket, leftover, SIMPLE, Arc::new(simple::Simple(connection)));
+                app.delivery.attach(conn, socket, leftover, Arc::new(simple::Simple(connection)));
                 still_signed_in(&app, conn, caller.as_ref()).await;
                 // Nobody waits for it who did not name a room.
                 let _ = now.send(());
             }
             Err(message) => {
                 // A browser cannot read the answer to an upgrade, so the refusal is told inside.
-                app.delivery.attach(conn, socket, leftover, SIMPLE, Arc::new(simple::Refused));
+                app.delivery.attach(conn, socket, leftover, Arc::new(simple::Refused));
                 app.delivery.unicast(conn, plain(&SimpleFrame::Error { message: message.to_owned() }));
                 app.delivery.close(conn, CloseCode::NotAllowed.number(), "not allowed");
             }
@@ -191,13 +186,23 @@ async fn simple_visitor(
     }
 }
 
+/// A handshake that was answered.
+struct Shaken {
+    response: Response,
+    upgrading: OnUpgrade,
+    /// Compression, if both sides want it.
+    deflate: Option<Deflate>,
+}
+
+/// What delivery sends to whoever speaks a protocol.
+fn spoken(protocol: Encoding, deflate: Option<Deflate>) -> Encoding {
+    if deflate.is_some() { protocol.deflated() } else { protocol }
+}
+
 /// Answers an opening handshake. Nothing of the request is kept: its header values would pin the read buffer for as
 /// long as the connection lives.
 #[expect(clippy::result_large_err, reason = "the refusal is the response itself")]
-fn shake_hands(
-    request: &mut Request,
-    protocol: Option<&'static str>,
-) -> Result<(Response, OnUpgrade), Response> {
+fn shake_hands(app: &App, request: &mut Request, protocol: Option<&'static str>) -> Result<Shaken, Response> {
     let headers = request.headers();
     let wants = holds(headers.get(CONNECTION), "upgrade") && holds(headers.get(UPGRADE), "websocket");
     if !wants {
@@ -210,9 +215,15 @@ fn shake_hands(
             (StatusCode::UPGRADE_REQUIRED, [(SEC_WEBSOCKET_VERSION, "13")], "Speak WebSocket version 13.");
         return Err(refusal.into_response());
     }
-    let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).filter(|key| key.len() == 24);
-    let Some(accept) = key.and_then(|key| HeaderValue::try_from(delivery::accept_key(key)).ok()) else {
+    let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
+    let accept = key.and_then(delivery::accept_key).and_then(|accept| HeaderValue::try_from(accept).ok());
+    let Some(accept) = accept else {
         return Err((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or wrong.").into_response());
+    };
+    let Ok(deflate) = negotiate(app, headers) else {
+        return Err(
+            (StatusCode::BAD_REQUEST, "Sec-WebSocket-Extensions is no list of offers.").into_response()
+        );
     };
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Err((StatusCode::UPGRADE_REQUIRED, "Use HTTP/1.1 to open a WebSocket.").into_response());
@@ -221,11 +232,24 @@ fn shake_hands(
     let answer = response.headers_mut();
     answer.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     answer.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    answer.insert(axum::http::header::SEC_WEBSOCKET_ACCEPT, accept);
+    answer.insert(SEC_WEBSOCKET_ACCEPT, accept);
     if let Some(protocol) = protocol {
         answer.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
-    Ok((response, upgrading))
+    if let Some(deflate) = deflate {
+        answer.insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(deflate.answer()));
+    }
+    Ok(Shaken { response, upgrading, deflate })
+}
+
+/// The compression to agree on, unless the operator wants none.
+fn negotiate(app: &App, headers: &HeaderMap) -> Result<Option<Deflate>, Malformed> {
+    let offered = Deflate::negotiate(values(headers, SEC_WEBSOCKET_EXTENSIONS))?;
+    Ok(offered.filter(|_| app.settings.compression))
+}
+
+fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
 }
 
 fn holds(value: Option<&HeaderValue>, word: &str) -> bool {

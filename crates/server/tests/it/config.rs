@@ -78,9 +78,9 @@ fn a_variable_that_a_platform_invented_is_only_noted() {
 #[test]
 fn every_value_is_checked_and_every_mistake_is_told_at_once() {
     let file = "listen = \"here\"\npublic_url = \"https://a.example/chat\"\ntrusted_proxies = [\"nobody\"]\n\
-        guests = true\nguests_open_rooms = \"yes\"\nheartbeat_s = 0\nlog = \"loud\"\nlog_format = \"xml\"\nname = \"\"\ndata = \"\"";
+        guests = true\nguests_open_rooms = \"yes\"\ncompression = 1\nheartbeat_s = 0\nlog = \"loud\"\nlog_format = \"xml\"\nname = \"\"\ndata = \"\"";
     let error = load(&folder(file), &[], &[]).expect_err("mistakes");
-    assert_eq!(error.lines().filter(|line| line.starts_with("  `")).count(), 10, "{error}");
+    assert_eq!(error.lines().filter(|line| line.starts_with("  `")).count(), 11, "{error}");
 }
 
 #[test]

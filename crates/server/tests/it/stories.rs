@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on says so by ending")]
 
 mod bad_input;
+mod foreign_clients;
 mod handshakes;
 mod lossy_wires;
 mod raced_connects;
