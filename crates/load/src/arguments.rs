@@ -2,6 +2,7 @@
 
 use crate::people::{Protocol, Spread};
 use crate::processor::{self, Pins};
+use crate::scenario::Shape;
 use crate::swarm::Pace;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -43,6 +44,52 @@ pub(crate) enum Command {
     Steady {
         #[command(flatten)]
         load: Load,
+    },
+    /// Connections that hear nothing: memory for each as a slope over several sizes, and processor time.
+    Idle {
+        /// Which wire protocol is spoken.
+        #[arg(long, default_value = "native")]
+        protocol: Protocol,
+        /// The sizes, each above the one before.
+        #[arg(long, value_delimiter = ',', default_value = "2000,6000,12000,18000")]
+        connections: Vec<usize>,
+        /// Rooms.
+        #[arg(long, default_value_t = 9_000)]
+        rooms: usize,
+        /// Rooms that each connection is in; one in the simple protocol.
+        #[arg(long, default_value_t = 5)]
+        rooms_each: usize,
+        /// Seconds of quiet before memory is read at each size.
+        #[arg(long, default_value_t = 65.0)]
+        quiet: f64,
+    },
+    /// Readers that stall, beside others that do not.
+    Slow {
+        #[command(flatten)]
+        load: Load,
+        /// How many stall, beside those who read.
+        #[arg(long, default_value_t = 1_000)]
+        stalled: usize,
+    },
+    /// Everybody is cut off at once and comes back at once.
+    Storm {
+        #[command(flatten)]
+        load: Load,
+        /// How often.
+        #[arg(long, default_value_t = 3)]
+        times: usize,
+    },
+    /// People as they are: they join, post, read and reload, each with a whole client. Native protocol.
+    Mixed {
+        /// How many.
+        #[arg(long, default_value_t = 200)]
+        people: usize,
+        /// Seconds between two things that one of them does.
+        #[arg(long, default_value_t = 2.0)]
+        pause: f64,
+        /// Seconds that it lasts.
+        #[arg(long, default_value_t = 20.0)]
+        duration: f64,
     },
     /// The bare sender of the same bytes, as a server.
     #[command(alias = "lb")]
@@ -162,6 +209,11 @@ impl Load {
         let connections = self.connections.unwrap_or(connections).max(rooms);
         let senders = self.senders.unwrap_or(senders).clamp(1, connections / rooms);
         Spread { connections, rooms, rooms_each: 1, senders, users: self.users }.with_even_users()
+    }
+
+    pub(crate) fn shape(&self, spread: Spread, pace: Pace) -> Shape {
+        let [warm, span] = [self.warm, self.duration].map(Duration::from_secs_f64);
+        Shape { protocol: self.protocol, spread, pace, length: self.payload, warm, span }
     }
 
     /// The interval between posts, `rate` a second where none is given.

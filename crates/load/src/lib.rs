@@ -9,6 +9,7 @@
 
 mod arguments;
 mod compare;
+mod plot;
 mod report;
 mod run;
 mod scenario;
@@ -25,6 +26,7 @@ mod processor;
 mod program;
 mod progress;
 mod usage;
+mod watch;
 
 mod lower_bound;
 mod textbook;

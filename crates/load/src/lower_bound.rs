@@ -181,8 +181,9 @@ impl LowerBound {
         self.say(slot, answer.as_bytes());
         if native {
             let room = head.split_once("?room=").and_then(|(_, rest)| rest.split(' ').next());
-            self.enter(slot, room.unwrap_or_default());
-            self.say_text(slot, br#"{"type":"hello","rooms":[]}"#);
+            let seq = self.enter(slot, room.unwrap_or_default());
+            let hello = frames::hello(room.unwrap_or_default(), seq);
+            self.say_text(slot, hello.as_bytes());
         }
     }
 
@@ -199,7 +200,8 @@ impl LowerBound {
         }
     }
 
-    fn enter(&mut self, slot: usize, name: &str) {
+    /// Puts a connection into a room; returns how far the room has come.
+    fn enter(&mut self, slot: usize, name: &str) -> u64 {
         let index = *self.names.entry(name.to_owned()).or_insert_with(|| {
             self.rooms.push(Room::new(name));
             self.rooms.len() - 1
@@ -208,6 +210,7 @@ impl LowerBound {
         room.followers.push(slot);
         self.conns[slot].room = Some(index);
         self.conns[slot].place = room.end();
+        room.seq
     }
 
     fn publish(&mut self, slot: usize, text: &[u8]) {

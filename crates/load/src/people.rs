@@ -77,6 +77,13 @@ impl Spread {
         self
     }
 
+    /// The same with another number of connections.
+    #[must_use]
+    pub fn with_connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
     /// Where connection `number` is: rooms go round, so that every room gets its share.
     fn rooms_of(&self, number: usize) -> Vec<u32> {
         let stride = (self.rooms / self.rooms_each).max(1);

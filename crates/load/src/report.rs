@@ -4,6 +4,7 @@ use crate::arguments::Output;
 use crate::book::Times;
 use crate::checker::Faults;
 use crate::people::Protocol;
+use crate::plot::Plot;
 use crate::program::Kind;
 use crate::scenario::{Leg, Shape};
 use crate::usage::Memory;
@@ -11,8 +12,43 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
-/// One run.
+/// What a scenario has to say.
+pub trait Tell: Serialize {
+    /// Prints it for people.
+    fn print(&self);
+    /// What went wrong with deliveries.
+    fn faults(&self) -> Faults;
+    /// What can be drawn of it.
+    fn plot(&self) -> Plot;
+}
+
+/// Prints a report and writes the files that are asked for. Whether every delivery was right.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn tell(report: &impl Tell, output: &Output) -> Result<bool> {
+    report.print();
+    let faults = report.faults();
+    let Faults { lost, doubled, misplaced, broken, refused } = faults;
+    println!(
+        "  lost {lost}, doubled {doubled}, out of order {misplaced}, broken {broken}, refused {refused}"
+    );
+    if let Some(path) = &output.json {
+        write(path, &serde_json::to_string_pretty(report)?)?;
+    }
+    if let Some(path) = &output.svg {
+        write(path, &report.plot().svg())?;
+    }
+    Ok(faults.none())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// One run of people in rooms.
 #[derive(Debug, Serialize)]
 pub struct Report {
     scenario: String,
@@ -41,6 +77,10 @@ pub struct Report {
     each_us: Quantiles,
     last_us: Quantiles,
     faults: Faults,
+    /// Seconds since before the first connection, and resident bytes.
+    resident: Vec<(f64, u64)>,
+    #[serde(skip)]
+    times: [Times; 2],
 }
 
 /// Times at some ranks, in microseconds.
@@ -57,6 +97,14 @@ impl From<&Times> for Quantiles {
     fn from(times: &Times) -> Self {
         let at = |rank| times.value_at_quantile(rank);
         Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: times.max() }
+    }
+}
+
+impl Quantiles {
+    /// For people.
+    pub fn shown(&self) -> String {
+        let Self { p50, p90, p99, p999, max } = self;
+        format!("p50 {p50} µs, p90 {p90}, p99 {p99}, p99.9 {p999}, max {max}")
     }
 }
 
@@ -92,25 +140,25 @@ impl Report {
             each_us: Quantiles::from(&leg.each),
             last_us: Quantiles::from(&leg.last),
             faults: leg.faults,
+            resident: leg.resident.clone(),
+            times: [leg.each.clone(), leg.last.clone()],
         }
     }
+}
 
-    /// Whether every delivery was right.
-    pub fn is_right(&self) -> bool {
-        self.faults.none()
+impl Tell for Report {
+    fn faults(&self) -> Faults {
+        self.faults
     }
 
-    /// Prints it, and writes the files that are asked for.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn tell(&self, output: &Output) -> Result<()> {
-        self.print();
-        if let Some(path) = &output.json {
-            fs::write(path, serde_json::to_string_pretty(self)?)
-                .with_context(|| format!("{} cannot be written", path.display()))?;
+    fn plot(&self) -> Plot {
+        let [each, last] = self.times.clone();
+        Plot {
+            title: format!("{}: {}, {} connections", self.scenario, self.server, self.connections),
+            times: vec![("post to each of its deliveries", each), ("post to the last of them", last)],
+            memory: self.resident.clone(),
+            over: "seconds",
         }
-        Ok(())
     }
 
     fn print(&self) {
@@ -133,10 +181,7 @@ impl Report {
             println!("    {name:<16} {us:.3} µs");
         }
         for (what, times) in [("each", &self.each_us), ("the last", &self.last_us)] {
-            println!(
-                "  post to {what} of its deliveries: p50 {} µs, p90 {}, p99 {}, p99.9 {}, max {}",
-                times.p50, times.p90, times.p99, times.p999, times.max
-            );
+            println!("  post to {what} of its deliveries: {}", times.shown());
         }
         println!(
             "  connecting: {:.0} a second, {:.0} µs of the server each",
@@ -150,10 +195,6 @@ impl Report {
             mib(quiet),
             mib(end)
         );
-        let Faults { lost, doubled, misplaced, broken, refused } = self.faults;
-        println!(
-            "  lost {lost}, doubled {doubled}, out of order {misplaced}, broken {broken}, refused {refused}; fell behind {} times",
-            self.lagged
-        );
+        println!("  told that they fell behind: {}", self.lagged);
     }
 }

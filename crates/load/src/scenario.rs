@@ -1,5 +1,10 @@
 //! What is done to a server, in the plain cases: people in rooms, some of whom post.
 
+pub mod idle;
+pub mod mixed;
+pub mod slow;
+pub mod storm;
+
 use crate::book::{self, Times};
 use crate::checker::Faults;
 use crate::people::{Crowd, Protocol, Spread};
@@ -7,6 +12,7 @@ use crate::program::{Kind, Program};
 use crate::progress::Progress;
 use crate::swarm::{Pace, Swarm};
 use crate::usage::{Memory, Usage, Used};
+use crate::watch::Watch;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -65,6 +71,8 @@ pub struct Leg {
     pub opening_us: f64,
     /// The server's memory before the first connection, with all of them quiet, and at the end.
     pub memory: [Memory; 3],
+    /// Seconds since before the first connection, and resident bytes.
+    pub resident: Vec<(f64, u64)>,
     /// What went wrong.
     pub faults: Faults,
 }
@@ -84,6 +92,16 @@ impl Contender {
         Ok(Self { program, crowd })
     }
 
+    /// How many rooms there are.
+    pub fn rooms(&self) -> usize {
+        self.crowd.rooms.len()
+    }
+
+    /// How many rooms each is in.
+    pub fn rooms_each(&self) -> usize {
+        self.crowd.people.first().map_or(0, |person| person.rooms.len())
+    }
+
     /// A swarm of these people, of whom `listeners` will read what comes. Nobody has connected yet.
     ///
     /// # Errors
@@ -98,10 +116,11 @@ impl Contender {
     /// # Errors
     /// When connections cannot be opened.
     pub fn run(&self, shape: &Shape, progress: &Progress) -> Result<Leg> {
+        let watch = Watch::begin(self.program.pid);
         let before = (self.program.memory(), self.program.usage());
         let mut swarm = self.swarm(shape.protocol, shape.spread.connections)?;
         progress.say("connecting");
-        let opening = swarm.open()?;
+        let opening = swarm.open(shape.spread.connections)?;
         let opening_us = self.program.usage().since(&before.1).cpu_us / shape.spread.connections as f64;
         // Who is here is told for another second.
         swarm.listen(Instant::now() + Duration::from_millis(1_200))?;
@@ -113,6 +132,7 @@ impl Contender {
         let mut leg = self.measure(&mut swarm, shape)?;
         leg.memory = [before.0, quiet, leg.memory[2]];
         (leg.opening, leg.opening_us) = (opening, opening_us);
+        leg.resident = watch.end();
         Ok(leg)
     }
 
@@ -142,6 +162,7 @@ impl Contender {
             opening: Duration::ZERO,
             opening_us: 0.0,
             memory: [Memory::default(); 3],
+            resident: Vec::new(),
             faults: Faults::default(),
         };
         leg.memory[2] = self.program.memory();

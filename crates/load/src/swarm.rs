@@ -100,11 +100,6 @@ impl Swarm {
         })
     }
 
-    /// Connections that are open and were greeted.
-    pub fn ready(&self) -> usize {
-        self.ready
-    }
-
     /// Reads whatever comes until `until`, without posting.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::wire;
 
-const BY: &str = r#"{"id":"0192f0c1-0000-7000-8000-00000000000a","name":"Sender 1"}"#;
+const BY: &str = r#"{"id":"0192f0c1-0000-7000-8000-00000000000a","name":"Guest 12345 0"}"#;
 /// A time: only its length counts.
 const AT: u64 = 1_767_225_612_000;
 
@@ -20,6 +20,11 @@ pub fn native(log: &mut Vec<u8>, room: &str, seq: u64, post: &[u8]) {
         r#"{{"room":"{room}","seq":{seq},"at":{AT},"by":{BY},"type":"message_posted","n":{seq},"text":"{text}","nonce":"{nonce}","rev":{seq}}}"#
     );
     wire::push_unmasked(log, frame.as_bytes());
+}
+
+/// The greeting of a native connection in a room that has come as far as `seq`.
+pub fn hello(room: &str, seq: u64) -> String {
+    format!(r#"{{"type":"hello","rooms":[{{"id":"{room}","head":{seq}}}]}}"#)
 }
 
 /// The reply to a native post.

@@ -25,7 +25,8 @@ impl Room {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            seq: 0,
+            // As many digits as in a room that a thousand have joined.
+            seq: 1_000,
             log: Vec::new(),
             followers: Vec::new(),
             dirty: false,

@@ -32,13 +32,13 @@ struct Hello {
 }
 
 impl Swarm {
-    /// Opens a connection for everybody who has none, and returns when all were greeted.
+    /// Opens connections until there are `all`, and returns when each was greeted.
     ///
     /// # Errors
     /// When a connection is refused, or nothing more comes.
-    pub fn open(&mut self) -> Result<Duration> {
+    pub fn open(&mut self, all: usize) -> Result<Duration> {
         let began = Instant::now();
-        let (mut next, all) = (0, self.crowd.people.len());
+        let mut next = self.conns.len();
         let (mut progress, mut last) = (Instant::now(), 0);
         let mut events = Self::events();
         while self.ready < all {
@@ -80,11 +80,7 @@ impl Swarm {
             left: Vec::new(),
             places: vec![Place::default(); streams].into_boxed_slice(),
         };
-        if number < self.conns.len() {
-            self.conns[number] = conn
-        } else {
-            self.conns.push(conn)
-        }
+        self.conns.push(conn);
         Ok(())
     }
 
