@@ -102,8 +102,7 @@ impl Book {
 
 /// An empty record of times.
 pub fn times() -> Times {
-    // Cannot fail: the bounds are in order and three digits are allowed.
-    Times::new_with_bounds(1, LONGEST, 3).unwrap()
+    Times::new_with_bounds(1, LONGEST, 3).expect("bounds in order and at most five digits")
 }
 
 #[cfg(test)]

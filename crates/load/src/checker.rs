@@ -43,14 +43,14 @@ const REMEMBERED: u64 = 100_000;
 #[derive(Debug, Clone, Default)]
 pub struct Place {
     next: u64,
-    /// Numbers jumped over. Boxed: nearly no place has any.
-    missing: Option<Box<BTreeSet<u64>>>,
+    /// Numbers jumped over; empty, it holds no memory.
+    missing: BTreeSet<u64>,
 }
 
 impl Place {
     /// A place whose next number is `next`.
     pub fn starting(next: u64) -> Self {
-        Self { next, missing: None }
+        Self { next, missing: BTreeSet::new() }
     }
 
     /// The next number.
@@ -68,7 +68,7 @@ impl Place {
             self.jump(number, faults);
             return true;
         }
-        let late = self.missing.as_mut().is_some_and(|missing| missing.remove(&number));
+        let late = self.missing.remove(&number);
         if late {
             faults.lost -= 1;
             faults.misplaced += 1;
@@ -85,7 +85,7 @@ impl Place {
 
     fn jump(&mut self, number: u64, faults: &mut Faults) {
         faults.lost += number - self.next;
-        self.missing.get_or_insert_default().extend(self.next.max(number.saturating_sub(REMEMBERED))..number);
+        self.missing.extend(self.next.max(number.saturating_sub(REMEMBERED))..number);
         self.next = number + 1;
     }
 }

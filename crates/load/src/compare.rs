@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::run::start;
 use crate::scenario::{Contender, Leg, Shape};
 use anyhow::{Context, Result, bail};
-use rows::{Budget, Figure, ROWS, Row};
+use rows::{Budget, ROWS, Row};
 use serde::Serialize;
 use std::fs;
 use std::time::Duration;
@@ -140,6 +140,21 @@ impl Part {
     }
 }
 
+impl Part {
+    /// What counts in a row, in its unit. Where delivering is not all that a server does, what of it is delivering.
+    fn shown(&self, row: &str) -> String {
+        match row {
+            "last" => format!("{:.1} ms", self.last_p99_us as f64 / 1e3),
+            "connect" => format!("{:.0} µs", self.connect_us),
+            _ => {
+                let delivering = self.threads.iter().find(|(name, _)| name.starts_with("delivery"));
+                let delivering = delivering.map(|(_, us)| format!(", delivering {us:.2}"));
+                format!("{:.2} µs{}", self.cpu_us, delivering.unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl Line {
     fn print(&self) {
         let met = if self.met { "met" } else { "MISSED" };
@@ -180,7 +195,7 @@ impl Line {
         let met = if self.met { "met" } else { "**missed**" };
         let of = |kind: Kind| {
             let parts = self.parts.iter().filter(|part| part.server == kind.name());
-            let shown = |part: &Part| Figure::shown(part.cpu_us, part.last_p99_us, part.connect_us, self.row);
+            let shown = |part: &Part| part.shown(self.row);
             parts.map(shown).collect::<Vec<_>>().join(", ")
         };
         format!(

@@ -107,9 +107,7 @@ impl Spread {
                 format!("room {run} {room}")
             }
         };
-        self.crowd((0..self.rooms).map(room).collect(), |number| Ok((format!("p{run}.{number}"), None)))
-            // Nothing is asked of anybody, so nothing is refused.
-            .unwrap()
+        self.crowd((0..self.rooms).map(room).collect(), |number| (format!("p{run}.{number}"), None))
     }
 
     /// Guests with tokens, who are members of their rooms.
@@ -119,10 +117,8 @@ impl Spread {
     pub fn guests(&self, address: SocketAddr, run: u32) -> Result<Crowd> {
         let tokens = self.sign_in(address, run)?;
         let rooms = open_rooms(address, &tokens[0], run, self.rooms)?;
-        let crowd = self.crowd(rooms, |number| {
-            let token = Rc::from(tokens[self.user_of(number)].as_str());
-            Ok((String::new(), Some(token)))
-        })?;
+        let crowd = self
+            .crowd(rooms, |number| (String::new(), Some(Rc::from(tokens[self.user_of(number)].as_str()))));
         let mut joins: Vec<(String, String)> = Vec::new();
         for (number, person) in crowd.people.iter().enumerate().take(self.posters() + self.users) {
             let token = &tokens[self.user_of(number)];
@@ -160,18 +156,12 @@ impl Spread {
             .collect()
     }
 
-    fn crowd(
-        &self,
-        rooms: Vec<String>,
-        identity: impl Fn(usize) -> Result<(String, Option<Rc<str>>)>,
-    ) -> Result<Crowd> {
-        let mut people = Vec::with_capacity(self.connections);
-        for number in 0..self.connections {
-            let (name, token) = identity(number)?;
-            let sender = self.sender_of(number);
-            people.push(Person { name, token, rooms: self.rooms_of(number), sender });
-        }
-        Ok(Crowd { people, rooms, senders: self.senders })
+    fn crowd(&self, rooms: Vec<String>, identity: impl Fn(usize) -> (String, Option<Rc<str>>)) -> Crowd {
+        let person = |number| {
+            let (name, token) = identity(number);
+            Person { name, token, rooms: self.rooms_of(number), sender: self.sender_of(number) }
+        };
+        Crowd { people: (0..self.connections).map(person).collect(), rooms, senders: self.senders }
     }
 }
 

@@ -66,7 +66,7 @@ const ONE: Row = Row {
 };
 
 /// The rows that are compared with the lower bound, in the order of the design's table.
-pub const ROWS: [Row; 8] = [
+pub const ROWS: [Row; 10] = [
     ONE,
     Row {
         name: "closed",
@@ -87,12 +87,22 @@ pub const ROWS: [Row; 8] = [
         ..ONE
     },
     Row {
+        name: "eight",
+        what: "same, closed loop with 8 senders",
+        senders: 8,
+        pace: Pace::Window(1),
+        figure: Figure::CpuUs,
+        budget: Budget::Us(0.6),
+        ..ONE
+    },
+    Row {
         name: "rooms",
-        what: "CPU per delivery, 100 rooms × 10",
+        what: "CPU per delivery, 100 rooms × 10, 2,500 posts a second",
         rooms: 100,
         pace: Pace::Every(Duration::from_micros(400)),
         ..ONE
     },
+    Row { name: "busy", what: "same, a closed loop in each room", rooms: 100, pace: Pace::Window(1), ..ONE },
     Row {
         name: "core",
         what: "deliveries a second per server core, room of 10,000, saturated (millions)",
@@ -166,15 +176,6 @@ impl Figure {
                 p99(served) / p99(bound)
             }
             Self::ConnectUs => served.opening_us,
-        }
-    }
-
-    /// What one server showed, in the unit of the row.
-    pub fn shown(cpu_us: f64, last_p99_us: u64, connect_us: f64, row: &str) -> String {
-        match row {
-            "last" => format!("{:.1} ms", last_p99_us as f64 / 1e3),
-            "connect" => format!("{connect_us:.0} µs"),
-            _ => format!("{cpu_us:.2} µs"),
         }
     }
 }

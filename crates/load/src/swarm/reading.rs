@@ -155,11 +155,11 @@ impl Swarm {
     }
 
     fn look_closely(&mut self, number: usize, frame: &[u8]) {
-        if !frame.starts_with(br#"{"type":"lagged""#)
-            && !frame.starts_with(br#"{"type":"error""#)
-            && !(frame.starts_with(br#"{"type":"reply""#)
-                && memchr::memmem::find(frame, br#""error""#).is_some())
-        {
+        let refusal = || {
+            let says_so = memchr::memmem::find(frame, br#""error""#).is_some();
+            frame.starts_with(br#"{"type":"error""#) || (frame.starts_with(br#"{"type":"reply""#) && says_so)
+        };
+        if !frame.starts_with(br#"{"type":"lagged""#) && !refusal() {
             return;
         }
         match serde_json::from_slice(frame).unwrap_or(Rare::Other) {
