@@ -1,0 +1,35 @@
+//! How we know: load on a running chat server, with every delivery checked for loss, doubling and order, and the
+//! server's processor time and memory taken from the kernel's accounting.
+//!
+//! A figure alone says little, since machines differ and share themselves with others. So the same load also runs
+//! against a bare sender of the same bytes (the lower bound) and against a server as a textbook would write it, turn by
+//! turn with the one measured, and what counts is the ratio.
+//!
+//! Must not know: `chat`, `delivery` or `server`. It sees a process and its sockets, like anybody else.
+
+mod arguments;
+mod compare;
+mod plot;
+mod report;
+mod run;
+mod scenario;
+
+mod book;
+mod checker;
+mod mark;
+mod people;
+mod swarm;
+mod wire;
+
+mod door;
+mod processor;
+mod program;
+mod progress;
+mod usage;
+mod watch;
+
+mod lower_bound;
+mod textbook;
+
+pub use arguments::Arguments;
+pub use run::run;

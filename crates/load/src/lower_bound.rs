@@ -1,0 +1,287 @@
+//! The lower bound (LB): what handing the same bytes to the kernel costs, and nothing else.
+//!
+//! One thread, one epoll, plain non-blocking sockets. A post is read, put into a frame of the same bytes as Roomful's,
+//! and appended to its room's log; every connection is a place in that log, and what it lacks leaves in one `send`. After
+//! 256 sends it looks for new posts, as Roomful's shards do, so frames gather under load in the same way. No rights, no
+//! database, no JSON, no pings: a server cannot do less and still deliver.
+
+mod frames;
+mod room;
+
+use crate::wire::{self, ACCEPT};
+use anyhow::Result;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use room::Room;
+use slab::Slab;
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const LISTENER: Token = Token(usize::MAX);
+/// Sends between two looks at what has become readable.
+const SENDS: usize = 256;
+
+struct Conn {
+    socket: TcpStream,
+    /// Bytes read and not understood yet.
+    left: Vec<u8>,
+    shaken: bool,
+    native: bool,
+    name: String,
+    room: Option<usize>,
+    /// How much of the room's log was sent.
+    place: u64,
+    blocked: bool,
+}
+
+struct LowerBound {
+    poll: Poll,
+    listener: TcpListener,
+    conns: Slab<Conn>,
+    rooms: Vec<Room>,
+    names: HashMap<String, usize>,
+    dirty: VecDeque<usize>,
+    scratch: Vec<u8>,
+}
+
+/// Serves for ever on a free port of the loopback interface, which it prints.
+///
+/// # Errors
+/// When it cannot listen or wait.
+pub fn run() -> Result<()> {
+    let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    println!("http://{}", listener.local_addr()?);
+    let poll = Poll::new()?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    let mut server = LowerBound {
+        poll,
+        listener,
+        conns: Slab::new(),
+        rooms: Vec::new(),
+        names: HashMap::new(),
+        dirty: VecDeque::new(),
+        scratch: vec![0; 64 << 10],
+    };
+    let mut events = Events::with_capacity(1024);
+    loop {
+        server.pass(&mut events)?;
+    }
+}
+
+impl LowerBound {
+    fn pass(&mut self, events: &mut Events) -> Result<()> {
+        let timeout = (!self.dirty.is_empty()).then_some(Duration::ZERO);
+        if let Err(error) = self.poll.poll(events, timeout) {
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error.into());
+            }
+            events.clear();
+        }
+        for event in events.iter() {
+            if event.token() == LISTENER {
+                self.accept()?;
+                continue;
+            }
+            let slot = event.token().0;
+            if event.is_writable() && self.conns.get(slot).is_some_and(|conn| conn.blocked) {
+                self.conns[slot].blocked = false;
+                self.send(slot);
+            }
+            if event.is_readable() {
+                self.read(slot);
+            }
+        }
+        self.take_turns();
+        Ok(())
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        loop {
+            match self.listener.accept() {
+                Ok((mut socket, _)) => {
+                    socket.set_nodelay(true)?;
+                    let entry = self.conns.vacant_entry();
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    self.poll.registry().register(&mut socket, Token(entry.key()), interest)?;
+                    entry.insert(Conn {
+                        socket,
+                        left: Vec::new(),
+                        shaken: false,
+                        native: false,
+                        name: String::new(),
+                        room: None,
+                        place: 0,
+                        blocked: false,
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn read(&mut self, slot: usize) {
+        loop {
+            let Some(conn) = self.conns.get_mut(slot) else { return };
+            match conn.socket.read(&mut self.scratch) {
+                Ok(0) => return self.lose(slot),
+                Ok(read) => {
+                    conn.left.extend_from_slice(&self.scratch[..read]);
+                    self.understand(slot);
+                    if read < self.scratch.len() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return self.lose(slot),
+            }
+        }
+    }
+
+    fn understand(&mut self, slot: usize) {
+        let mut left = std::mem::take(&mut self.conns[slot].left);
+        let mut done = 0;
+        if !self.conns[slot].shaken {
+            let Some(end) = wire::head_end(&left) else {
+                self.conns[slot].left = left;
+                return;
+            };
+            self.shake(slot, &String::from_utf8_lossy(&left[..end]));
+            done = end;
+        }
+        while let Some(frame) = wire::first(&left[done..]) {
+            if frame.kind == wire::Kind::Text {
+                self.hear(slot, &left[done..][frame.payload.clone()]);
+            }
+            done += frame.payload.end;
+        }
+        left.drain(..done);
+        if !left.is_empty()
+            && let Some(conn) = self.conns.get_mut(slot)
+        {
+            conn.left = left;
+        }
+    }
+
+    /// Answers the handshake. A native client names its room in the request, for it has no membership here.
+    fn shake(&mut self, slot: usize, head: &str) {
+        let native = head.contains("Sec-WebSocket-Protocol");
+        let mut answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {ACCEPT}\r\n"
+        );
+        if native {
+            answer.push_str(&format!("Sec-WebSocket-Protocol: {}\r\n", protocol::SUBPROTOCOL));
+        }
+        answer.push_str("\r\n");
+        let conn = &mut self.conns[slot];
+        conn.shaken = true;
+        conn.native = native;
+        self.say(slot, answer.as_bytes());
+        if native {
+            let room = head.split_once("?room=").and_then(|(_, rest)| rest.split(' ').next());
+            let seq = self.enter(slot, room.unwrap_or_default());
+            let hello = frames::hello(room.unwrap_or_default(), seq);
+            self.say_text(slot, hello.as_bytes());
+        }
+    }
+
+    fn hear(&mut self, slot: usize, text: &[u8]) {
+        let field = |name: &str| frames::field(text, name).unwrap_or_default();
+        match field("type") {
+            "join" => {
+                field("username").clone_into(&mut self.conns[slot].name);
+                self.enter(slot, field("room"));
+                self.say_text(slot, br#"{"type":"welcome"}"#);
+            }
+            "chat" | "post_message" => self.publish(slot, text),
+            _ => {}
+        }
+    }
+
+    /// Puts a connection into a room; returns how far the room has come.
+    fn enter(&mut self, slot: usize, name: &str) -> u64 {
+        let index = *self.names.entry(name.to_owned()).or_insert_with(|| {
+            self.rooms.push(Room::new(name));
+            self.rooms.len() - 1
+        });
+        let room = &mut self.rooms[index];
+        room.followers.push(slot);
+        self.conns[slot].room = Some(index);
+        self.conns[slot].place = room.end();
+        room.seq
+    }
+
+    fn publish(&mut self, slot: usize, text: &[u8]) {
+        let conn = &self.conns[slot];
+        let Some(index) = conn.room else { return };
+        let room = &mut self.rooms[index];
+        room.seq += 1;
+        if conn.native {
+            frames::native(&mut room.log, &room.name, room.seq, text);
+            let reply = frames::reply(room.seq, text);
+            self.say_text(slot, reply.as_bytes());
+        } else {
+            frames::simple(&mut room.log, &room.name, &conn.name, room.seq, text);
+        }
+        let room = &mut self.rooms[index];
+        if !std::mem::replace(&mut room.dirty, true) {
+            room.begin_pass();
+            self.dirty.push_back(index);
+        }
+    }
+
+    /// Gives rooms their turns until the sends of this pass are used up; the one that is cut short goes to the end.
+    fn take_turns(&mut self) {
+        let mut sends = SENDS;
+        while let Some(index) = self.dirty.pop_front() {
+            while sends > 0 {
+                let Some(slot) = self.rooms[index].next() else { break };
+                let conn = &self.conns[slot];
+                if conn.blocked || conn.place >= self.rooms[index].end() {
+                    continue;
+                }
+                sends -= 1;
+                self.send(slot);
+            }
+            if sends == 0 {
+                self.dirty.push_back(index);
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, slot: usize) {
+        let Some(conn) = self.conns.get_mut(slot) else { return };
+        let Some(room) = conn.room.map(|index| &self.rooms[index]) else { return };
+        conn.place = conn.place.max(room.start());
+        while conn.place < room.end() {
+            match conn.socket.write(room.from(conn.place)) {
+                Ok(written) => conn.place += written as u64,
+                Err(error) => {
+                    conn.blocked = error.kind() == io::ErrorKind::WouldBlock;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn say_text(&mut self, slot: usize, text: &[u8]) {
+        let mut bytes = Vec::with_capacity(text.len() + 4);
+        wire::push_unmasked(&mut bytes, text);
+        self.say(slot, &bytes);
+    }
+
+    /// A short answer on a socket that has nearly nothing queued; whoever does not take it is not measured.
+    fn say(&mut self, slot: usize, bytes: &[u8]) {
+        let _ = self.conns[slot].socket.write(bytes);
+    }
+
+    fn lose(&mut self, slot: usize) {
+        let conn = self.conns.remove(slot);
+        if let Some(index) = conn.room {
+            self.rooms[index].followers.retain(|follower| *follower != slot);
+        }
+    }
+}

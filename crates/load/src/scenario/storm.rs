@@ -1,0 +1,107 @@
+//! Everybody is cut off at once and comes back at once.
+
+use super::{Contender, Leg, Shape};
+use crate::book::Times;
+use crate::checker::Faults;
+use crate::people::Protocol;
+use crate::plot::Plot;
+use crate::progress::Progress;
+use crate::report::{self, Quantiles};
+use crate::watch::Watch;
+use anyhow::Result;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// One storm.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Wave {
+    seconds: f64,
+    connects_per_second: f64,
+    /// Microseconds of the server for each connection that went and came back.
+    cpu_us: f64,
+    rss: u64,
+}
+
+/// What storms cost.
+#[derive(Debug, Serialize)]
+pub struct Storm {
+    scenario: &'static str,
+    server: &'static str,
+    protocol: Protocol,
+    connections: usize,
+    waves: Vec<Wave>,
+    /// Microseconds from a post to each of its deliveries, after the last storm.
+    after_us: Quantiles,
+    #[serde(skip)]
+    after: Times,
+    #[serde(skip)]
+    resident: Vec<(f64, u64)>,
+    #[serde(skip)]
+    faults: Faults,
+}
+
+/// Connects everybody, cuts them off and lets them come back `times` times, and posts at the end.
+///
+/// # Errors
+/// When connections cannot be opened.
+pub fn run(contender: &Contender, shape: &Shape, times: usize, progress: &Progress) -> Result<Storm> {
+    let watch = Watch::begin(contender.program.pid);
+    let connections = shape.spread.connections;
+    let mut swarm = contender.swarm(shape.protocol, connections)?;
+    swarm.say(shape.length);
+    let mut waves = Vec::new();
+    // The first wave is the one that comes to a server where nobody has been.
+    for wave in 0..=times {
+        progress.say(&format!("wave {wave} of {times}"));
+        let before = contender.program.usage();
+        swarm.cut();
+        let took = swarm.open(connections)?.as_secs_f64();
+        let cpu_us = contender.program.usage().since(&before).cpu_us / connections as f64;
+        swarm.listen(Instant::now() + Duration::from_secs(2))?;
+        let rss = contender.program.memory().rss;
+        waves.push(Wave { seconds: took, connects_per_second: connections as f64 / took, cpu_us, rss });
+    }
+    progress.say("posting");
+    let after: Leg = contender.measure(&mut swarm, shape)?;
+    Ok(Storm {
+        scenario: "storm",
+        server: contender.program.kind.name(),
+        protocol: shape.protocol,
+        connections,
+        waves,
+        after_us: Quantiles::from(&after.each),
+        faults: after.faults,
+        after: after.each,
+        resident: watch.end(),
+    })
+}
+
+impl report::Tell for Storm {
+    fn print(&self) {
+        let Self { scenario, server, connections, .. } = self;
+        println!("{scenario}: {server}, {}, {connections} connections", self.protocol.name());
+        for (number, wave) in self.waves.iter().enumerate() {
+            println!(
+                "  wave {number}: {:.2} s, {:.0} connections a second, {:.0} µs of the server each, then {:.1} MiB",
+                wave.seconds,
+                wave.connects_per_second,
+                wave.cpu_us,
+                wave.rss as f64 / f64::from(1 << 20)
+            );
+        }
+        println!("  post to each of its deliveries after it: {}", self.after_us.shown());
+    }
+
+    fn faults(&self) -> Faults {
+        self.faults
+    }
+
+    fn plot(&self) -> Plot {
+        Plot {
+            title: format!("storm: {}, {} connections", self.server, self.connections),
+            times: vec![("post to each of its deliveries, after the storms", self.after.clone())],
+            memory: self.resident.clone(),
+            over: "seconds",
+        }
+    }
+}

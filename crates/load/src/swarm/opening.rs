@@ -1,0 +1,162 @@
+//! Opening connections, a bounded number at a time, and closing them.
+
+use super::Swarm;
+use super::conn::{Conn, Phase};
+use crate::checker::Place;
+use crate::people::Protocol;
+use crate::wire;
+use anyhow::{Result, bail};
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+use serde::Deserialize;
+use serde_json::json;
+use socket2::SockRef;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Connections on their way at once: the kernel queues a few thousand that nobody has accepted, and no more.
+const AT_ONCE: usize = 256;
+/// How long nothing may come of opening before it is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a `hello` says of one room.
+#[derive(Deserialize)]
+struct Room {
+    id: String,
+    head: u64,
+}
+
+#[derive(Deserialize)]
+struct Hello {
+    rooms: Vec<Room>,
+}
+
+impl Swarm {
+    /// Opens connections until there are `all`, and returns when each was greeted.
+    ///
+    /// # Errors
+    /// When a connection is refused, or nothing more comes.
+    pub fn open(&mut self, all: usize) -> Result<Duration> {
+        let began = Instant::now();
+        let mut next = self.conns.len();
+        let (mut progress, mut last) = (Instant::now(), 0);
+        let mut events = Self::events();
+        while self.ready < all {
+            while next < all && next - self.ready.min(next) < AT_ONCE {
+                self.connect(next)?;
+                next += 1;
+            }
+            self.pass(&mut events, Some(Duration::from_millis(100)))?;
+            if self.ready > last {
+                (progress, last) = (Instant::now(), self.ready);
+            }
+            if self.faults.broken > 0 || progress.elapsed() > PATIENCE {
+                bail!("{} of {all} connections were opened; {} were refused", self.ready, self.faults.broken);
+            }
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Cuts all connections at once, as a network that goes away does.
+    pub fn cut(&mut self) {
+        self.conns.clear();
+        self.ready = 0;
+    }
+
+    fn connect(&mut self, number: usize) -> Result<()> {
+        let mut socket = TcpStream::connect(self.address)?;
+        socket.set_nodelay(true)?;
+        // A port that waits for late packets cannot be used for a minute, and there are 28,000.
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
+        self.poll.registry().register(&mut socket, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+        let person = &self.crowd.people[number];
+        let streams = match self.protocol {
+            Protocol::Native => person.rooms.len(),
+            Protocol::Simple => self.crowd.senders,
+        };
+        let conn = Conn {
+            socket: Some(socket),
+            phase: Phase::Connecting,
+            left: Vec::new(),
+            places: vec![Place::default(); streams].into_boxed_slice(),
+        };
+        self.conns.push(conn);
+        Ok(())
+    }
+
+    pub(super) fn ask_to_be_let_in(&mut self, number: usize) {
+        let (person, address) = (&self.crowd.people[number], self.address.to_string());
+        let request = match self.protocol {
+            Protocol::Native => {
+                let room = person.rooms.first().map(|room| &self.crowd.rooms[*room as usize]);
+                let path = match room {
+                    Some(room) if self.names_room => format!("/ws?room={room}"),
+                    Some(_) | None => "/ws".to_owned(),
+                };
+                wire::request(&address, &path, Some(protocol::SUBPROTOCOL), person.token.as_deref())
+            }
+            Protocol::Simple => wire::request(&address, "/ws", None, None),
+        };
+        self.conns[number].phase = Phase::Shaking;
+        self.write(number, &request);
+    }
+
+    /// The handshake is over: the simple protocol asks for a room, the native one waits for `hello`.
+    pub(super) fn let_in(&mut self, number: usize) {
+        self.conns[number].phase = Phase::Greeting;
+        if self.protocol == Protocol::Simple {
+            let person = &self.crowd.people[number];
+            let room = person.rooms.first().map(|room| &self.crowd.rooms[*room as usize]);
+            let join = json!({ "type": "join", "room": room, "username": person.name }).to_string();
+            let mut frame = Vec::new();
+            wire::push_text(&mut frame, join.as_bytes());
+            self.write(number, &frame);
+        }
+    }
+
+    /// Takes the frame that greets: from here on everything counts.
+    pub(super) fn greeted(&mut self, number: usize, frame: &[u8]) {
+        let person = &self.crowd.people[number];
+        let greeting: &[u8] = match self.protocol {
+            Protocol::Native => br#"{"type":"hello""#,
+            Protocol::Simple => br#"{"type":"welcome""#,
+        };
+        if !frame.starts_with(greeting) {
+            if frame.starts_with(br#"{"type":"error""#) {
+                self.gone(number);
+            }
+            return;
+        }
+        if self.protocol == Protocol::Native {
+            let hello: Hello = serde_json::from_slice(frame).unwrap_or(Hello { rooms: Vec::new() });
+            for (place, room) in self.conns[number].places.iter_mut().zip(&person.rooms) {
+                let id = &self.crowd.rooms[*room as usize];
+                let head = hello.rooms.iter().find(|room| room.id == *id).map_or(0, |room| room.head);
+                *place = Place::starting(head + 1);
+            }
+        }
+        self.conns[number].phase = Phase::Ready;
+        self.ready += 1;
+    }
+
+    /// A connection ended that nobody ended here.
+    pub(super) fn gone(&mut self, number: usize) {
+        let conn = &mut self.conns[number];
+        if conn.phase == Phase::Ready {
+            self.ready -= 1;
+        }
+        if conn.phase != Phase::Gone {
+            self.faults.broken += 1;
+        }
+        conn.phase = Phase::Gone;
+        conn.socket = None;
+    }
+
+    /// Writes a little to a socket with nothing queued: the kernel takes it whole, or the connection is broken.
+    pub(super) fn write(&mut self, number: usize, bytes: &[u8]) {
+        let written = self.conns[number].socket.as_mut().map(|socket| socket.write(bytes));
+        if !written.is_some_and(|written| written.is_ok_and(|written| written == bytes.len())) {
+            self.gone(number);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a process has used, by the kernel's accounting.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::ops::AddAssign;
+
+/// What a process had used at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Usage {
+    /// Nanoseconds on a processor, by thread.
+    threads: HashMap<u32, (String, u64)>,
+    /// Clock ticks in the program and in the kernel.
+    user: u64,
+    system: u64,
+}
+
+/// What a process used between two moments.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Used {
+    /// Microseconds on a processor, in the program and in the kernel for it.
+    pub cpu_us: f64,
+    /// The kernel's share of it, 0 to 1. It is counted in ticks, so over a short time it is rough.
+    pub system: f64,
+    /// Microseconds by the threads' names.
+    pub threads: BTreeMap<String, f64>,
+}
+
+/// Memory of a process, in bytes.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Resident.
+    pub rss: u64,
+    /// Resident, shared pages counted by share.
+    pub pss: u64,
+}
+
+impl Usage {
+    /// What process `pid` has used so far; nothing when it is gone.
+    pub fn of(pid: u32) -> Self {
+        let mut threads = HashMap::new();
+        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let id = task.file_name().to_str().and_then(|id| id.parse().ok()).unwrap_or(0);
+            let spent = read("schedstat").split(' ').next().and_then(|spent| spent.parse().ok()).unwrap_or(0);
+            threads.insert(id, (read("comm").trim().to_owned(), spent));
+        }
+        let (user, system) = ticks(pid).unwrap_or((0, 0));
+        Self { threads, user, system }
+    }
+
+    /// What was used since `before`.
+    pub fn since(&self, before: &Self) -> Used {
+        let mut used = Used::default();
+        for (id, (name, spent)) in &self.threads {
+            let before = before.threads.get(id).map_or(0, |(_, spent)| *spent);
+            let us = spent.saturating_sub(before) as f64 / 1e3;
+            used.cpu_us += us;
+            *used.threads.entry(kind(name)).or_default() += us;
+        }
+        let user = self.user.saturating_sub(before.user) as f64;
+        let system = self.system.saturating_sub(before.system) as f64;
+        used.system = if user + system > 0.0 { system / (user + system) } else { 0.0 };
+        used
+    }
+}
+
+impl AddAssign for Used {
+    fn add_assign(&mut self, other: Self) {
+        let all = self.cpu_us + other.cpu_us;
+        if all > 0.0 {
+            self.system = (self.system * self.cpu_us + other.system * other.cpu_us) / all;
+        }
+        self.cpu_us = all;
+        for (name, us) in other.threads {
+            *self.threads.entry(name).or_default() += us;
+        }
+    }
+}
+
+impl Memory {
+    /// The memory of process `pid`; nothing when it is gone.
+    pub fn of(pid: u32) -> Self {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        Self { rss: kilobytes(&rollup, "Rss:"), pss: kilobytes(&rollup, "Pss:") }
+    }
+
+    /// Resident memory alone, which costs less to ask for.
+    pub fn resident(pid: u32) -> u64 {
+        kilobytes(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "VmRSS:")
+    }
+}
+
+/// Threads of one pool, numbered by whoever named them, count together.
+fn kind(name: &str) -> String {
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == ' ').to_owned()
+}
+
+fn ticks(pid: u32) -> Option<(u64, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold spaces; what follows its closing parenthesis does not.
+    let mut fields = stat.rsplit(") ").next()?.split(' ').skip(11);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn kilobytes(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_and_memory_are_seen() {
+        let pid = std::process::id();
+        let before = Usage::of(pid);
+        let mut sum = 0_u64;
+        for number in 0..30_000_000_u64 {
+            sum = sum.wrapping_add(std::hint::black_box(number));
+        }
+        std::hint::black_box(sum);
+        let used = Usage::of(pid).since(&before);
+        assert!(used.cpu_us > 1_000.0, "{used:?}");
+        assert!(Memory::of(pid).rss > 1 << 20);
+        assert!(Memory::resident(pid) > 1 << 20);
+    }
+
+    #[test]
+    fn threads_of_a_pool_count_together() {
+        assert_eq!(kind("shard-3"), kind("shard-12"));
+        assert_ne!(kind("writer"), kind("shard-1"));
+    }
+}
