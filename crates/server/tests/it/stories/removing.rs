@@ -197,6 +197,24 @@ async fn a_session_that_ends_closes_all_its_connections_with_4401_and_they_hear_
 }
 
 #[tokio::test]
+async fn a_script_of_a_session_that_ends_is_told_so_and_closed_with_4401() {
+    let server = Server::start().await;
+    let (ana, ben) = (client(&server.ana().await).await, server.ben().await);
+    let lobby = room(&ana, "lobby");
+    let mut inside = Script::open_as(&server, &ben).await;
+    inside.join("lobby", "Ben").await;
+    inside.settle_in("lobby", "Ben").await;
+    let mut outside = Script::open_as(&server, &ben).await;
+    ben.delete("/api/v1/session").await.ok();
+    ana.post(lobby, "now that Ben is signed out").await.unwrap();
+    for script in [&mut inside, &mut outside] {
+        assert_eq!(script.hears_error().await, "the session of this token has ended");
+        assert_eq!(script.closes().await, Some(4401));
+    }
+    everyone_agrees(&server, &[&ana]).await;
+}
+
+#[tokio::test]
 async fn an_outsider_hears_nothing_of_a_closed_room_however_much_happens_in_it() {
     let server = Server::start().await;
     let (ana, ben, cyd) = (

@@ -3,9 +3,11 @@
 use super::support::{
     all_have, client, connection, everyone_agrees, frames, in_time, next_frame, room, texts,
 };
+use super::wire::Wire;
 use crate::support::{Actor, Server};
 use client::{Client, Connection};
 use protocol::{Command, RoomId, ServerFrame};
+use serde_json::json;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -170,6 +172,46 @@ async fn a_client_ahead_of_the_head_starts_afresh() {
 async fn say(ana: &Actor, lobby: RoomId, count: usize) {
     for number in 0..count {
         ana.say(lobby, &format!("by HTTP {number}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_resume_before_the_hello_neither_breaks_nor_doubles_anything() {
+    let server = Server::start().await;
+    let (ana, ben) = (server.ana().await, server.ben().await);
+    let lobby = room(&client(&ana).await, "lobby");
+    say(&ana, lobby, 3).await;
+    let bearer = format!("Bearer {}", ben.token);
+    let fields = [("Sec-WebSocket-Protocol", "roomful.v1"), ("Authorization", bearer.as_str())];
+    let mut wire = Wire::open(server.address(), "/ws", &fields).await;
+    wire.say(&json!({ "id": 1, "type": "resume", "room": lobby, "after": 1 }).to_string()).await;
+    let (mut head, mut answered, mut last) = (None, false, 0);
+    while head.is_none() || !answered {
+        let frame = wire.hear().await.unwrap();
+        match frame["type"].as_str().unwrap() {
+            "hello" => {
+                let rooms = frame["rooms"].as_array().unwrap();
+                let known = rooms.iter().find(|known| known["id"] == json!(lobby)).unwrap();
+                head = known["head"].as_u64();
+            }
+            "reply" => answered = true,
+            "message_posted" => last = frame["seq"].as_u64().unwrap(),
+            _ => {}
+        }
+    }
+    let head = head.unwrap();
+    say(&ana, lobby, 1).await;
+    loop {
+        let frame = wire.hear().await.unwrap();
+        if frame["type"] == "message_posted" {
+            let seq = frame["seq"].as_u64().unwrap();
+            assert!(last == 0 || seq == last + 1, "{seq} after {last}");
+            last = seq;
+            if seq > head {
+                assert_eq!(seq, head + 1);
+                break;
+            }
+        }
     }
 }
 
