@@ -27,8 +27,12 @@ struct Echo {
 
 impl Echo {
     fn publish(&self, conn: ConnId, frame: Frame) {
-        let seq = Some(1 + self.seq.fetch_add(1, Ordering::Relaxed));
-        self.delivery.publish(Key(conn.number()), ECHO, Publication { seq, frame, cut: false });
+        let (key, told) = (Key(conn.number()), self.seq.fetch_add(1, Ordering::Relaxed));
+        if told == 0 {
+            // On the thread that publishes, so that the first message cannot come before its listener.
+            self.delivery.follow(Follow { conn, key, after: 0, head: 0, preface: Vec::new() });
+        }
+        self.delivery.publish(key, ECHO, Publication { seq: Some(told + 1), frame, cut: false });
         self.delivery.answered(conn);
     }
 }
@@ -104,7 +108,6 @@ fn welcome(delivery: &Delivery, mut socket: TcpStream) -> io::Result<()> {
     let conn = delivery.reserve(if deflate.is_some() { ECHO.deflated() } else { ECHO });
     let echo = Echo { delivery: delivery.clone(), seq: AtomicU64::new(0) };
     delivery.attach(conn, socket, leftover, Arc::new(echo));
-    delivery.follow(Follow { conn, key: Key(conn.number()), after: 0, head: 0, preface: Vec::new() });
     Ok(())
 }
 

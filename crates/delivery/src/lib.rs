@@ -54,6 +54,9 @@ mod header;
 mod inflate;
 mod mask;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub use crate::delivery::Delivery;
 pub use crate::follow::Follow;
 pub use crate::frame::Frame;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use delivery::{Closed, Options};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -91,48 +91,6 @@ async fn words_said_right_before_hanging_up_are_heard() {
 
     assert_eq!(next(&mut told).await, Told::Text("hi".to_owned()));
     assert_eq!(next(&mut told).await, Told::Closed(Closed::Lost));
-}
-
-/// Sends bytes; expects a close frame with this code, and then the end.
-async fn is_refused(bytes: &[u8], code: u16) {
-    let hall = hall();
-    let (mut socket, _, mut told) = hall.raw().await;
-
-    socket.write_all(bytes).await.unwrap();
-
-    assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code }));
-    let mut answer = [0; 4];
-    socket.read_exact(&mut answer).await.unwrap();
-    assert_eq!(answer, [0x88, 2, (code >> 8) as u8, code as u8]);
-    hall.comes_to_count(|stats| stats.closed_protocol == 1).await;
-}
-
-#[tokio::test]
-async fn what_the_rfc_forbids_is_refused_with_the_code_it_names() {
-    is_refused(b"\x81\x02hi", 1002).await; // not masked
-    is_refused(b"\xC1\x80\0\0\0\0", 1002).await; // a reserved bit
-    is_refused(b"\x83\x80\0\0\0\0", 1002).await; // a reserved opcode
-    is_refused(b"\x80\x80\0\0\0\0", 1002).await; // a continuation of nothing
-    is_refused(b"\x09\x80\0\0\0\0", 1002).await; // a ping in fragments
-    is_refused(b"\x88\x81\0\0\0\0x", 1002).await; // half a close code
-    is_refused(b"\x81\x82\0\0\0\0\xC3\x28", 1007).await; // not UTF-8
-}
-
-#[tokio::test]
-async fn an_announced_giant_is_refused_before_it_comes() {
-    is_refused(b"\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 1009).await;
-    is_refused(b"\x82\xFF\0\0\0\0\0\x01\0\x01", 1009).await;
-}
-
-#[tokio::test]
-async fn a_flood_of_pings_is_refused() {
-    let flood = b"\x89\x80\0\0\0\0".repeat(300);
-    let hall = hall();
-    let (mut socket, _, mut told) = hall.raw().await;
-
-    socket.write_all(&flood).await.unwrap();
-
-    assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code: 1008 }));
 }
 
 #[tokio::test]

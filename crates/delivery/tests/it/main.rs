@@ -1,5 +1,6 @@
 //! Stories about delivery, told over real sockets with a foreign WebSocket client.
 
+mod bad_input;
 mod beating;
 mod catching_up;
 mod closing;

@@ -156,3 +156,22 @@ async fn whoever_is_removed_is_told_by_whom_and_hears_nothing_more() {
     ben.opens(&format!("/rooms/{garden}")).await;
     ben.reads("This door stays shut.").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_agrees_on_compression_and_reads_what_is_long_enough_for_it() {
+    let (server, account) = Server::of_ana().await;
+    let ana = Person::signed_in(&server, &account).await;
+    ana.enters("lobby").await;
+    let agreed = "const socket = new WebSocket(`ws://${location.host}/ws`, 'roomful.v1');
+        await new Promise((opened) => (socket.onopen = opened));
+        socket.close();
+        return socket.extensions;";
+    assert_eq!(
+        ana.awaits(agreed).await,
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    );
+    let long = "The garden is open, and so is the gate.".repeat(50);
+    account.say("lobby", &long).await;
+    ana.reads_messages(&[&long]).await;
+    assert_eq!(ana.complaints().await, [""; 0]);
+}

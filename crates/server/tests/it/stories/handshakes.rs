@@ -78,6 +78,41 @@ async fn an_unknown_subprotocol_is_answered_with_400_that_names_the_known_one() 
 }
 
 #[tokio::test]
+async fn compression_is_agreed_on_where_it_can_be_kept_and_nonsense_is_refused() {
+    let server = Server::start().await;
+    let ben = server.ben().await;
+    let offers = |offer: &str| {
+        let ask = upgrade(&server, "/ws", "roomful.v1").header("authorization", &bearer(&ben));
+        ask.header("sec-websocket-extensions", offer)
+    };
+    let agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    for (offer, answer) in [
+        ("permessage-deflate; client_max_window_bits", agreed.to_owned()),
+        ("permessage-deflate; server_max_window_bits=13", format!("{agreed}; server_max_window_bits=12")),
+        ("permessage-deflate; server_max_window_bits=9, permessage-deflate", agreed.to_owned()),
+    ] {
+        let answered = offers(offer).send().await;
+        assert_eq!(
+            (answered.status.as_u16(), answered.header("sec-websocket-extensions")),
+            (101, &answer[..])
+        );
+    }
+    for offer in [
+        "permessage-deflate; server_max_window_bits=9",
+        "permessage-deflate; dance",
+        "x-webkit-deflate-frame",
+    ] {
+        let answered = offers(offer).send().await;
+        assert_eq!(answered.status.as_u16(), 101, "{offer}");
+        assert!(!answered.headers.contains_key("sec-websocket-extensions"), "{offer}");
+    }
+    for nonsense in ["permessage-deflate;", "=", "\"permessage-deflate\""] {
+        assert_eq!(status(offers(nonsense).send()).await, 400, "{nonsense}");
+    }
+    super::support::nothing_broke(&server);
+}
+
+#[tokio::test]
 async fn nobody_connects_without_a_living_session() {
     let server = Server::start().await;
     let ben = server.ben().await;
