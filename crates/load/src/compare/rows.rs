@@ -91,8 +91,6 @@ pub const ROWS: [Row; 10] = [
         what: "same, closed loop with 8 senders",
         senders: 8,
         pace: Pace::Window(1),
-        figure: Figure::CpuUs,
-        budget: Budget::Us(0.6),
         ..ONE
     },
     Row {
