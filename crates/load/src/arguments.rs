@@ -174,6 +174,9 @@ pub(crate) struct Load {
     /// Rooms, among which the connections are spread.
     #[arg(long)]
     pub(crate) rooms: Option<usize>,
+    /// Rooms that each connection is in; one in the simple protocol.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) rooms_each: usize,
     /// Users that the connections which only listen share, in the native protocol.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) users: usize,
@@ -208,7 +211,8 @@ impl Load {
         let rooms = self.rooms.unwrap_or(rooms).max(1);
         let connections = self.connections.unwrap_or(connections).max(rooms);
         let senders = self.senders.unwrap_or(senders).clamp(1, connections / rooms);
-        Spread { connections, rooms, rooms_each: 1, senders, users: self.users }.with_even_users()
+        let rooms_each = if self.protocol == Protocol::Simple { 1 } else { self.rooms_each };
+        Spread { connections, rooms, rooms_each, senders, users: self.users }.with_even_users()
     }
 
     pub(crate) fn shape(&self, spread: Spread, pace: Pace) -> Shape {

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::run::start;
 use crate::scenario::{Contender, Leg, Shape};
 use anyhow::{Context, Result, bail};
-use rows::{Budget, ROWS, Row};
+use rows::{Budget, Figure, ROWS, Row};
 use serde::Serialize;
 use std::fs;
 use std::time::Duration;
@@ -89,10 +89,17 @@ fn line(target: &Target, row: &'static Row, protocol: Protocol, span: Duration) 
     let mut faults = false;
     for connections in row.connections {
         let shape = row.shape(protocol, *connections, span);
-        let (bound, served) = a_b_b_a(target, &shape, &progress)?;
+        let (bound, served) = match row.figure {
+            // The lower bound signs nobody in.
+            Figure::ConnectUs => (Vec::new(), alone(target, &shape, &progress)?),
+            Figure::CpuRatio | Figure::CpuUs | Figure::MillionsPerCore | Figure::LastRatio => {
+                a_b_b_a(target, &shape, &progress)?
+            }
+        };
         faults |= bound.iter().chain(&served).any(|leg| !leg.faults.none());
-        figures.push(row.figure.of(&whole(&bound), &whole(&served)));
-        parts.push(Part::new(Kind::LowerBound, &shape, &bound));
+        let (bound, served) = (whole(&bound), whole(&served).context("nothing was run")?);
+        figures.push(row.figure.of(bound.as_ref().map(|(leg, _)| leg), &served.0));
+        parts.extend(bound.map(|legs| Part::new(Kind::LowerBound, &shape, &legs)));
         parts.push(Part::new(Kind::Roomful, &shape, &served));
     }
     // Two sizes make a quotient: how much worse than the lower bound's the server's grows.
@@ -110,22 +117,26 @@ fn a_b_b_a(target: &Target, shape: &Shape, progress: &Progress) -> Result<(Vec<L
     Ok((vec![first, bound.run(shape, progress)?], middle))
 }
 
-/// The runs of one server as one.
-fn whole(legs: &[Leg]) -> Leg {
-    let mut whole = legs[0].clone();
+fn alone(target: &Target, shape: &Shape, progress: &Progress) -> Result<Vec<Leg>> {
+    let served = Contender::new(start(target, None)?, shape.protocol, &shape.spread)?;
+    (0..3).map(|_| served.run(shape, progress)).collect()
+}
+
+/// The runs of one server as one, and what a delivery cost in each.
+fn whole(legs: &[Leg]) -> Option<(Leg, Vec<f64>)> {
+    let mut whole = legs.first()?.clone();
     legs[1..].iter().for_each(|leg| whole.add(leg));
-    whole
+    Some((whole, legs.iter().map(Leg::cpu_us).collect()))
 }
 
 impl Part {
-    fn new(kind: Kind, shape: &Shape, legs: &[Leg]) -> Self {
-        let all = whole(legs);
+    fn new(kind: Kind, shape: &Shape, (all, runs): &(Leg, Vec<f64>)) -> Self {
         let each = |us: f64| us / all.deliveries.max(1) as f64;
         Self {
             server: kind.name(),
             connections: shape.spread.connections,
             cpu_us: all.cpu_us(),
-            runs: legs.iter().map(Leg::cpu_us).collect(),
+            runs: runs.clone(),
             system: all.server.system,
             rate: all.rate(),
             frame_bytes: all.frame_bytes(),

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::swarm::{Pace, Swarm};
 use crate::usage::{Memory, Usage, Used};
 use crate::watch::Watch;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 
 /// A load.
@@ -83,6 +83,8 @@ impl Contender {
     /// # Errors
     /// When it does not let them in.
     pub fn new(program: Program, protocol: Protocol, spread: &Spread) -> Result<Self> {
+        let known = program.kind == Kind::Roomful || spread.rooms_each == 1;
+        ensure!(known, "only Roomful has people who are in several rooms at once");
         let run = u32::from(fastrand::u16(..));
         let crowd = match (program.kind, protocol) {
             (Kind::Roomful, Protocol::Native) => spread.guests(program.address, run)?,
@@ -211,7 +213,7 @@ impl Leg {
         // Cannot fail: the bounds of all records are the same.
         let _ = (self.each.add(&other.each), self.last.add(&other.last));
         self.opening += other.opening;
-        self.opening_us = (self.opening_us + other.opening_us) / 2.0;
+        self.opening_us = f64::midpoint(self.opening_us, other.opening_us);
         self.memory = other.memory;
         self.faults += other.faults;
     }

@@ -91,8 +91,6 @@ pub const ROWS: [Row; 10] = [
         what: "same, closed loop with 8 senders",
         senders: 8,
         pace: Pace::Window(1),
-        figure: Figure::CpuUs,
-        budget: Budget::Us(0.6),
         ..ONE
     },
     Row {
@@ -165,16 +163,14 @@ impl Row {
 }
 
 impl Figure {
-    /// The figure that the runs of the lower bound and of the server make.
-    pub fn of(self, bound: &Leg, served: &Leg) -> f64 {
+    /// The figure that the runs of the server make, beside those of the lower bound where there are any.
+    pub fn of(self, bound: Option<&Leg>, served: &Leg) -> f64 {
+        let ratio = |of: fn(&Leg) -> f64| bound.map_or(f64::NAN, |bound| of(served) / of(bound));
         match self {
-            Self::CpuRatio => served.cpu_us() / bound.cpu_us(),
+            Self::CpuRatio => ratio(Leg::cpu_us),
             Self::CpuUs => served.cpu_us(),
             Self::MillionsPerCore => 1.0 / served.cpu_us(),
-            Self::LastRatio => {
-                let p99 = |leg: &Leg| leg.last.value_at_quantile(0.99) as f64;
-                p99(served) / p99(bound)
-            }
+            Self::LastRatio => ratio(|leg| leg.last.value_at_quantile(0.99) as f64),
             Self::ConnectUs => served.opening_us,
         }
     }
