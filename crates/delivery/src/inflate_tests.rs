@@ -48,8 +48,8 @@ fn a_message_may_be_as_long_as_the_limit_and_no_longer() {
 
 #[test]
 fn a_bomb_takes_no_more_memory_than_the_limit() {
-    let bomb = deflated(&vec![0; 64 << 20]);
-    assert!(bomb.len() < LIMIT + 2000, "a bomb is small: {}", bomb.len());
+    let bomb = deflated(&vec![0; 4 << 20]);
+    assert!(bomb.len() < LIMIT / 8, "a bomb is small: {}", bomb.len());
     let mut inflater = Inflater::default();
 
     assert_eq!(inflater.inflate(&bomb, LIMIT), Err(Violation::TooBig));
