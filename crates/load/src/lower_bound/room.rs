@@ -60,7 +60,7 @@ impl Room {
     pub fn next(&mut self) -> Option<usize> {
         self.unvisited = self.unvisited.min(self.followers.len());
         if self.unvisited == 0 {
-            if self.goal == self.end() {
+            if self.goal == self.end() || self.followers.is_empty() {
                 self.dirty = false;
                 if self.log.len() > KEPT {
                     self.forget();
