@@ -9,11 +9,14 @@ use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
 use crate::gateway::Gateway;
 use crate::key::ConnId;
+use crate::tls::Tls;
 
 /// A connection. Owns no buffer while nothing is half read or half written.
 pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) socket: TcpStream,
+    /// `None` where the socket carries plain bytes.
+    pub(crate) tls: Option<Box<Tls>>,
     /// `None` once the gateway has been told that the connection is over.
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) phase: Phase,
@@ -85,6 +88,7 @@ impl Connection {
         Connection {
             id,
             socket,
+            tls: None,
             gateway: Some(gateway),
             phase: Phase::Open,
             cursors: Vec::new(),

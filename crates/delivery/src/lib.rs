@@ -28,6 +28,9 @@ mod stats;
 
 mod handshake;
 
+mod socket;
+mod tls;
+
 mod inbox;
 mod interest;
 mod order;
@@ -66,4 +69,5 @@ pub use crate::handshake::{Deflate, Malformed, accept_key, subprotocols};
 pub use crate::key::{ConnId, Encoding, Key};
 pub use crate::options::Options;
 pub use crate::publication::Publication;
+pub use crate::socket::Socket;
 pub use crate::stats::Stats;

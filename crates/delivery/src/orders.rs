@@ -15,6 +15,7 @@ use crate::order::Attach;
 use crate::publication::Publication;
 use crate::shard::Shard;
 use crate::tail::{ALWAYS, Shift};
+use crate::tls::Tls;
 
 impl Shard {
     pub(crate) fn attach(&mut self, attach: Attach) {
@@ -22,7 +23,8 @@ impl Shard {
         if self.connections.is_empty() {
             self.sweep.begin(self.now);
         }
-        let mut conn = Connection::new(id, TcpStream::from_std(socket), gateway);
+        let mut conn = Connection::new(id, TcpStream::from_std(socket.stream), gateway);
+        conn.tls = socket.tls.map(|session| Box::new(Tls::new(session)));
         conn.heard_at = self.now;
         if !leftover.is_empty() {
             conn.held = Some(Box::new(Held { bytes: leftover.to_vec(), at: 0 }));

@@ -12,6 +12,7 @@ use crate::header::Violation;
 use crate::inflate::Inflater;
 use crate::options::Options;
 use crate::shard::Shard;
+use crate::tls::Paid;
 use crate::turns::guarded;
 
 /// Control frames a peer may send between two beats.
@@ -32,6 +33,9 @@ impl Shard {
         if conn.paused(self.options.max_unanswered) || conn.held.is_some() {
             return;
         }
+        if conn.tls.is_some() {
+            return self.read_encrypted(slot);
+        }
         match (&conn.socket).read(&mut self.scratch) {
             Ok(0) => self.lose(slot),
             Ok(len) => {
@@ -49,6 +53,38 @@ impl Shard {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
             Err(_) => self.lose(slot),
         }
+    }
+
+    fn read_encrypted(&mut self, slot: usize) {
+        let conn = &mut self.connections[slot];
+        let Some(tls) = &mut conn.tls else { return };
+        let mut plain = mem::take(&mut self.plain);
+        let read = tls.read(&conn.socket, &mut self.scratch, &mut plain);
+        let owes = tls.owes();
+        conn.ended |= tls.has_ended();
+        match read {
+            Ok(0) => self.lose(slot),
+            Ok(len) => {
+                conn.heard_at = self.now;
+                if len == self.scratch.len() || conn.ended {
+                    self.read_later(slot);
+                }
+                if owes {
+                    self.wake(slot);
+                }
+                let used = self.digest(slot, &mut plain);
+                self.hold(slot, used, |used| Held { bytes: plain[used..].to_vec(), at: 0 }, plain.len());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
+            Err(_) => {
+                // The alert that says what was wrong; without it the peer sees a cut.
+                let _: io::Result<Paid> = tls.pay(&conn.socket, &mut self.tally);
+                self.lose(slot);
+            }
+        }
+        plain.clear();
+        self.plain = plain;
     }
 
     /// Goes on with connections that had more to read, or may be heard again.
