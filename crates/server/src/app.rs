@@ -40,6 +40,8 @@ pub struct Settings {
     pub name: String,
     /// The address people type, when it is not the one we listen on.
     pub public_url: Option<PublicUrl>,
+    /// Whether the server itself speaks TLS.
+    pub tls: bool,
     /// Whether guests may open open rooms, and entering an open room that does not exist opens it.
     pub guests_open_rooms: bool,
     /// How often every connection hears from the server.
@@ -56,6 +58,7 @@ impl Settings {
         Self {
             name: config.name.clone(),
             public_url: config.public_url.clone(),
+            tls: config.tls_cert.is_some(),
             guests_open_rooms: config.guests_open_rooms,
             heartbeat: config.heartbeat,
             compression: config.compression,
@@ -65,7 +68,7 @@ impl Settings {
 
     /// Whether browsers reach the server by https, so that cookies must not travel otherwise.
     pub fn is_secure(&self) -> bool {
-        self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
+        self.public_url.as_ref().map_or(self.tls, PublicUrl::is_secure)
     }
 }
 

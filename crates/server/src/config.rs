@@ -21,6 +21,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 pub struct Config {
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// The file with the certificate and those that vouch for it, in PEM form. With it the server speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The file with the certificate's private key, in PEM form.
+    pub tls_key: Option<PathBuf>,
     /// The folder that holds everything the server keeps.
     pub data: PathBuf,
     /// The community's name.
@@ -47,6 +51,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 3000).into(),
+            tls_cert: None,
+            tls_key: None,
             data: PathBuf::from("roomful-data"),
             name: "Roomful".to_owned(),
             public_url: None,

@@ -18,3 +18,4 @@ pub mod openapi;
 pub mod operator;
 pub mod serve;
 pub mod setup;
+pub mod tls;

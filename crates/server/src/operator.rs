@@ -2,6 +2,7 @@
 
 use crate::config::{self, Flags, Loaded, Sources};
 use crate::directory::Directory;
+use crate::tls::Certificate;
 use crate::{assets, serve};
 use anyhow::{Context, Result, bail};
 use chat::{Account, Chat, Clock};
@@ -106,6 +107,9 @@ pub fn run(arguments: Arguments, environment: impl Iterator<Item = (OsString, Os
 fn check(loaded: &Loaded) -> Result<()> {
     for note in &loaded.notes {
         say(&format!("note: {note}"))?;
+    }
+    if let (Some(certificate), Some(key)) = (&loaded.config.tls_cert, &loaded.config.tls_key) {
+        Certificate::open(certificate, key)?;
     }
     say(&format!("The settings are right. Config file: {}.", loaded.file_shown()))
 }

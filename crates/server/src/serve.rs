@@ -9,7 +9,8 @@ use crate::listener::{Answering, Listener};
 use crate::live::Live;
 use crate::logging;
 use crate::setup::Setup;
-use anyhow::{Context, Result};
+use crate::tls::Certificate;
+use anyhow::{Context, Result, bail};
 use chat::{Chat, Clock};
 use delivery::Delivery;
 use protocol::CloseCode;
@@ -32,7 +33,8 @@ const WORKERS: usize = 2;
 const GOODBYES: Duration = Duration::from_secs(5);
 /// How long all of stopping may take; then it ends anyway, which loses nothing that was acknowledged.
 const STOPPING: Duration = Duration::from_secs(9);
-/// How often read marks are written, and how many of those until old attempts are forgotten.
+/// How often read marks are written and the certificate is looked at, and how many of those until old attempts are
+/// forgotten.
 const CHORES: Duration = Duration::from_secs(1);
 const FORGETTING: u32 = 60;
 
@@ -54,6 +56,12 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
         let directory = Directory::open(&config.data)?;
         let mut lock = directory.lock()?;
+        let certificate = match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => Some(Certificate::open(certificate, key)?),
+            (None, None) => None,
+            _ => bail!("`tls_cert` and `tls_key` go together: set both or neither"),
+        };
+        let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let listener = Listener::bind(config.listen).await?;
         let address = listener.address();
         lock.sign(address)?;
@@ -74,8 +82,8 @@ impl Server {
             chat,
             delivery,
         });
-        let answering = listener.answer(http::routes(Arc::clone(&app)));
-        let chores = tokio::spawn(do_chores(Arc::clone(&app)));
+        let answering = listener.answer(http::routes(Arc::clone(&app)), acceptor);
+        let chores = tokio::spawn(do_chores(Arc::clone(&app), certificate));
         Ok(Self { app, answering, address, data: directory.path().to_owned(), chores, _lock: lock })
     }
 
@@ -111,15 +119,17 @@ impl Server {
 
     /// What an operator wants to know at the start. `loaded` says where the settings came from.
     pub fn banner(&self, loaded: &Loaded) -> String {
+        let scheme = if self.app.settings.tls { "https" } else { "http" };
+        let address = format!("{scheme}://{}", self.address);
         let base = match &loaded.config.public_url {
             Some(url) => url.to_string(),
-            None => format!("http://{}", self.address),
+            None => address.clone(),
         };
         let mut text = format!("Roomful {}\n", env!("CARGO_PKG_VERSION"));
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "  {name:<8} {value}");
         };
-        line("address", &format!("http://{}", self.address));
+        line("address", &address);
         if loaded.config.public_url.is_some() {
             line("public", &base);
         }
@@ -187,13 +197,18 @@ impl Signals {
     }
 }
 
-async fn do_chores(app: Arc<App>) {
+async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
     let mut ticks = interval(CHORES);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u32.. {
         ticks.tick().await;
         if let Err(error) = app.chat.write_reads().await {
             tracing::warn!(%error, "read marks were not written; they wait for the next time");
+        }
+        if let Some(certificate) = certificate.clone()
+            && let Err(error) = tokio::task::spawn_blocking(move || certificate.follow()).await
+        {
+            tracing::error!(%error, "the certificate's files could not be watched");
         }
         if tick % FORGETTING == 0 {
             app.doors.forget();

@@ -86,13 +86,7 @@ pub const ROWS: [Row; 10] = [
         budget: Budget::Us(0.6),
         ..ONE
     },
-    Row {
-        name: "eight",
-        what: "same, closed loop with 8 senders",
-        senders: 8,
-        pace: Pace::Window(1),
-        ..ONE
-    },
+    Row { name: "eight", what: "same, closed loop with 8 senders", senders: 8, pace: Pace::Window(1), ..ONE },
     Row {
         name: "rooms",
         what: "CPU per delivery, 100 rooms × 10, 2,500 posts a second",

@@ -21,7 +21,7 @@ pub struct Setting {
 }
 
 /// All of them, in the order of the example file.
-pub const SETTINGS: [Setting; 11] = [
+pub const SETTINGS: [Setting; 13] = [
     Setting {
         name: "listen",
         about: "Where the server listens: address and port. 0.0.0.0 or [::] means every network of this machine.",
@@ -30,6 +30,25 @@ pub const SETTINGS: [Setting; 11] = [
             config.listen = text(value)?
                 .parse()
                 .map_err(|_| "must be an address and port such as 127.0.0.1:3000".to_owned())?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "tls_cert",
+        about: "A file with this server's certificate and those that vouch for it, in PEM form. With it and tls_key the\n\
+                server speaks https:// and wss:// on the address above, and reads both files again when they change.",
+        show: |config| path(config.tls_cert.as_ref()),
+        set: |config, value| {
+            config.tls_cert = some_path(value)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "tls_key",
+        about: "A file with the certificate's private key, in PEM form.",
+        show: |config| path(config.tls_key.as_ref()),
+        set: |config, value| {
+            config.tls_key = some_path(value)?;
             Ok(())
         },
     },
@@ -169,6 +188,14 @@ impl Setting {
 
 fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| "must be text in quotes".to_owned())
+}
+
+fn path(path: Option<&PathBuf>) -> Value {
+    path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default().into()
+}
+
+fn some_path(value: &Value) -> Result<Option<PathBuf>, String> {
+    text(value).map(|text| (!text.is_empty()).then(|| PathBuf::from(text)))
 }
 
 /// Unlike [`Targets`] itself, which would take a misspelt level for the name of a module.

@@ -16,15 +16,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use chat::Caller;
-use delivery::{ConnId, Deflate, Encoding, Malformed};
-use hyper::upgrade::OnUpgrade;
+use delivery::{ConnId, Deflate, Encoding, Malformed, Socket};
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, SUBPROTOCOL};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio_rustls::server::TlsStream;
 
 /// The WebSocket routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -52,7 +55,7 @@ async fn open(
         let message = format!("None of the subprotocols offered is known. Offer {SUBPROTOCOL}, or none.");
         return (StatusCode::BAD_REQUEST, message).into_response();
     }
-    open_native(app, request).await
+    open_native(app, peer, request).await
 }
 
 async fn open_in_room(
@@ -65,8 +68,8 @@ async fn open_in_room(
     open_simple(app, peer, request, Some((room, entry.username))).await
 }
 
-async fn open_native(app: Arc<App>, mut request: Request) -> Response {
-    let caller = match native_caller(&app, request.headers()).await {
+async fn open_native(app: Arc<App>, peer: SocketAddr, mut request: Request) -> Response {
+    let caller = match native_caller(&app, request.headers(), peer).await {
         Ok(caller) => caller,
         Err(status) => {
             return (status, "Sign in first, on this server's own page or with a token.").into_response();
@@ -92,10 +95,12 @@ async fn open_native(app: Arc<App>, mut request: Request) -> Response {
 
 /// A cookie counts only from our own pages: a foreign page can make a browser send it (cross-site WebSocket
 /// hijacking), but cannot forge `Origin`.
-async fn native_caller(app: &App, headers: &HeaderMap) -> Result<Caller, StatusCode> {
-    let token = match (signed_in::bearer(headers), app.doors.origin_is_ours(headers)) {
+async fn native_caller(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Result<Caller, StatusCode> {
+    let token = match (signed_in::bearer(headers), app.doors.origin_is_ours(headers, peer)) {
         (Some(token), _) => token.to_owned(),
-        (None, OriginVerdict::Ours) => signed_in::cookie(app, headers).ok_or(StatusCode::UNAUTHORIZED)?,
+        (None, OriginVerdict::Ours) => {
+            signed_in::cookie(app, headers, peer).ok_or(StatusCode::UNAUTHORIZED)?
+        }
         (None, OriginVerdict::Absent) => return Err(StatusCode::UNAUTHORIZED),
         (None, OriginVerdict::Foreign) => return Err(StatusCode::FORBIDDEN),
     };
@@ -179,7 +184,7 @@ async fn simple_visitor(
     }
     if app.doors.admits_guest(request.headers(), peer) {
         Ok(None)
-    } else if app.doors.origin_is_ours(request.headers()) == OriginVerdict::Foreign {
+    } else if app.doors.origin_is_ours(request.headers(), peer) == OriginVerdict::Foreign {
         Err("this came from another site, which may not come in here")
     } else {
         Err("guests are not admitted here: use a token, or ask the operator to set guests = \"on\"")
@@ -257,8 +262,8 @@ fn holds(value: Option<&HeaderValue>, word: &str) -> bool {
     text.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
 }
 
-/// The bare socket under an upgraded connection, and what was read behind the request.
-async fn take_socket(upgrading: OnUpgrade) -> Option<(std::net::TcpStream, Bytes)> {
+/// The bare socket under an upgraded connection, its TLS if there is any, and what was read behind the request.
+async fn take_socket(upgrading: OnUpgrade) -> Option<(Socket, Bytes)> {
     let upgraded = match upgrading.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -266,19 +271,24 @@ async fn take_socket(upgrading: OnUpgrade) -> Option<(std::net::TcpStream, Bytes
             return None;
         }
     };
-    let parts =
-        match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<tokio::net::TcpStream>>(upgraded) {
-            Ok(parts) => parts,
-            Err(_) => {
-                tracing::error!("an upgraded connection is no TCP socket");
-                return None;
-            }
-        };
-    match parts.io.into_inner().into_std() {
-        Ok(socket) => Some((socket, parts.read_buf)),
+    match taken_apart(upgraded) {
+        Ok(taken) => taken,
         Err(error) => {
             tracing::debug!(%error, "an upgraded socket was lost");
             None
         }
     }
+}
+
+fn taken_apart(upgraded: Upgraded) -> std::io::Result<Option<(Socket, Bytes)>> {
+    let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(plain) => return Ok(Some((plain.io.into_inner().into_std()?.into(), plain.read_buf))),
+        Err(upgraded) => upgraded,
+    };
+    let Ok(encrypted) = downcast::<TokioIo<TlsStream<TcpStream>>>(upgraded) else {
+        tracing::error!("an upgraded connection is neither TCP nor TLS");
+        return Ok(None);
+    };
+    let (stream, session) = encrypted.io.into_inner().into_inner();
+    Ok(Some((Socket::from(stream.into_std()?).over_tls(session), encrypted.read_buf)))
 }

@@ -14,3 +14,5 @@ mod operator;
 mod setup;
 mod stories;
 mod support;
+mod tls;
+mod tunnel;
