@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mio::net::TcpStream;
 
+use crate::allowance::Spending;
 use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
 use crate::gateway::Gateway;
@@ -17,6 +18,8 @@ pub(crate) struct Connection {
     pub(crate) socket: TcpStream,
     /// `None` where the socket carries plain bytes.
     pub(crate) tls: Option<Box<Tls>>,
+    /// `None` where the peer may send as much as it likes.
+    pub(crate) spending: Option<Box<Spending>>,
     /// `None` once the gateway has been told that the connection is over.
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) phase: Phase,
@@ -89,6 +92,7 @@ impl Connection {
             id,
             socket,
             tls: None,
+            spending: None,
             gateway: Some(gateway),
             phase: Phase::Open,
             cursors: Vec::new(),

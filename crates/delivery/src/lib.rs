@@ -28,6 +28,7 @@ mod stats;
 
 mod handshake;
 
+mod allowance;
 mod socket;
 mod tls;
 
@@ -60,6 +61,7 @@ mod mask;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
+pub use crate::allowance::Allowance;
 pub use crate::delivery::Delivery;
 pub use crate::follow::Follow;
 pub use crate::frame::Frame;

@@ -3,6 +3,7 @@
 use mio::net::TcpStream;
 use mio::{Interest as Readiness, Token};
 
+use crate::allowance::Spending;
 use crate::audience::Follower;
 use crate::backlog::{Intent, Then, What};
 use crate::connection::{Connection, Cursor, Held, Phase};
@@ -25,6 +26,7 @@ impl Shard {
         }
         let mut conn = Connection::new(id, TcpStream::from_std(socket.stream), gateway);
         conn.tls = socket.tls.map(|session| Box::new(Tls::new(session)));
+        conn.spending = socket.allowance.map(|allowance| Box::new(Spending::new(allowance)));
         conn.heard_at = self.now;
         if !leftover.is_empty() {
             conn.held = Some(Box::new(Held { bytes: leftover.to_vec(), at: 0 }));

@@ -62,15 +62,16 @@ impl Shard {
         let read = tls.read(&conn.socket, &mut self.scratch, &mut plain);
         let owes = tls.owes();
         conn.ended |= tls.has_ended();
+        if owes {
+            self.wake(slot);
+        }
+        let conn = &mut self.connections[slot];
         match read {
             Ok(0) => self.lose(slot),
             Ok(len) => {
                 conn.heard_at = self.now;
                 if len == self.scratch.len() || conn.ended {
                     self.read_later(slot);
-                }
-                if owes {
-                    self.wake(slot);
                 }
                 let used = self.digest(slot, &mut plain);
                 self.hold(slot, used, |used| Held { bytes: plain[used..].to_vec(), at: 0 }, plain.len());
@@ -79,7 +80,9 @@ impl Shard {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
             Err(_) => {
                 // The alert that says what was wrong; without it the peer sees a cut.
-                let _: io::Result<Paid> = tls.pay(&conn.socket, &mut self.tally);
+                if let Some(tls) = &mut conn.tls {
+                    let _: io::Result<Paid> = tls.pay(&conn.socket, &mut self.tally);
+                }
                 self.lose(slot);
             }
         }
@@ -127,7 +130,12 @@ impl Shard {
             }
             let terms = terms(conn, &self.options, &mut self.inflater);
             match step(conn, &mut bytes[at..], terms, &mut self.tally.received) {
-                Ok(used) => at += used,
+                Ok(used) => {
+                    at += used;
+                    if !is_allowed(conn, self.now, used) {
+                        break Some(End::Violation(Violation::Flood));
+                    }
+                }
                 Err(end) => break Some(end),
             }
         };
@@ -157,7 +165,8 @@ impl Shard {
                 let code = violation.code();
                 // Half a message of a peer that is no longer understood.
                 self.connections[slot].decoder = Decoder::default();
-                self.expel(slot, code, Closed::Protocol { code });
+                let reason = if violation == Violation::Flood { self.options.flood_reason } else { "" };
+                self.expel_because(slot, code, reason, Closed::Protocol { code });
             }
             End::Panic => {
                 self.tally.panics += 1;
@@ -170,6 +179,12 @@ impl Shard {
 /// What was agreed on with this peer.
 fn terms<'a>(conn: &Connection, options: &Options, inflater: &'a mut Inflater) -> Terms<'a> {
     Terms { limit: options.max_message, inflater: conn.id.encoding().is_deflated().then_some(inflater) }
+}
+
+/// Notes what a peer sent against its allowance: bytes as they come, a frame when its end has come.
+fn is_allowed(conn: &mut Connection, now: u64, bytes: usize) -> bool {
+    let frames = u64::from(!conn.decoder.is_inside_frame());
+    conn.spending.as_mut().is_none_or(|spending| spending.allows(now, frames, bytes))
 }
 
 /// Takes one step of the decoder and does what it says; returns the bytes used.

@@ -1,18 +1,21 @@
-//! What a connection comes with: its the way its bytes take.
+//! What a connection comes with: its bytes' way, and how much may come along it.
 
 use std::net::TcpStream;
 
 use rustls::ServerConnection;
 
+use crate::allowance::Allowance;
+
 /// A socket on which the opening handshake is done. Made from a plain [`TcpStream`]; the rest is added.
 pub struct Socket {
     pub(crate) stream: TcpStream,
     pub(crate) tls: Option<Box<ServerConnection>>,
+    pub(crate) allowance: Option<Allowance>,
 }
 
 impl From<TcpStream> for Socket {
     fn from(stream: TcpStream) -> Socket {
-        Socket { stream, tls: None }
+        Socket { stream, tls: None, allowance: None }
     }
 }
 
@@ -21,5 +24,11 @@ impl Socket {
     #[must_use]
     pub fn over_tls(self, session: ServerConnection) -> Socket {
         Socket { tls: Some(Box::new(session)), ..self }
+    }
+
+    /// The peer may send this much and no more.
+    #[must_use]
+    pub fn allowed(self, allowance: Allowance) -> Socket {
+        Socket { allowance: Some(allowance), ..self }
     }
 }

@@ -3,9 +3,10 @@
 use crate::config::{Config, PublicUrl};
 use crate::doors::Doors;
 use crate::live::Live;
+use crate::places::Places;
 use crate::setup::Setup;
 use chat::Chat;
-use delivery::Delivery;
+use delivery::{Allowance, Delivery};
 use protocol::Limits;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct App {
     pub setup: Setup,
     /// What the operator decided.
     pub settings: Settings,
+    /// How many connections there are.
+    pub places: Places,
     /// True from the first signal to stop: readiness is red and nobody new is let in.
     pub draining: AtomicBool,
 }
@@ -48,6 +51,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Whether WebSockets may be compressed.
     pub compression: bool,
+    /// How much may be sent on a WebSocket.
+    pub allowance: Allowance,
     /// Names the web client's files.
     pub build: &'static str,
 }
@@ -62,6 +67,10 @@ impl Settings {
             guests_open_rooms: config.guests_open_rooms,
             heartbeat: config.heartbeat,
             compression: config.compression,
+            allowance: Allowance {
+                frames: config.limits.frames_per_second,
+                bytes: config.limits.bytes_per_second,
+            },
             build: crate::assets::BUILD,
         }
     }

@@ -1,9 +1,11 @@
 //! Settings: flags before the environment before a TOML file before defaults.
 
+mod limits;
 mod settings;
 mod sources;
 mod values;
 
+pub use limits::Limits;
 pub use sources::{Flags, Loaded, Origin, Sources};
 pub(crate) use values::without_default_port;
 pub use values::{Guests, LogFormat, PublicUrl};
@@ -41,6 +43,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Whether WebSockets may be compressed.
     pub compression: bool,
+    /// How much of the server one may use.
+    pub limits: Limits,
     /// What is worth a line in the log.
     pub log: Targets,
     /// How a line in the log looks.
@@ -61,6 +65,7 @@ impl Default for Config {
             guests_open_rooms: true,
             heartbeat: Duration::from_secs(25),
             compression: true,
+            limits: Limits::default(),
             log: Targets::new().with_default(LevelFilter::INFO),
             log_format: LogFormat::Auto,
         }

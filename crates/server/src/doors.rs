@@ -17,8 +17,10 @@ const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// What proxies add: with any of these a loopback peer is not somebody at this machine.
 const FORWARDING: [HeaderName; 3] = [FORWARDED, VIA, HeaderName::from_static("x-real-ip")];
-/// Attempts to get in, by address and minute.
-const ATTEMPTS: NonZero<u32> = NonZero::new(10).expect("ten is not zero");
+/// Seconds' worth of requests that may come at once.
+const BURST: u32 = 10;
+
+type Rate = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock>;
 
 /// What `Origin` says of where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,24 +40,24 @@ pub struct Doors {
     tls: bool,
     public_url: Option<PublicUrl>,
     trusted_proxies: Vec<IpNet>,
-    attempts: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock>,
+    attempts: Rate,
+    requests: Rate,
     warned: AtomicBool,
 }
 
 impl Doors {
     /// The doors of a server that listens at `listener`.
     pub fn new(config: &Config, listener: SocketAddr) -> Self {
+        let a_second = config.limits.requests_per_second;
+        let at_once = a_second.saturating_mul(NonZero::new(BURST).unwrap_or(NonZero::<u32>::MIN));
         Self {
             guests: config.guests,
             listener,
             tls: config.tls_cert.is_some(),
             public_url: config.public_url.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
-            attempts: RateLimiter::new(
-                Quota::per_minute(ATTEMPTS),
-                HashMapStateStore::default(),
-                MonotonicClock,
-            ),
+            attempts: rate(Quota::per_minute(config.limits.attempts_per_minute)),
+            requests: rate(Quota::per_second(a_second).allow_burst(at_once)),
             warned: AtomicBool::new(false),
         }
     }
@@ -140,17 +142,42 @@ impl Doors {
     /// # Errors
     /// How long to wait after too many.
     pub fn try_door(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
-        if is_loopback(peer.ip()) && !is_forwarded(headers) {
+        self.check(&self.attempts, headers, peer)
+    }
+
+    /// Counts a request. Somebody at this machine may ask as often as they like.
+    ///
+    /// # Errors
+    /// How long to wait after too many.
+    pub fn try_request(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
+        self.check(&self.requests, headers, peer)
+    }
+
+    fn check(&self, rate: &Rate, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
+        if is_at_this_machine(headers, peer) {
             return Ok(());
         }
-        let address = network_of(self.client_address(headers, peer));
-        self.attempts.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
+        let address = self.counted_address(headers, peer);
+        rate.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
+    }
+
+    /// What counts as one address of whoever sends a request.
+    pub fn counted_address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+        network_of(self.client_address(headers, peer))
+    }
+
+    /// What counts as one address of a peer who is known to be no proxy; none for one that may be.
+    pub fn counted_peer(&self, peer: SocketAddr) -> Option<IpAddr> {
+        let address = peer.ip().to_canonical();
+        (!address.is_loopback() && !self.trusts(address)).then(|| network_of(address))
     }
 
     /// Forgets addresses that could try again anyway.
     pub fn forget(&self) {
-        self.attempts.retain_recent();
-        self.attempts.shrink_to_fit();
+        for rate in [&self.attempts, &self.requests] {
+            rate.retain_recent();
+            rate.shrink_to_fit();
+        }
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -162,6 +189,15 @@ impl Doors {
             tracing::warn!(%peer, "a proxy says where requests come from, but is not in trusted_proxies");
         }
     }
+}
+
+fn rate(quota: Quota) -> Rate {
+    RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock)
+}
+
+/// Whether a request comes from this machine itself: limits are for everybody else.
+pub(crate) fn is_at_this_machine(headers: &HeaderMap, peer: SocketAddr) -> bool {
+    is_loopback(peer.ip()) && !is_forwarded(headers)
 }
 
 /// Whether some proxy has left its mark.

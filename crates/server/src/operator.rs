@@ -121,8 +121,9 @@ async fn keep_users(loaded: &Loaded, command: UserCommand) -> Result<()> {
         bail!("There is no data directory {}. Name the right one with --data.", loaded.config.data.display());
     }
     let directory = Directory::open(&loaded.config.data)?;
-    let (chat, mut committed) =
-        Chat::open(&directory.database(), Clock::system()).await.context("the database")?;
+    let (chat, mut committed) = Chat::open(&directory.database(), Clock::system())
+        .await
+        .with_context(|| serve::database(&directory))?;
     // What this process commits, its own connections would hear of; there are none.
     tokio::spawn(async move { while committed.recv().await.is_some() {} });
     let done = match command {

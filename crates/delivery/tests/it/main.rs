@@ -2,6 +2,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "stories are told twice, over TCP and over TLS")]
 
+mod allowances;
 mod bad_input;
 mod beating;
 mod catching_up;

@@ -180,6 +180,15 @@ impl Hall {
 
     async fn seat(&self, socket: TcpStream, encoding: Encoding) -> Person {
         let (line, socket) = self.line(socket).await;
+        self.seat_at(line, socket, encoding).await
+    }
+
+    /// Somebody at one end of a plain connection, whose other end may be bounded.
+    pub async fn seat_on(&self, client: TcpStream, socket: Socket, encoding: Encoding) -> Person {
+        self.seat_at(Line::Plain(client), socket, encoding).await
+    }
+
+    async fn seat_at(&self, line: Line, socket: Socket, encoding: Encoding) -> Person {
         let (conn, told) = self.attach(socket, b"", encoding);
         let socket = WebSocketStream::from_raw_socket(line, Role::Client, None).await;
         Person { conn, socket, told, delivery: self.delivery.clone() }

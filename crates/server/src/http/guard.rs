@@ -5,6 +5,7 @@ use super::error::Refusal;
 use super::signed_in::{self, Peer};
 use crate::app::App;
 use crate::doors::{OriginVerdict, host};
+use crate::places::COME_BACK;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, LOCATION, UPGRADE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -18,6 +19,10 @@ use std::sync::Arc;
 pub(crate) enum TurnedAway {
     /// It is plain HTTP where TLS is spoken.
     Insecure,
+    /// There are as many connections as there may be.
+    Crowded,
+    /// There are as many from its address.
+    TooMany,
 }
 
 /// Lets a request pass unless it would change something and a browser may have sent it for somebody else's page. A
@@ -26,11 +31,17 @@ pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) ->
     if let Some(turned_away) = request.extensions().get::<TurnedAway>() {
         return turned_away.answer(&app, &request);
     }
+    let Peer(peer) = Peer::of(request.extensions());
+    if is_counted(request.uri().path())
+        && let Err(wait) = app.doors.try_request(request.headers(), peer)
+    {
+        let message = "Too many requests. Wait a moment and try again.";
+        return Refusal::later(ErrorCode::RateLimited, message, wait).into_response();
+    }
     let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
     if safe || signed_in::bearer(request.headers()).is_some() {
         return next.run(request).await;
     }
-    let Peer(peer) = Peer::of(request.extensions());
     match app.doors.origin_is_ours(request.headers(), peer) {
         OriginVerdict::Ours => next.run(request).await,
         OriginVerdict::Foreign => foreign(&app).into_response(),
@@ -51,10 +62,20 @@ pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
 }
 
+/// Whether a request costs more than a file from memory.
+fn is_counted(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/ws" || path.starts_with("/ws/")
+}
+
 impl TurnedAway {
     fn answer(self, app: &App, request: &Request) -> Response {
         let mut response = match self {
             Self::Insecure => insecure(app, request),
+            Self::Crowded => {
+                let message = "The server has as many connections as it may have. Come back later.";
+                Refusal::later(ErrorCode::Overloaded, message, COME_BACK).into_response()
+            }
+            Self::TooMany => Refusal::too_many_connections().into_response(),
         };
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response

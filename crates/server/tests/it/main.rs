@@ -8,6 +8,7 @@ mod http_errors;
 mod http_page;
 mod http_rooms;
 mod http_sessions;
+mod limits;
 mod load;
 mod openapi;
 mod operator;

@@ -4,7 +4,7 @@
 
 mod bad_input;
 mod foreign_clients;
-mod handshakes;
+pub mod handshakes;
 mod lossy_wires;
 mod raced_connects;
 mod reading;
@@ -18,4 +18,4 @@ mod simple_doors;
 mod slow_readers;
 pub mod support;
 mod talking;
-mod wire;
+pub mod wire;
