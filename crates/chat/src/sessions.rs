@@ -117,6 +117,23 @@ impl Chat {
         self.0.store.read(move |sql| sessions::lives(sql, session, now)).await
     }
 
+    /// Ends the sessions that have expired; their connections close. Looks before it writes: mostly there are none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_expired(&self) -> Result<()> {
+        let now = self.now();
+        if !self.0.store.read(move |sql| sessions::has_expired(sql, now)).await? {
+            return Ok(());
+        }
+        let work = move |tx: &mut Tx<'_>| {
+            let ended = sessions::delete_expired(&tx.sql, now)?.into_iter();
+            tx.told.extend(ended.map(|(user, session)| Committed::SessionEnded { user, session }));
+            Ok(())
+        };
+        self.0.store.write(work).await
+    }
+
     /// Ends the caller's session; its connections close.
     ///
     /// # Errors

@@ -76,6 +76,11 @@ impl Decoder {
         }
     }
 
+    /// Whether the last step ended before a frame did.
+    pub(crate) fn is_inside_frame(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Frees what the last step returned.
     pub(crate) fn release(&mut self) {
         self.finished = Vec::new();

@@ -5,15 +5,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mio::net::TcpStream;
 
+use crate::allowance::Spending;
 use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
 use crate::gateway::Gateway;
 use crate::key::ConnId;
+use crate::tls::Tls;
 
 /// A connection. Owns no buffer while nothing is half read or half written.
 pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) socket: TcpStream,
+    /// `None` where the socket carries plain bytes.
+    pub(crate) tls: Option<Box<Tls>>,
+    /// `None` where the peer may send as much as it likes.
+    pub(crate) spending: Option<Box<Spending>>,
     /// `None` once the gateway has been told that the connection is over.
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) phase: Phase,
@@ -85,6 +91,8 @@ impl Connection {
         Connection {
             id,
             socket,
+            tls: None,
+            spending: None,
             gateway: Some(gateway),
             phase: Phase::Open,
             cursors: Vec::new(),

@@ -22,6 +22,7 @@ use crate::options::Options;
 use crate::order::{Attach, Order};
 use crate::publication::Publication;
 use crate::shard::{Door, Shard};
+use crate::socket::Socket;
 use crate::stats::Stats;
 
 /// How often a drain looks whether everybody has gone.
@@ -82,13 +83,20 @@ impl Delivery {
         ConnId::new((serial % self.inner.doors.len() as u64) as usize, encoding, serial)
     }
 
-    /// Takes over a socket on which the opening handshake is done, and what was read behind it.
+    /// Takes over a socket on which the opening handshake is done, and what was read behind it (decrypted, over TLS).
     ///
     /// Must come before anything else is asked for the connection. From here on, in any case, `gateway` hears
     /// [`on_closed`](Gateway::on_closed) exactly once.
-    pub fn attach(&self, conn: ConnId, socket: TcpStream, leftover: Bytes, gateway: Arc<dyn Gateway>) {
+    pub fn attach(
+        &self,
+        conn: ConnId,
+        socket: impl Into<Socket>,
+        leftover: Bytes,
+        gateway: Arc<dyn Gateway>,
+    ) {
         self.door(conn).counters.connections.fetch_add(1, Ordering::Relaxed);
-        if tune(&socket, self.inner.socket_lowat).is_err() {
+        let socket = socket.into();
+        if tune(&socket.stream, self.inner.socket_lowat).is_err() {
             self.refuse(conn, gateway.as_ref(), Closed::Lost);
             return;
         }

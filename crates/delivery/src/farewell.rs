@@ -77,8 +77,12 @@ impl Shard {
 
     /// Ends a connection at once: what waited for it is dropped, and only the close frame may still leave.
     pub(crate) fn expel(&mut self, slot: usize, code: u16, closed: Closed) {
+        self.expel_because(slot, code, "", closed);
+    }
+
+    pub(crate) fn expel_because(&mut self, slot: usize, code: u16, reason: &str, closed: Closed) {
         self.detach(slot, closed);
-        self.linger(slot, frame::close(code, ""), false);
+        self.linger(slot, frame::close(code, reason), false);
     }
 
     /// The peer said goodbye; it is answered and let go.

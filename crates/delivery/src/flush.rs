@@ -9,6 +9,7 @@ use crate::backlog::{Backlog, Rest, Then, What};
 use crate::connection::Connection;
 use crate::stats::Tally;
 use crate::tail::{ALWAYS, Run};
+use crate::tls::{Paid, Tls};
 
 /// Most pieces of one write.
 const PIECES: usize = 32;
@@ -94,12 +95,42 @@ pub(crate) fn flush(
     tally: &mut Tally,
     drained: &mut u32,
 ) -> Flushed {
+    // Kept outside meanwhile, because what is due is borrowed from the connection while it is encrypted.
+    let mut tls = conn.tls.take();
+    let flushed = match tls.as_deref_mut().map_or(Flushed::Done, |tls| pay(conn, tls, tally)) {
+        Flushed::Done => flush_due(conn, tls.as_deref_mut(), audiences, scope, pieces, tally, drained),
+        owing => owing,
+    };
+    conn.tls = tls;
+    flushed
+}
+
+fn flush_due(
+    conn: &mut Connection,
+    tls: Option<&mut Tls>,
+    audiences: &Audiences,
+    scope: Scope,
+    pieces: &mut Pieces,
+    tally: &mut Tally,
+    drained: &mut u32,
+) -> Flushed {
     let mut plan = Plan { slices: [IoSlice::new(&[]); PIECES], used: 0 };
     let gathered = match gather(conn, audiences, scope, pieces, &mut plan) {
         Ok(gathered) => gathered,
         Err(instead) => return instead,
     };
     let offered = pieces.list.iter().map(|(_, len)| len).sum::<usize>();
+    if let Some(tls) = tls {
+        let Ok(encrypted) = tls.encrypt(&plan.slices[..plan.used]) else { return Flushed::Broken };
+        if settle(conn, audiences, pieces, encrypted, tally, drained) {
+            tls.end();
+        }
+        conn.tidy();
+        return match (pay(conn, tls, tally), encrypted < offered, gathered) {
+            (Flushed::Done, true, _) | (Flushed::Done, _, Gathered::Part) => Flushed::More,
+            (paid, ..) => paid,
+        };
+    }
     let written = match (offered, plan.used) {
         (0, _) => Ok(0),
         (_, 1) => (&conn.socket).write(&plan.slices[0]),
@@ -122,6 +153,24 @@ pub(crate) fn flush(
         (false, true, _) => Flushed::Full,
         (false, false, Gathered::All) => Flushed::Done,
         (false, false, Gathered::Part) => Flushed::More,
+    }
+}
+
+/// Gives the socket what was encrypted for it. `Done`: it took all, and nothing of what is due was looked at.
+fn pay(conn: &mut Connection, tls: &mut Tls, tally: &mut Tally) -> Flushed {
+    match tls.pay(&conn.socket, tally) {
+        Ok(Paid::All) => {
+            conn.stalled_at = 0;
+            Flushed::Done
+        }
+        Ok(Paid::Farewell) => Flushed::Farewell,
+        Ok(Paid::Part { moved }) => {
+            if moved {
+                conn.stalled_at = 0;
+            }
+            Flushed::Full
+        }
+        Err(_) => Flushed::Broken,
     }
 }
 

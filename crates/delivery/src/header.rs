@@ -11,7 +11,7 @@ pub(crate) enum Violation {
     NotDeflate,
     /// Larger than we read, or in more fragments.
     TooBig,
-    /// More control frames than anybody needs.
+    /// More than a peer may send.
     Flood,
 }
 

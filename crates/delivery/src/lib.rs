@@ -28,6 +28,10 @@ mod stats;
 
 mod handshake;
 
+mod allowance;
+mod socket;
+mod tls;
+
 mod inbox;
 mod interest;
 mod order;
@@ -57,6 +61,7 @@ mod mask;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
+pub use crate::allowance::Allowance;
 pub use crate::delivery::Delivery;
 pub use crate::follow::Follow;
 pub use crate::frame::Frame;
@@ -66,4 +71,5 @@ pub use crate::handshake::{Deflate, Malformed, accept_key, subprotocols};
 pub use crate::key::{ConnId, Encoding, Key};
 pub use crate::options::Options;
 pub use crate::publication::Publication;
+pub use crate::socket::Socket;
 pub use crate::stats::Stats;

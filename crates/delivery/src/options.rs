@@ -31,6 +31,8 @@ pub struct Options {
     ///
     /// Low, because what waits in the kernel is copied per connection, and what waits in a tail is not.
     pub socket_lowat: u32,
+    /// The reason in the close frame of a peer that sent too much (1008), for its program to read. Default: none.
+    pub flood_reason: &'static str,
 }
 
 pub(crate) const MAX_SHARDS: usize = 64;
@@ -48,6 +50,7 @@ impl Default for Options {
             silence: Duration::from_secs(75),
             stall: Duration::from_secs(30),
             socket_lowat: 16 << 10,
+            flood_reason: "",
         }
     }
 }

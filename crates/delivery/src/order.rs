@@ -10,6 +10,7 @@ use crate::frame::Frame;
 use crate::gateway::Gateway;
 use crate::key::{ConnId, Encoding, Key};
 use crate::publication::Publication;
+use crate::socket::Socket;
 
 /// One thing to do, in the order it was asked.
 pub(crate) enum Order {
@@ -30,7 +31,7 @@ pub(crate) enum Order {
 /// A socket that is to become a connection.
 pub(crate) struct Attach {
     pub(crate) conn: ConnId,
-    pub(crate) socket: std::net::TcpStream,
+    pub(crate) socket: Socket,
     pub(crate) leftover: Bytes,
     pub(crate) gateway: Arc<dyn Gateway>,
 }

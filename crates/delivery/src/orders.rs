@@ -3,6 +3,7 @@
 use mio::net::TcpStream;
 use mio::{Interest as Readiness, Token};
 
+use crate::allowance::Spending;
 use crate::audience::Follower;
 use crate::backlog::{Intent, Then, What};
 use crate::connection::{Connection, Cursor, Held, Phase};
@@ -15,6 +16,7 @@ use crate::order::Attach;
 use crate::publication::Publication;
 use crate::shard::Shard;
 use crate::tail::{ALWAYS, Shift};
+use crate::tls::Tls;
 
 impl Shard {
     pub(crate) fn attach(&mut self, attach: Attach) {
@@ -22,7 +24,9 @@ impl Shard {
         if self.connections.is_empty() {
             self.sweep.begin(self.now);
         }
-        let mut conn = Connection::new(id, TcpStream::from_std(socket), gateway);
+        let mut conn = Connection::new(id, TcpStream::from_std(socket.stream), gateway);
+        conn.tls = socket.tls.map(|session| Box::new(Tls::new(session)));
+        conn.spending = socket.allowance.map(|allowance| Box::new(Spending::new(allowance)));
         conn.heard_at = self.now;
         if !leftover.is_empty() {
             conn.held = Some(Box::new(Held { bytes: leftover.to_vec(), at: 0 }));

@@ -12,6 +12,7 @@ use crate::header::Violation;
 use crate::inflate::Inflater;
 use crate::options::Options;
 use crate::shard::Shard;
+use crate::tls::Paid;
 use crate::turns::guarded;
 
 /// Control frames a peer may send between two beats.
@@ -32,6 +33,9 @@ impl Shard {
         if conn.paused(self.options.max_unanswered) || conn.held.is_some() {
             return;
         }
+        if conn.tls.is_some() {
+            return self.read_encrypted(slot);
+        }
         match (&conn.socket).read(&mut self.scratch) {
             Ok(0) => self.lose(slot),
             Ok(len) => {
@@ -49,6 +53,41 @@ impl Shard {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
             Err(_) => self.lose(slot),
         }
+    }
+
+    fn read_encrypted(&mut self, slot: usize) {
+        let conn = &mut self.connections[slot];
+        let Some(tls) = &mut conn.tls else { return };
+        let mut plain = mem::take(&mut self.plain);
+        let read = tls.read(&conn.socket, &mut self.scratch, &mut plain);
+        let owes = tls.owes();
+        conn.ended |= tls.has_ended();
+        if owes {
+            self.wake(slot);
+        }
+        let conn = &mut self.connections[slot];
+        match read {
+            Ok(0) => self.lose(slot),
+            Ok(len) => {
+                conn.heard_at = self.now;
+                if len == self.scratch.len() || conn.ended {
+                    self.read_later(slot);
+                }
+                let used = self.digest(slot, &mut plain);
+                self.hold(slot, used, |used| Held { bytes: plain[used..].to_vec(), at: 0 }, plain.len());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
+            Err(_) => {
+                // The alert that says what was wrong; without it the peer sees a cut.
+                if let Some(tls) = &mut conn.tls {
+                    let _: io::Result<Paid> = tls.pay(&conn.socket, &mut self.tally);
+                }
+                self.lose(slot);
+            }
+        }
+        plain.clear();
+        self.plain = plain;
     }
 
     /// Goes on with connections that had more to read, or may be heard again.
@@ -91,7 +130,12 @@ impl Shard {
             }
             let terms = terms(conn, &self.options, &mut self.inflater);
             match step(conn, &mut bytes[at..], terms, &mut self.tally.received) {
-                Ok(used) => at += used,
+                Ok(used) => {
+                    at += used;
+                    if !is_allowed(conn, self.now, used) {
+                        break Some(End::Violation(Violation::Flood));
+                    }
+                }
                 Err(end) => break Some(end),
             }
         };
@@ -121,7 +165,8 @@ impl Shard {
                 let code = violation.code();
                 // Half a message of a peer that is no longer understood.
                 self.connections[slot].decoder = Decoder::default();
-                self.expel(slot, code, Closed::Protocol { code });
+                let reason = if violation == Violation::Flood { self.options.flood_reason } else { "" };
+                self.expel_because(slot, code, reason, Closed::Protocol { code });
             }
             End::Panic => {
                 self.tally.panics += 1;
@@ -134,6 +179,12 @@ impl Shard {
 /// What was agreed on with this peer.
 fn terms<'a>(conn: &Connection, options: &Options, inflater: &'a mut Inflater) -> Terms<'a> {
     Terms { limit: options.max_message, inflater: conn.id.encoding().is_deflated().then_some(inflater) }
+}
+
+/// Notes what a peer sent against its allowance: bytes as they come, a frame when its end has come.
+fn is_allowed(conn: &mut Connection, now: u64, bytes: usize) -> bool {
+    let frames = u64::from(!conn.decoder.is_inside_frame());
+    conn.spending.as_mut().is_none_or(|spending| spending.allows(now, frames, bytes))
 }
 
 /// Takes one step of the decoder and does what it says; returns the bytes used.

@@ -63,6 +63,8 @@ pub(crate) struct Shard {
 
     pub(crate) scratch: Box<[u8]>,
     pub(crate) inflater: Inflater,
+    /// What a TLS connection said, while it is acted on.
+    pub(crate) plain: Vec<u8>,
     pub(crate) pieces: Pieces,
     pub(crate) tally: Tally,
     pub(crate) sweep: Sweep,
@@ -96,6 +98,7 @@ impl Shard {
             dirty: VecDeque::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inflater: Inflater::default(),
+            plain: Vec::new(),
             pieces: Pieces::default(),
             tally: Tally::default(),
             sweep: Sweep::new(&options),

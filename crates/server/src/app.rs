@@ -3,9 +3,10 @@
 use crate::config::{Config, PublicUrl};
 use crate::doors::Doors;
 use crate::live::Live;
+use crate::places::Places;
 use crate::setup::Setup;
 use chat::Chat;
-use delivery::Delivery;
+use delivery::{Allowance, Delivery};
 use protocol::Limits;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct App {
     pub setup: Setup,
     /// What the operator decided.
     pub settings: Settings,
+    /// How many connections there are.
+    pub places: Places,
     /// True from the first signal to stop: readiness is red and nobody new is let in.
     pub draining: AtomicBool,
 }
@@ -40,12 +43,16 @@ pub struct Settings {
     pub name: String,
     /// The address people type, when it is not the one we listen on.
     pub public_url: Option<PublicUrl>,
+    /// Whether the server itself speaks TLS.
+    pub tls: bool,
     /// Whether guests may open open rooms, and entering an open room that does not exist opens it.
     pub guests_open_rooms: bool,
     /// How often every connection hears from the server.
     pub heartbeat: Duration,
     /// Whether WebSockets may be compressed.
     pub compression: bool,
+    /// How much may be sent on a WebSocket.
+    pub allowance: Allowance,
     /// Names the web client's files.
     pub build: &'static str,
 }
@@ -56,16 +63,21 @@ impl Settings {
         Self {
             name: config.name.clone(),
             public_url: config.public_url.clone(),
+            tls: config.tls_cert.is_some(),
             guests_open_rooms: config.guests_open_rooms,
             heartbeat: config.heartbeat,
             compression: config.compression,
+            allowance: Allowance {
+                frames: config.limits.frames_per_second,
+                bytes: config.limits.bytes_per_second,
+            },
             build: crate::assets::BUILD,
         }
     }
 
     /// Whether browsers reach the server by https, so that cookies must not travel otherwise.
     pub fn is_secure(&self) -> bool {
-        self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
+        self.public_url.as_ref().map_or(self.tls, PublicUrl::is_secure)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Settings: flags before the environment before a TOML file before defaults.
 
+mod limits;
 mod settings;
 mod sources;
 mod values;
 
+pub use limits::Limits;
 pub use sources::{Flags, Loaded, Origin, Sources};
 pub(crate) use values::without_default_port;
 pub use values::{Guests, LogFormat, PublicUrl};
@@ -21,6 +23,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 pub struct Config {
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// The file with the certificate and those that vouch for it, in PEM form. With it the server speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The file with the certificate's private key, in PEM form.
+    pub tls_key: Option<PathBuf>,
     /// The folder that holds everything the server keeps.
     pub data: PathBuf,
     /// The community's name.
@@ -37,6 +43,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Whether WebSockets may be compressed.
     pub compression: bool,
+    /// How much of the server one may use.
+    pub limits: Limits,
     /// What is worth a line in the log.
     pub log: Targets,
     /// How a line in the log looks.
@@ -47,6 +55,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 3000).into(),
+            tls_cert: None,
+            tls_key: None,
             data: PathBuf::from("roomful-data"),
             name: "Roomful".to_owned(),
             public_url: None,
@@ -55,6 +65,7 @@ impl Default for Config {
             guests_open_rooms: true,
             heartbeat: Duration::from_secs(25),
             compression: true,
+            limits: Limits::default(),
             log: Targets::new().with_default(LevelFilter::INFO),
             log_format: LogFormat::Auto,
         }

@@ -14,10 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
+const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// What proxies add: with any of these a loopback peer is not somebody at this machine.
 const FORWARDING: [HeaderName; 3] = [FORWARDED, VIA, HeaderName::from_static("x-real-ip")];
-/// Attempts to get in, by address and minute.
-const ATTEMPTS: NonZero<u32> = NonZero::new(10).expect("ten is not zero");
+/// Seconds' worth of requests that may come at once.
+const BURST: u32 = 10;
+
+type Rate = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock>;
 
 /// What `Origin` says of where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,25 +37,27 @@ pub enum OriginVerdict {
 pub struct Doors {
     guests: Guests,
     listener: SocketAddr,
+    tls: bool,
     public_url: Option<PublicUrl>,
     trusted_proxies: Vec<IpNet>,
-    attempts: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock>,
+    attempts: Rate,
+    requests: Rate,
     warned: AtomicBool,
 }
 
 impl Doors {
     /// The doors of a server that listens at `listener`.
     pub fn new(config: &Config, listener: SocketAddr) -> Self {
+        let a_second = config.limits.requests_per_second;
+        let at_once = a_second.saturating_mul(NonZero::new(BURST).unwrap_or(NonZero::<u32>::MIN));
         Self {
             guests: config.guests,
             listener,
+            tls: config.tls_cert.is_some(),
             public_url: config.public_url.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
-            attempts: RateLimiter::new(
-                Quota::per_minute(ATTEMPTS),
-                HashMapStateStore::default(),
-                MonotonicClock,
-            ),
+            attempts: rate(Quota::per_minute(config.limits.attempts_per_minute)),
+            requests: rate(Quota::per_second(a_second).allow_burst(at_once)),
             warned: AtomicBool::new(false),
         }
     }
@@ -61,14 +66,14 @@ impl Doors {
     pub fn admits_guest(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
         match self.guests {
             Guests::Off => false,
-            Guests::On => self.origin_is_ours(headers) != OriginVerdict::Foreign,
+            Guests::On => self.origin_is_ours(headers, peer) != OriginVerdict::Foreign,
             Guests::Auto => {
                 self.public_url.is_none()
                     && is_loopback(self.listener.ip())
                     && is_loopback(peer.ip())
                     && host(headers).is_some_and(is_loopback_host)
                     && !is_forwarded(headers)
-                    && self.origin_is_ours(headers) != OriginVerdict::Foreign
+                    && self.origin_is_ours(headers, peer) != OriginVerdict::Foreign
             }
         }
     }
@@ -88,9 +93,9 @@ impl Doors {
         }
     }
 
-    /// Whether a request comes from our own pages. Without `public_url` those are the pages under the `Host` that was
-    /// asked for, by either scheme: the proxy that speaks https does not always say so.
-    pub fn origin_is_ours(&self, headers: &HeaderMap) -> OriginVerdict {
+    /// Whether a request comes from our own pages: those under `public_url`, or without one those under the `Host` that
+    /// was asked for, by the scheme that was spoken.
+    pub fn origin_is_ours(&self, headers: &HeaderMap, peer: SocketAddr) -> OriginVerdict {
         let mut origins = headers.get_all(ORIGIN).into_iter();
         let (Some(origin), None) = (origins.next(), origins.next()) else {
             return if headers.contains_key(ORIGIN) { OriginVerdict::Foreign } else { OriginVerdict::Absent };
@@ -99,11 +104,18 @@ impl Doors {
         let ours = match &self.public_url {
             Some(url) => origin == url.origin(),
             None => origin.split_once("://").is_some_and(|(scheme, authority)| {
-                matches!(scheme, "http" | "https")
+                scheme == self.scheme(headers, peer)
                     && host(headers).is_some_and(|host| without_default_port(scheme, host) == authority)
             }),
         };
         if ours { OriginVerdict::Ours } else { OriginVerdict::Foreign }
+    }
+
+    /// By which scheme the browser asked: ours, or the one that a trusted proxy says was spoken with it.
+    fn scheme(&self, headers: &HeaderMap, peer: SocketAddr) -> &'static str {
+        let said = headers.get(X_FORWARDED_PROTO).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let proxied = said.eq_ignore_ascii_case("https") && self.trusts(peer.ip().to_canonical());
+        if self.tls || proxied { "https" } else { "http" }
     }
 
     /// The address a request comes from: the peer's, or behind trusted proxies the last one they vouch for.
@@ -130,17 +142,42 @@ impl Doors {
     /// # Errors
     /// How long to wait after too many.
     pub fn try_door(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
-        if is_loopback(peer.ip()) && !is_forwarded(headers) {
+        self.check(&self.attempts, headers, peer)
+    }
+
+    /// Counts a request. Somebody at this machine may ask as often as they like.
+    ///
+    /// # Errors
+    /// How long to wait after too many.
+    pub fn try_request(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
+        self.check(&self.requests, headers, peer)
+    }
+
+    fn check(&self, rate: &Rate, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Duration> {
+        if is_at_this_machine(headers, peer) {
             return Ok(());
         }
-        let address = network_of(self.client_address(headers, peer));
-        self.attempts.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
+        let address = self.counted_address(headers, peer);
+        rate.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
+    }
+
+    /// What counts as one address of whoever sends a request.
+    pub fn counted_address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+        network_of(self.client_address(headers, peer))
+    }
+
+    /// What counts as one address of a peer who is known to be no proxy; none for one that may be.
+    pub fn counted_peer(&self, peer: SocketAddr) -> Option<IpAddr> {
+        let address = peer.ip().to_canonical();
+        (!address.is_loopback() && !self.trusts(address)).then(|| network_of(address))
     }
 
     /// Forgets addresses that could try again anyway.
     pub fn forget(&self) {
-        self.attempts.retain_recent();
-        self.attempts.shrink_to_fit();
+        for rate in [&self.attempts, &self.requests] {
+            rate.retain_recent();
+            rate.shrink_to_fit();
+        }
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -154,12 +191,22 @@ impl Doors {
     }
 }
 
+fn rate(quota: Quota) -> Rate {
+    RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock)
+}
+
+/// Whether a request comes from this machine itself: limits are for everybody else.
+pub(crate) fn is_at_this_machine(headers: &HeaderMap, peer: SocketAddr) -> bool {
+    is_loopback(peer.ip()) && !is_forwarded(headers)
+}
+
 /// Whether some proxy has left its mark.
 fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| FORWARDING.contains(name) || name.as_str().starts_with("x-forwarded-"))
 }
 
-fn host(headers: &HeaderMap) -> Option<&str> {
+/// The `Host` that was asked for, if it is clear which.
+pub(crate) fn host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(HOST).into_iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok(),
@@ -263,7 +310,7 @@ mod tests {
 
     #[test]
     fn the_origin_is_compared_with_the_public_url_or_the_host() {
-        let verdict = |doors: &Doors, pairs: &[_]| doors.origin_is_ours(&headers(pairs));
+        let verdict = |doors: &Doors, pairs: &[_]| doors.origin_is_ours(&headers(pairs), peer("10.0.0.8"));
         let plain = doors(|_| {});
         assert_eq!(verdict(&plain, &[("host", "a.example")]), OriginVerdict::Absent);
         assert_eq!(
@@ -283,6 +330,22 @@ mod tests {
         assert_eq!(verdict(&public, &pairs), OriginVerdict::Ours);
         let pairs = [("host", "chat.example"), ("origin", "http://chat.example")];
         assert_eq!(verdict(&public, &pairs), OriginVerdict::Foreign);
+    }
+
+    #[test]
+    fn https_is_our_scheme_only_where_it_is_spoken() {
+        let page = [("host", "a.example"), ("origin", "https://a.example")];
+        let proxied = [page[0], page[1], ("x-forwarded-proto", "https")];
+        let verdict = |doors: &Doors, pairs: &[_]| doors.origin_is_ours(&headers(pairs), peer("10.0.0.8"));
+        assert_eq!(verdict(&doors(|_| {}), &page), OriginVerdict::Foreign);
+        assert_eq!(verdict(&doors(|_| {}), &proxied), OriginVerdict::Foreign, "nobody trusts this proxy");
+        let trusting = doors(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(verdict(&trusting, &page), OriginVerdict::Foreign);
+        assert_eq!(verdict(&trusting, &proxied), OriginVerdict::Ours);
+        let tls = doors(|config| config.tls_cert = Some("cert.pem".into()));
+        assert_eq!(verdict(&tls, &page), OriginVerdict::Ours);
+        let plain = [page[0], ("origin", "http://a.example")];
+        assert_eq!(verdict(&tls, &plain), OriginVerdict::Foreign);
     }
 
     #[test]

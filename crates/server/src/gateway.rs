@@ -1,5 +1,6 @@
 //! The gateways: each translates one wire protocol between sockets and the product.
 
+mod admission;
 mod commands;
 mod lane;
 mod native;

@@ -16,5 +16,7 @@ pub mod live;
 pub mod logging;
 pub mod openapi;
 pub mod operator;
+pub mod places;
 pub mod serve;
 pub mod setup;
+pub mod tls;

@@ -1,28 +1,36 @@
 //! Accepting connections, and letting go of them.
 
+use crate::app::App;
+use crate::config::Limits;
+use crate::http::TurnedAway;
+use crate::places::{Standing, Who};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-/// How long a request's head may take, and how long a connection may idle between requests.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The most bytes of a request that wait in one connection.
-const BUFFER: usize = 32 * 1024;
-/// How long to wait before accepting again when the system has no room for another connection.
-const BREATH: Duration = Duration::from_millis(50);
+/// The most fields in the head of a request.
+const FIELDS: usize = 100;
+/// How long to wait before accepting again when the system has no room for another connection and none ends.
+const BREATH: Duration = Duration::from_secs(1);
+/// The first byte of a TLS connection: a record that holds a handshake (RFC 8446 §5.1).
+const HANDSHAKE: u8 = 22;
 
 /// A bound address, not answering yet.
 pub struct Listener {
@@ -53,10 +61,18 @@ impl Listener {
         self.address
     }
 
-    /// Answers requests with `router`, which finds the peer's address as [`ConnectInfo`].
-    pub fn answer(self, router: Router) -> Answering {
+    /// Answers requests with `router`, which finds the peer's address as [`ConnectInfo`] and the connection's place as
+    /// `Arc<Standing>`. With `tls` nothing else is spoken, and whoever tries plain HTTP is turned away.
+    pub fn answer(
+        self,
+        router: Router,
+        tls: Option<TlsAcceptor>,
+        app: Arc<App>,
+        limits: &Limits,
+    ) -> Answering {
         let (stop, stopped) = oneshot::channel();
-        let done = tokio::spawn(accept(self.socket, router, stopped));
+        let welcome = Welcome { router, tls, builder: builder(limits), app, patience: limits.handshake };
+        let done = tokio::spawn(accept(self.socket, welcome, stopped));
         Answering { stop, done }
     }
 }
@@ -70,48 +86,136 @@ impl Answering {
     }
 }
 
-async fn accept(socket: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(BUFFER);
-    let connections = GracefulShutdown::new();
+/// What every connection needs.
+#[derive(Clone)]
+struct Welcome {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    builder: http1::Builder,
+    app: Arc<App>,
+    /// How long a handshake may take.
+    patience: Duration,
+}
+
+/// Not the builder that finds out the version by itself: it would wait for the first bytes for ever.
+fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.handshake)
+        .max_buf_size(limits.header_bytes as usize)
+        .max_headers(FIELDS);
+    builder
+}
+
+async fn accept(socket: TcpListener, welcome: Welcome, mut stopped: oneshot::Receiver<()>) {
+    let (ending, _) = watch::channel(());
+    let mut is_refused = false;
     loop {
         let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
+            accepted = next(&socket, &welcome.app) => accepted,
             _ = &mut stopped => break,
         };
         match accepted {
-            Ok((stream, peer)) => serve(&builder, &connections, router.clone(), stream, peer),
+            Ok((stream, peer)) => {
+                is_refused = false;
+                let guest = welcome.seat(peer);
+                let served = welcome.clone().serve(stream, guest, ending.subscribe());
+                tokio::spawn(async move {
+                    if let Err(error) = served.await {
+                        tracing::debug!(%peer, error, "a connection broke off");
+                    }
+                });
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                sleep(BREATH).await;
+                if !std::mem::replace(&mut is_refused, true) {
+                    tracing::warn!(%error, "no connection can be accepted; trying again as others end");
+                }
+                // The same error would come at once, for as long as nothing changes.
+                let _ = timeout(BREATH, welcome.app.places.left()).await;
             }
         }
     }
     drop(socket);
-    connections.shutdown().await;
+    ending.send_replace(());
+    // Each connection holds a receiver to its end.
+    ending.closed().await;
 }
 
-fn serve(
-    builder: &Builder<TokioExecutor>,
-    connections: &GracefulShutdown,
-    router: Router,
-    stream: TcpStream,
+async fn next(socket: &TcpListener, app: &App) -> io::Result<(TcpStream, SocketAddr)> {
+    app.places.room().await;
+    socket.accept().await
+}
+
+/// Whose requests a connection brings.
+struct Guest {
     peer: SocketAddr,
-) {
-    // Answers are small and awaited: they must not wait for more to go with them.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let router = TowerToHyperService::new(router);
-    let answer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.call(request)
-    });
-    let (builder, watcher) = (builder.clone(), connections.watcher());
-    tokio::spawn(async move {
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%peer, error, "a connection broke off");
+    standing: Arc<Standing>,
+    turned_away: Option<TurnedAway>,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Welcome {
+    async fn serve(
+        self,
+        stream: TcpStream,
+        mut guest: Guest,
+        ending: watch::Receiver<()>,
+    ) -> Result<(), Failure> {
+        // Answers are small and awaited: they must not wait for more to go with them.
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return self.converse(stream, guest, ending).await };
+        if timeout(self.patience, first_byte(&stream)).await?? != HANDSHAKE {
+            guest.turned_away.get_or_insert(TurnedAway::Insecure);
+            return self.converse(stream, guest, ending).await;
         }
-    });
+        let stream = timeout(self.patience, tls.accept(stream)).await??;
+        self.converse(stream, guest, ending).await
+    }
+
+    /// Gives a connection its place, and says why it is not served if there is none.
+    fn seat(&self, peer: SocketAddr) -> Guest {
+        let (place, fits) = self.app.places.enter();
+        let address = self.app.doors.counted_peer(peer);
+        let of_address = address.and_then(|address| self.app.places.take(Who::Address(address)));
+        let turned_away = match (fits, address.is_some() && of_address.is_none()) {
+            (false, _) => Some(TurnedAway::Crowded),
+            (true, true) => Some(TurnedAway::TooMany),
+            (true, false) => None,
+        };
+        Guest { peer, standing: Arc::new(Standing { place, of_address }), turned_away }
+    }
+
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        guest: Guest,
+        mut ending: watch::Receiver<()>,
+    ) -> Result<(), Failure> {
+        let router = TowerToHyperService::new(self.router.clone());
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(guest.peer));
+            request.extensions_mut().insert(Arc::clone(&guest.standing));
+            if let Some(turned_away) = guest.turned_away {
+                request.extensions_mut().insert(turned_away);
+            }
+            router.call(request)
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(stream), answer).with_upgrades();
+        let mut connection = pin!(connection);
+        tokio::select! {
+            done = connection.as_mut() => return Ok(done?),
+            _ = ending.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+}
+
+async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
+    let mut byte = [0];
+    match stream.peek(&mut byte).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(byte[0]),
+    }
 }

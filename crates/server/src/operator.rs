@@ -2,6 +2,7 @@
 
 use crate::config::{self, Flags, Loaded, Sources};
 use crate::directory::Directory;
+use crate::tls::Certificate;
 use crate::{assets, serve};
 use anyhow::{Context, Result, bail};
 use chat::{Account, Chat, Clock};
@@ -107,6 +108,9 @@ fn check(loaded: &Loaded) -> Result<()> {
     for note in &loaded.notes {
         say(&format!("note: {note}"))?;
     }
+    if let (Some(certificate), Some(key)) = (&loaded.config.tls_cert, &loaded.config.tls_key) {
+        Certificate::open(certificate, key)?;
+    }
     say(&format!("The settings are right. Config file: {}.", loaded.file_shown()))
 }
 
@@ -117,8 +121,9 @@ async fn keep_users(loaded: &Loaded, command: UserCommand) -> Result<()> {
         bail!("There is no data directory {}. Name the right one with --data.", loaded.config.data.display());
     }
     let directory = Directory::open(&loaded.config.data)?;
-    let (chat, mut committed) =
-        Chat::open(&directory.database(), Clock::system()).await.context("the database")?;
+    let (chat, mut committed) = Chat::open(&directory.database(), Clock::system())
+        .await
+        .with_context(|| serve::database(&directory))?;
     // What this process commits, its own connections would hear of; there are none.
     tokio::spawn(async move { while committed.recv().await.is_some() {} });
     let done = match command {

@@ -8,11 +8,14 @@ use crate::http;
 use crate::listener::{Answering, Listener};
 use crate::live::Live;
 use crate::logging;
+use crate::places::Places;
 use crate::setup::Setup;
-use anyhow::{Context, Result};
+use crate::tls::Certificate;
+use anyhow::{Context, Result, bail};
 use chat::{Chat, Clock};
 use delivery::Delivery;
 use protocol::CloseCode;
+use rlimit::Resource;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -32,8 +35,12 @@ const WORKERS: usize = 2;
 const GOODBYES: Duration = Duration::from_secs(5);
 /// How long all of stopping may take; then it ends anyway, which loses nothing that was acknowledged.
 const STOPPING: Duration = Duration::from_secs(9);
-/// How often read marks are written, and how many of those until old attempts are forgotten.
+/// The reason of the close frame of who sends too much: by then a whole allowance is there again.
+const FLOOD: &str = r#"{"retry_after_ms":10000}"#;
+/// How often read marks are written and the certificate is looked at, and how many of those until sessions that have
+/// expired are ended, and until old attempts are forgotten.
 const CHORES: Duration = Duration::from_secs(1);
+const EXPIRING: u32 = 10;
 const FORGETTING: u32 = 60;
 
 /// A running server.
@@ -54,14 +61,22 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
         let directory = Directory::open(&config.data)?;
         let mut lock = directory.lock()?;
+        let certificate = match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => Some(Certificate::open(certificate, key)?),
+            (None, None) => None,
+            _ => bail!("`tls_cert` and `tls_key` go together: set both or neither"),
+        };
+        let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let listener = Listener::bind(config.listen).await?;
         let address = listener.address();
         lock.sign(address)?;
-        let (chat, committed) = Chat::open(&directory.database(), clock).await.context("the database")?;
+        let (chat, committed) =
+            Chat::open(&directory.database(), clock).await.with_context(|| database(&directory))?;
         chat.clear_leftovers().await?;
         let options = delivery::Options {
             heartbeat: config.heartbeat,
             silence: config.heartbeat * 3,
+            flood_reason: FLOOD,
             ..delivery::Options::default()
         };
         let delivery = Delivery::start(options).context("the delivery threads")?;
@@ -70,12 +85,14 @@ impl Server {
             doors: Doors::new(config, address),
             setup: Setup::new(chat.waits_for_owner().await?, chat.now())?,
             settings: Settings::new(config),
+            places: Places::new(&config.limits, open_files()),
             draining: AtomicBool::new(false),
             chat,
             delivery,
         });
-        let answering = listener.answer(http::routes(Arc::clone(&app)));
-        let chores = tokio::spawn(do_chores(Arc::clone(&app)));
+        let answering =
+            listener.answer(http::routes(Arc::clone(&app)), acceptor, Arc::clone(&app), &config.limits);
+        let chores = tokio::spawn(do_chores(Arc::clone(&app), certificate));
         Ok(Self { app, answering, address, data: directory.path().to_owned(), chores, _lock: lock })
     }
 
@@ -111,20 +128,24 @@ impl Server {
 
     /// What an operator wants to know at the start. `loaded` says where the settings came from.
     pub fn banner(&self, loaded: &Loaded) -> String {
+        let scheme = if self.app.settings.tls { "https" } else { "http" };
+        let address = format!("{scheme}://{}", self.address);
         let base = match &loaded.config.public_url {
             Some(url) => url.to_string(),
-            None => format!("http://{}", self.address),
+            None => address.clone(),
         };
         let mut text = format!("Roomful {}\n", env!("CARGO_PKG_VERSION"));
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "  {name:<8} {value}");
         };
-        line("address", &format!("http://{}", self.address));
+        line("address", &address);
         if loaded.config.public_url.is_some() {
             line("public", &base);
         }
         line("data", &self.data.display().to_string());
         line("config", &loaded.file_shown());
+        let most = self.app.places.most();
+        line("limits", &format!("up to {most} connections at once ({} open files)", open_files()));
         line("guests", self.app.doors.guests_shown());
         if let Some(link) = self.app.setup.link() {
             line("setup", &format!("{base}{link}"));
@@ -149,6 +170,11 @@ pub fn run(loaded: &Loaded) -> Result<()> {
     // Whatever still hangs in a thread must not keep the process.
     runtime.shutdown_background();
     done
+}
+
+/// The database for people, in front of what is wrong with it.
+pub(crate) fn database(directory: &Directory) -> String {
+    format!("the database {}", directory.database().display())
 }
 
 async fn serve(loaded: &Loaded) -> Result<()> {
@@ -187,7 +213,7 @@ impl Signals {
     }
 }
 
-async fn do_chores(app: Arc<App>) {
+async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
     let mut ticks = interval(CHORES);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u32.. {
@@ -195,16 +221,31 @@ async fn do_chores(app: Arc<App>) {
         if let Err(error) = app.chat.write_reads().await {
             tracing::warn!(%error, "read marks were not written; they wait for the next time");
         }
+        if let Some(certificate) = certificate.clone()
+            && let Err(error) = tokio::task::spawn_blocking(move || certificate.follow()).await
+        {
+            tracing::error!(%error, "the certificate's files could not be watched");
+        }
+        if tick % EXPIRING == 0
+            && let Err(error) = app.chat.end_expired().await
+        {
+            tracing::warn!(%error, "sessions that have expired were not ended; they are the next time");
+        }
         if tick % FORGETTING == 0 {
             app.doors.forget();
         }
     }
 }
 
+/// How many files this process may have open.
+fn open_files() -> u64 {
+    rlimit::getrlimit(Resource::NOFILE).map_or(1_024, |(soft, _)| soft)
+}
+
 /// Every connection is an open file, and shells start processes with few of them.
 fn raise_file_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => tracing::debug!(files, "open files"),
+        Ok(files) => tracing::info!(files, "the limit of open files was raised as far as it goes"),
         Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
     }
 }

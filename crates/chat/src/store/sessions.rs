@@ -52,6 +52,15 @@ pub(crate) fn delete(sql: &Connection, id: SessionId) -> Result<bool> {
     Ok(sql.prepare_cached("delete from sessions where id = ?1")?.execute([Id(id.uuid())])? > 0)
 }
 
-pub(crate) fn delete_expired(sql: &Connection, now: i64) -> Result<usize> {
-    Ok(sql.prepare_cached("delete from sessions where expires_at <= ?1")?.execute([now])?)
+pub(crate) fn has_expired(sql: &Connection, now: i64) -> Result<bool> {
+    Ok(sql
+        .prepare_cached("select exists (select 1 from sessions where expires_at <= ?1)")?
+        .query_row([now], |row| row.get(0))?)
+}
+
+/// Whose sessions they were, and which.
+pub(crate) fn delete_expired(sql: &Connection, now: i64) -> Result<Vec<(UserKey, SessionId)>> {
+    let mut delete = sql.prepare_cached("delete from sessions where expires_at <= ?1 returning user, id")?;
+    let ended = delete.query_map([now], |row| Ok((row.get(0)?, SessionId::new(row.get::<_, Id>(1)?.0))))?;
+    Ok(ended.collect::<rusqlite::Result<_>>()?)
 }

@@ -29,15 +29,13 @@ pub enum OpenError {
     #[error("this build carries SQLite {0}; 3.51.3 or newer is needed, older ones can corrupt the database")]
     OldSqlite(&'static str),
     /// The database could not be read or written.
-    #[error("the database could not be opened: {0}")]
+    #[error("it could not be opened")]
     Sql(#[from] rusqlite::Error),
     /// The tables could not be brought up to date.
-    #[error(
-        "the database could not be brought up to date: {0}. A database of a newer Roomful is left as it is: run that version"
-    )]
+    #[error("it could not be brought up to date; one of a newer Roomful is left as it is: run that version")]
     Migration(#[from] refinery::Error),
     /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
+    #[error("a thread could not be started")]
     Thread(#[from] std::io::Error),
 }
 

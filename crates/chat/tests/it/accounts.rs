@@ -47,6 +47,23 @@ async fn a_session_lives_while_it_is_used_and_dies_when_it_is_not() {
 }
 
 #[tokio::test]
+async fn a_session_that_expires_ends_and_tells_its_connections() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let mut world = world().await;
+    world.ana().await;
+    let old = world.chat.sign_in("Ana", "correct horse").await.unwrap().caller;
+    world.pass(60 * DAY);
+    world.chat.sign_in("Ana", "correct horse").await.unwrap();
+    world.chat.end_expired().await.unwrap();
+    world.all_told();
+    world.pass(31 * DAY);
+    world.chat.end_expired().await.unwrap();
+    let told = world.all_told();
+    assert!(told.contains(&Committed::SessionEnded { user: old.key(), session: old.session().unwrap() }));
+    assert!(!world.chat.is_signed_in(&old).await.unwrap());
+}
+
+#[tokio::test]
 async fn signing_out_ends_that_session_alone_and_tells_its_connections() {
     let mut world = world().await;
     world.ana().await;

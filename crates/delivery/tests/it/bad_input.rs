@@ -5,7 +5,7 @@ use std::time::Duration;
 use delivery::{Closed, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Hall, LOBBY, NATIVE, Person, Told, hall_with, masked, next, options};
+use super::support::{Hall, LOBBY, NATIVE, Person, Told, hall_with, masked, next, options};
 
 /// A hall with one shard, and Ana in it, who minds her own business.
 struct Scene {

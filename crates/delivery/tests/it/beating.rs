@@ -6,7 +6,7 @@ use delivery::{Closed, Follow, Options};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{LOBBY, Told, hall_with, next, options};
+use super::support::{LOBBY, RECORD, Told, hall_with, next, options};
 
 #[tokio::test]
 async fn everybody_gets_a_ping_and_a_beat_again_and_again() {
@@ -48,7 +48,7 @@ async fn the_ping_and_the_beat_leave_in_one_write() {
     let stats = hall.delivery.stats();
 
     assert_eq!(&heard[..8], b"\x89\0\x81\x04beat");
-    assert_eq!(stats.bytes, 8 * stats.writes);
+    assert_eq!(stats.bytes, (8 + RECORD) * stats.writes);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use delivery::Options;
 
-use crate::support::{Hall, LOBBY, NATIVE, Told, hall_with, options};
+use super::support::{Hall, LOBBY, NATIVE, Told, hall_with, options};
 
 /// A hall of one shard, so that everybody shares one tail.
 fn small_hall() -> Hall {

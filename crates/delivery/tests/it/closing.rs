@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::support::{GARDEN, LOBBY, NATIVE, Told, hall, hall_with, meanwhile, next, options};
+use super::support::{GARDEN, LOBBY, NATIVE, Told, hall, hall_with, meanwhile, next, options};
 
 #[tokio::test]
 async fn a_goodbye_comes_after_what_was_queued_and_nothing_comes_after_it() {

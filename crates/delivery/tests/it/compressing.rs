@@ -3,9 +3,10 @@
 use delivery::{Closed, Encoding, Key, Options, Publication};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::support::{GARDEN, LOBBY, NATIVE, SIMPLE, Told, hall, hall_with, masked, next, options};
+use crate::line::Line;
+
+use super::support::{GARDEN, LOBBY, NATIVE, SIMPLE, Told, hall, hall_with, masked, next, options};
 
 const DEFLATED: Encoding = NATIVE.deflated();
 
@@ -15,7 +16,7 @@ fn long(mark: &str) -> String {
 }
 
 /// The next frame: its first byte and its payload.
-async fn frame(socket: &mut TcpStream) -> (u8, Vec<u8>) {
+async fn frame(socket: &mut Line) -> (u8, Vec<u8>) {
     let mut head = [0; 2];
     socket.read_exact(&mut head).await.unwrap();
     let mut len = u64::from(head[1]);
@@ -47,14 +48,14 @@ fn deflated(message: &[u8]) -> Vec<u8> {
     payload
 }
 
-async fn hears_deflated(socket: &mut TcpStream, text: &str) {
+async fn hears_deflated(socket: &mut Line, text: &str) {
     let (first, payload) = frame(socket).await;
     assert_eq!(first, 0xC1);
     assert!(payload.len() < text.len() / 2);
     assert_eq!(inflated(&payload), text);
 }
 
-async fn hears_plain(socket: &mut TcpStream, text: &str) {
+async fn hears_plain(socket: &mut Line, text: &str) {
     assert_eq!(frame(socket).await, (0x81, text.as_bytes().to_vec()));
 }
 

@@ -1,6 +1,6 @@
 //! Who hears what, in which order.
 
-use crate::support::{GARDEN, LOBBY, NATIVE, SIMPLE, hall};
+use super::support::{GARDEN, LOBBY, NATIVE, RECORD, SIMPLE, hall};
 use delivery::{Follow, Frame, Publication};
 
 #[tokio::test]
@@ -198,5 +198,5 @@ async fn a_frame_costs_one_write_for_each_follower() {
 
     hall.comes_to_count(|stats| stats.sends == 10).await;
     let stats = hall.delivery.stats();
-    assert_eq!((stats.writes, stats.bytes), (10, 40));
+    assert_eq!((stats.writes, stats.bytes), (10, 10 * (4 + RECORD)));
 }

@@ -1,5 +1,8 @@
 //! Stories about delivery, told over real sockets with a foreign WebSocket client.
 
+#![expect(clippy::duplicate_mod, reason = "stories are told twice, over TCP and over TLS")]
+
+mod allowances;
 mod bad_input;
 mod beating;
 mod catching_up;
@@ -7,6 +10,8 @@ mod closing;
 mod compressing;
 mod following;
 mod handshake;
+mod line;
+mod over_tls;
 mod reading;
 mod resuming;
 mod slow_readers;

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::support::{Told, hall, hall_with, next, options};
+use super::support::{Told, hall, hall_with, next, options};
 
 fn fragment(text: &str, opcode: Data, last: bool) -> Message {
     Message::Frame(RawFrame::message(text.to_owned(), OpCode::Data(opcode), last))
@@ -71,7 +71,6 @@ async fn a_message_may_be_as_large_as_the_limit_and_trickle_in() {
     let hall = hall();
     let (mut socket, _, mut told) = hall.raw().await;
     let text = "y".repeat(64 << 10);
-    socket.set_nodelay(true).unwrap();
 
     let mut frame = b"\x81\xFF\0\0\0\0\0\x01\0\0\0\0\0\0".to_vec();
     frame.extend_from_slice(text.as_bytes());

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use delivery::{ConnId, Delivery, Follow, Frame, Options, Publication};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::support::{LOBBY, NATIVE, Told, hall_with, meanwhile, options};
+use super::support::{LOBBY, NATIVE, Told, hall_with, meanwhile, options};
 
 /// Frames of a page.
 const PAGE: usize = 50;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::{Closed, Frame, Key, Options};
 
-use crate::support::{GARDEN, Hall, LOBBY, NATIVE, Person, Told, hall_with, options};
+use super::support::{GARDEN, Hall, LOBBY, NATIVE, Person, Told, hall_with, options};
 
 const TAIL: usize = 64 << 10;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Stats,
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Socket, Stats,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -16,8 +16,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
+use crate::line::{Line, Tls};
+
 pub const NATIVE: Encoding = Encoding(0);
 pub const SIMPLE: Encoding = Encoding(1);
+/// Bytes that are written beside what is said.
+pub const RECORD: u64 = 0;
 pub const LOBBY: Key = Key(1);
 pub const GARDEN: Key = Key(2);
 
@@ -83,6 +87,7 @@ pub struct Hall {
     pub delivery: Delivery,
     listener: TcpListener,
     beat: Option<Frame>,
+    tls: Option<Tls>,
 }
 
 /// What a test asks of the limits, where it cares.
@@ -99,6 +104,7 @@ pub fn hall_with(options: Options) -> Hall {
         delivery: Delivery::start(options).unwrap(),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         beat: None,
+        tls: None,
     }
 }
 
@@ -115,6 +121,12 @@ impl Hall {
         self
     }
 
+    /// The same hall, everything in it over TLS.
+    pub fn over_tls(mut self) -> Hall {
+        self.tls = Some(Tls::new());
+        self
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.listener.local_addr().unwrap()
     }
@@ -127,7 +139,7 @@ impl Hall {
     /// Attaches a socket; what its gateway is told can be read from what is returned.
     pub fn attach(
         &self,
-        socket: std::net::TcpStream,
+        socket: impl Into<Socket>,
         leftover: &'static [u8],
         encoding: Encoding,
     ) -> (ConnId, UnboundedReceiver<Told>) {
@@ -139,14 +151,14 @@ impl Hall {
     }
 
     /// Somebody connects whose socket nobody speaks WebSocket on yet.
-    pub async fn raw(&self) -> (TcpStream, ConnId, UnboundedReceiver<Told>) {
+    pub async fn raw(&self) -> (Line, ConnId, UnboundedReceiver<Told>) {
         self.raw_speaking(NATIVE).await
     }
 
-    pub async fn raw_speaking(&self, encoding: Encoding) -> (TcpStream, ConnId, UnboundedReceiver<Told>) {
-        let socket = TcpStream::connect(self.address()).await.unwrap();
-        let (conn, told) = self.attach(self.accepted(), b"", encoding);
-        (socket, conn, told)
+    pub async fn raw_speaking(&self, encoding: Encoding) -> (Line, ConnId, UnboundedReceiver<Told>) {
+        let (line, socket) = self.line(TcpStream::connect(self.address()).await.unwrap()).await;
+        let (conn, told) = self.attach(socket, b"", encoding);
+        (line, conn, told)
     }
 
     pub async fn person(&self) -> Person {
@@ -167,9 +179,28 @@ impl Hall {
     }
 
     async fn seat(&self, socket: TcpStream, encoding: Encoding) -> Person {
-        let (conn, told) = self.attach(self.accepted(), b"", encoding);
-        let socket = WebSocketStream::from_raw_socket(socket, Role::Client, None).await;
+        let (line, socket) = self.line(socket).await;
+        self.seat_at(line, socket, encoding).await
+    }
+
+    /// Somebody at one end of a plain connection, whose other end may be bounded.
+    pub async fn seat_on(&self, client: TcpStream, socket: Socket, encoding: Encoding) -> Person {
+        self.seat_at(Line::Plain(client), socket, encoding).await
+    }
+
+    async fn seat_at(&self, line: Line, socket: Socket, encoding: Encoding) -> Person {
+        let (conn, told) = self.attach(socket, b"", encoding);
+        let socket = WebSocketStream::from_raw_socket(line, Role::Client, None).await;
         Person { conn, socket, told, delivery: self.delivery.clone() }
+    }
+
+    /// Both ends of a connection that was just made.
+    async fn line(&self, client: TcpStream) -> (Line, Socket) {
+        client.set_nodelay(true).unwrap();
+        match &self.tls {
+            None => (Line::Plain(client), self.accepted().into()),
+            Some(tls) => tls.shake_hands(client, self.accepted()).await,
+        }
     }
 
     /// Waits until the counters, which lag behind by a pass, say so.
@@ -199,7 +230,7 @@ impl Hall {
 /// Somebody connected.
 pub struct Person {
     pub conn: ConnId,
-    pub socket: WebSocketStream<TcpStream>,
+    pub socket: WebSocketStream<Line>,
     pub told: UnboundedReceiver<Told>,
     delivery: Delivery,
 }

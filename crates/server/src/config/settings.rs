@@ -3,6 +3,8 @@
 use super::Config;
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Value;
@@ -21,7 +23,7 @@ pub struct Setting {
 }
 
 /// All of them, in the order of the example file.
-pub const SETTINGS: [Setting; 11] = [
+pub const SETTINGS: [Setting; 22] = [
     Setting {
         name: "listen",
         about: "Where the server listens: address and port. 0.0.0.0 or [::] means every network of this machine.",
@@ -30,6 +32,25 @@ pub const SETTINGS: [Setting; 11] = [
             config.listen = text(value)?
                 .parse()
                 .map_err(|_| "must be an address and port such as 127.0.0.1:3000".to_owned())?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "tls_cert",
+        about: "A file with this server's certificate and those that vouch for it, in PEM form. With it and tls_key the\n\
+                server speaks https:// and wss:// on the address above, and reads both files again when they change.",
+        show: |config| path(config.tls_cert.as_ref()),
+        set: |config, value| {
+            config.tls_cert = some_path(value)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "tls_key",
+        about: "A file with the certificate's private key, in PEM form.",
+        show: |config| path(config.tls_key.as_ref()),
+        set: |config, value| {
+            config.tls_key = some_path(value)?;
             Ok(())
         },
     },
@@ -125,6 +146,97 @@ pub const SETTINGS: [Setting; 11] = [
         },
     },
     Setting {
+        name: "handshake_s",
+        about: "Limits. How long a TLS handshake, and then the head of a request, may take, in seconds from 1 to 300; also how\n\
+                long a connection may idle between requests. Then it is closed.",
+        show: |config| i64::try_from(config.limits.handshake.as_secs()).unwrap_or(i64::MAX).into(),
+        set: |config, value| {
+            config.limits.handshake = Duration::from_secs(whole(value, 1..=300)?.into());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "header_bytes",
+        about: "The most bytes of a request's head, from 8192 to 1048576, in at most 100 fields. Beyond it: 431.",
+        show: |config| i64::from(config.limits.header_bytes).into(),
+        set: |config, value| {
+            config.limits.header_bytes = whole(value, 8_192..=1_048_576)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "connections",
+        about: "The most connections at once. 0: as many as the system lets the process open files, less 128 that stay free.\n\
+                Beyond it: 503.",
+        show: |config| i64::from(config.limits.connections).into(),
+        set: |config, value| {
+            config.limits.connections = whole(value, 0..=10_000_000)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "connections_per_address",
+        about: "The most connections at once from one address (one /64 of IPv6). Beyond it: 429. This and what follows does\n\
+                not apply to whoever sits at this machine, as long as no proxy is involved.",
+        show: |config| i64::from(config.limits.connections_per_address).into(),
+        set: |config, value| {
+            config.limits.connections_per_address = whole(value, 1..=10_000_000)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "connections_per_user",
+        about: "The most WebSockets at once of one user. Beyond it: 429.",
+        show: |config| i64::from(config.limits.connections_per_user).into(),
+        set: |config, value| {
+            config.limits.connections_per_user = whole(value, 1..=10_000_000)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "frames_per_second",
+        about: "The most frames a second on one WebSocket, pings included; ten seconds' worth may come at once. Beyond it: close\n\
+                code 1008.",
+        show: |config| i64::from(config.limits.frames_per_second.get()).into(),
+        set: |config, value| {
+            config.limits.frames_per_second =
+                NonZero::new(whole(value, 1..=1_000_000)?).ok_or("must not be 0")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "bytes_per_second",
+        about: "The most bytes a second on one WebSocket, from 8192; ten seconds' worth may come at once. Beyond it: close code\n\
+                1008.",
+        show: |config| i64::from(config.limits.bytes_per_second.get()).into(),
+        set: |config, value| {
+            config.limits.bytes_per_second =
+                NonZero::new(whole(value, 8_192..=1_000_000_000)?).ok_or("must not be 0")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "requests_per_second",
+        about: "The most requests a second from one address to the API and for WebSockets; ten seconds' worth may come at once.\n\
+                Beyond it: 429.",
+        show: |config| i64::from(config.limits.requests_per_second.get()).into(),
+        set: |config, value| {
+            config.limits.requests_per_second =
+                NonZero::new(whole(value, 1..=1_000_000)?).ok_or("must not be 0")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "attempts_per_minute",
+        about: "The most attempts a minute to get in (signing in and up, guests, setup) from one address. Beyond it: 429.",
+        show: |config| i64::from(config.limits.attempts_per_minute.get()).into(),
+        set: |config, value| {
+            config.limits.attempts_per_minute =
+                NonZero::new(whole(value, 1..=1_000_000)?).ok_or("must not be 0")?;
+            Ok(())
+        },
+    },
+    Setting {
         name: "log",
         about: "What is worth a line in the log: error, warn, info, debug or trace, also by module: \"info,server=debug\".\n\
                 Never logged at any level: messages, passwords, tokens, cookies, query strings.",
@@ -169,6 +281,21 @@ impl Setting {
 
 fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| "must be text in quotes".to_owned())
+}
+
+fn whole(value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, String> {
+    let number = value.as_integer().and_then(|number| u32::try_from(number).ok());
+    number
+        .filter(|number| bounds.contains(number))
+        .ok_or_else(|| format!("must be a number from {} to {}", bounds.start(), bounds.end()))
+}
+
+fn path(path: Option<&PathBuf>) -> Value {
+    path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default().into()
+}
+
+fn some_path(value: &Value) -> Result<Option<PathBuf>, String> {
+    text(value).map(|text| (!text.is_empty()).then(|| PathBuf::from(text)))
 }
 
 /// Unlike [`Targets`] itself, which would take a misspelt level for the name of a module.

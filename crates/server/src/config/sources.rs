@@ -179,7 +179,10 @@ impl Loading {
         if meant.is_empty() { self.notes.push(line) } else { self.faults.push(line) }
     }
 
-    fn finish(self, file: Option<PathBuf>) -> Result<Loaded> {
+    fn finish(mut self, file: Option<PathBuf>) -> Result<Loaded> {
+        if self.config.tls_cert.is_some() != self.config.tls_key.is_some() {
+            self.faults.push("`tls_cert` and `tls_key` go together: set both or neither".to_owned());
+        }
         if self.faults.is_empty() {
             return Ok(Loaded { config: self.config, file, notes: self.notes, origins: self.origins });
         }

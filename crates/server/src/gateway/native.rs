@@ -1,5 +1,6 @@
 //! The native protocol: commands in, replies in order, catching up.
 
+use super::admission::Admission;
 use super::commands;
 use super::lane::{Lane, Pace};
 use crate::app::App;
@@ -24,6 +25,7 @@ pub(super) struct Connection {
     pub(super) app: Arc<App>,
     pub(super) caller: Caller,
     conn: ConnId,
+    _admission: Admission,
     lane: Arc<Lane>,
     rooms: Arc<Rooms>,
     runtime: tokio::runtime::Handle,
@@ -52,7 +54,13 @@ pub(super) enum Missed {
 }
 
 impl Connection {
-    pub(super) fn new(app: Arc<App>, caller: Caller, conn: ConnId, rooms: Arc<Rooms>) -> Arc<Self> {
+    pub(super) fn new(
+        app: Arc<App>,
+        caller: Caller,
+        conn: ConnId,
+        admission: Admission,
+        rooms: Arc<Rooms>,
+    ) -> Arc<Self> {
         let runtime = tokio::runtime::Handle::current();
         let delivery = app.delivery.clone();
         let lane = Lane::new(runtime.clone(), move |replies| delivery.reply(conn, replies));
@@ -60,6 +68,7 @@ impl Connection {
             app,
             caller,
             conn,
+            _admission: admission,
             lane: Arc::new(lane),
             rooms,
             runtime,

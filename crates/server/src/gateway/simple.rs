@@ -1,5 +1,6 @@
 //! The simple protocol: join, chat, leave.
 
+use super::admission::Admission;
 use super::lane::{Lane, Pace};
 use crate::app::App;
 use crate::live::{Entered, Entering, plain};
@@ -28,6 +29,7 @@ type Posting = Pin<Box<dyn Future<Output = chat::Result<Caller>> + Send>>;
 pub(super) struct Connection {
     app: Arc<App>,
     conn: ConnId,
+    _admission: Admission,
     lane: Arc<Lane>,
     /// Who came with a token is that user, whatever name they give.
     caller: Option<Caller>,
@@ -44,11 +46,16 @@ struct Place {
 }
 
 impl Connection {
-    pub(super) fn new(app: Arc<App>, conn: ConnId, caller: Option<Caller>) -> Arc<Self> {
+    pub(super) fn new(
+        app: Arc<App>,
+        conn: ConnId,
+        admission: Admission,
+        caller: Option<Caller>,
+    ) -> Arc<Self> {
         let delivery = app.delivery.clone();
         let lane = Lane::new(tokio::runtime::Handle::current(), move |frames| delivery.reply(conn, frames));
         let lane = Arc::new(lane);
-        Arc::new(Self { app, conn, lane, caller, place: Mutex::default() })
+        Arc::new(Self { app, conn, _admission: admission, lane, caller, place: Mutex::default() })
     }
 
     /// Joins before anything the client says, once the connection is attached: before that nothing reaches it.
@@ -291,7 +298,9 @@ impl Gateway for Simple {
 }
 
 /// A connection that is told why it is refused, and closed: nothing it says is heard.
-pub(super) struct Refused;
+pub(super) struct Refused {
+    pub(super) _admission: Admission,
+}
 
 impl Gateway for Refused {
     fn on_text(&self, _: ConnId, _: &str) {}

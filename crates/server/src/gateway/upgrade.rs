@@ -1,8 +1,10 @@
 //! From an HTTP request to a WebSocket: who may, and with which protocol (RFC 6455 §4.2).
 
+use super::admission::Admission;
 use super::{native, simple};
 use crate::app::App;
 use crate::doors::OriginVerdict;
+use crate::http::error::Refusal;
 use crate::http::signed_in;
 use crate::live::{NATIVE, SIMPLE, plain};
 use axum::Router;
@@ -16,15 +18,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use chat::Caller;
-use delivery::{ConnId, Deflate, Encoding, Malformed};
-use hyper::upgrade::OnUpgrade;
+use delivery::{ConnId, Deflate, Encoding, Malformed, Socket};
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use protocol::simple::SimpleFrame;
-use protocol::{CloseCode, SUBPROTOCOL};
+use protocol::{CloseCode, ErrorCode, SUBPROTOCOL};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio_rustls::server::TlsStream;
 
 /// The WebSocket routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -43,16 +47,17 @@ async fn open(
     request: Request,
 ) -> Response {
     let Ok(offered) = delivery::subprotocols(values(request.headers(), SEC_WEBSOCKET_PROTOCOL)) else {
-        return (StatusCode::BAD_REQUEST, "Sec-WebSocket-Protocol is no list of names.").into_response();
+        let message = "Sec-WebSocket-Protocol is no list of names.";
+        return Refusal::new(ErrorCode::BadRequest, message).into_response();
     };
     if offered.is_empty() {
         return open_simple(app, peer, request, None).await;
     }
     if !offered.contains(&SUBPROTOCOL) {
         let message = format!("None of the subprotocols offered is known. Offer {SUBPROTOCOL}, or none.");
-        return (StatusCode::BAD_REQUEST, message).into_response();
+        return Refusal::new(ErrorCode::BadRequest, message).into_response();
     }
-    open_native(app, request).await
+    open_native(app, peer, request).await
 }
 
 async fn open_in_room(
@@ -65,12 +70,14 @@ async fn open_in_room(
     open_simple(app, peer, request, Some((room, entry.username))).await
 }
 
-async fn open_native(app: Arc<App>, mut request: Request) -> Response {
-    let caller = match native_caller(&app, request.headers()).await {
+async fn open_native(app: Arc<App>, peer: SocketAddr, mut request: Request) -> Response {
+    let caller = match native_caller(&app, request.headers(), peer).await {
         Ok(caller) => caller,
-        Err(status) => {
-            return (status, "Sign in first, on this server's own page or with a token.").into_response();
-        }
+        Err(refusal) => return refusal.into_response(),
+    };
+    let admission = match Admission::of(&app, &request, peer, Some(caller.key())) {
+        Ok(admission) => admission,
+        Err(refusal) => return refusal.into_response(),
     };
     let Shaken { response, upgrading, deflate } = match shake_hands(&app, &mut request, Some(SUBPROTOCOL)) {
         Ok(shaken) => shaken,
@@ -81,7 +88,8 @@ async fn open_native(app: Arc<App>, mut request: Request) -> Response {
         let conn = app.delivery.reserve(spoken(NATIVE, deflate));
         let Some(_arrival) = app.live.arrive().await else { return };
         let Some(rooms) = app.live.register(conn, caller.clone()).await else { return };
-        let connection = native::Connection::new(Arc::clone(&app), caller, conn, rooms);
+        let socket = admission.bound(socket);
+        let connection = native::Connection::new(Arc::clone(&app), caller, conn, admission, rooms);
         let gateway = Arc::new(native::Native(Arc::clone(&connection)));
         app.delivery.attach(conn, socket, leftover, gateway);
         still_signed_in(&app, conn, Some(&connection.caller)).await;
@@ -92,21 +100,17 @@ async fn open_native(app: Arc<App>, mut request: Request) -> Response {
 
 /// A cookie counts only from our own pages: a foreign page can make a browser send it (cross-site WebSocket
 /// hijacking), but cannot forge `Origin`.
-async fn native_caller(app: &App, headers: &HeaderMap) -> Result<Caller, StatusCode> {
-    let token = match (signed_in::bearer(headers), app.doors.origin_is_ours(headers)) {
+async fn native_caller(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Result<Caller, Refusal> {
+    let foreign = "This came from another site, which may not use this server's cookie.";
+    let token = match (signed_in::bearer(headers), app.doors.origin_is_ours(headers, peer)) {
         (Some(token), _) => token.to_owned(),
-        (None, OriginVerdict::Ours) => signed_in::cookie(app, headers).ok_or(StatusCode::UNAUTHORIZED)?,
-        (None, OriginVerdict::Absent) => return Err(StatusCode::UNAUTHORIZED),
-        (None, OriginVerdict::Foreign) => return Err(StatusCode::FORBIDDEN),
-    };
-    match app.chat.session(&token).await {
-        Ok(Some(caller)) => Ok(caller),
-        Ok(None) => Err(StatusCode::UNAUTHORIZED),
-        Err(error) => {
-            tracing::error!(%error, "a session could not be read");
-            Err(StatusCode::SERVICE_UNAVAILABLE)
+        (None, OriginVerdict::Ours) => {
+            signed_in::cookie(app, headers, peer).ok_or_else(Refusal::unauthenticated)?
         }
-    }
+        (None, OriginVerdict::Absent) => return Err(Refusal::unauthenticated()),
+        (None, OriginVerdict::Foreign) => return Err(Refusal::new(ErrorCode::Forbidden, foreign)),
+    };
+    app.chat.session(&token).await?.ok_or_else(Refusal::unauthenticated)
 }
 
 async fn open_simple(
@@ -116,17 +120,23 @@ async fn open_simple(
     entry: Option<(String, String)>,
 ) -> Response {
     let visitor = simple_visitor(&app, peer, &mut request).await;
+    let user = visitor.as_ref().ok().and_then(Option::as_ref).map(Caller::key);
+    let admission = match Admission::of(&app, &request, peer, user) {
+        Ok(admission) => admission,
+        Err(refusal) => return refusal.into_response(),
+    };
     let Shaken { response, upgrading, deflate } = match shake_hands(&app, &mut request, None) {
         Ok(shaken) => shaken,
         Err(refusal) => return refusal,
     };
     tokio::spawn(async move {
         let Some((socket, leftover)) = take_socket(upgrading).await else { return };
+        let socket = admission.bound(socket);
         let conn = app.delivery.reserve(spoken(SIMPLE, deflate));
         match visitor {
             Ok(caller) => {
                 app.live.visit(conn, caller.clone());
-                let connection = simple::Connection::new(Arc::clone(&app), conn, caller.clone());
+                let connection = simple::Connection::new(Arc::clone(&app), conn, admission, caller.clone());
                 let (now, attached) = oneshot::channel();
                 if let Some((room, username)) = entry {
                     connection.join_first(room, username, attached);
@@ -138,7 +148,8 @@ async fn open_simple(
             }
             Err(message) => {
                 // A browser cannot read the answer to an upgrade, so the refusal is told inside.
-                app.delivery.attach(conn, socket, leftover, Arc::new(simple::Refused));
+                let refused = Arc::new(simple::Refused { _admission: admission });
+                app.delivery.attach(conn, socket, leftover, refused);
                 app.delivery.unicast(conn, plain(&SimpleFrame::Error { message: message.to_owned() }));
                 app.delivery.close(conn, CloseCode::NotAllowed.number(), "not allowed");
             }
@@ -179,7 +190,7 @@ async fn simple_visitor(
     }
     if app.doors.admits_guest(request.headers(), peer) {
         Ok(None)
-    } else if app.doors.origin_is_ours(request.headers()) == OriginVerdict::Foreign {
+    } else if app.doors.origin_is_ours(request.headers(), peer) == OriginVerdict::Foreign {
         Err("this came from another site, which may not come in here")
     } else {
         Err("guests are not admitted here: use a token, or ask the operator to set guests = \"on\"")
@@ -206,27 +217,23 @@ fn shake_hands(app: &App, request: &mut Request, protocol: Option<&'static str>)
     let headers = request.headers();
     let wants = holds(headers.get(CONNECTION), "upgrade") && holds(headers.get(UPGRADE), "websocket");
     if !wants {
-        let refusal =
-            (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], "This is a WebSocket address.");
-        return Err(refusal.into_response());
+        return Err(upgrade_required("This is a WebSocket address.", (UPGRADE, "websocket")));
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        let refusal =
-            (StatusCode::UPGRADE_REQUIRED, [(SEC_WEBSOCKET_VERSION, "13")], "Speak WebSocket version 13.");
-        return Err(refusal.into_response());
+        return Err(upgrade_required("Speak WebSocket version 13.", (SEC_WEBSOCKET_VERSION, "13")));
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
     let accept = key.and_then(delivery::accept_key).and_then(|accept| HeaderValue::try_from(accept).ok());
     let Some(accept) = accept else {
-        return Err((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or wrong.").into_response());
+        let message = "Sec-WebSocket-Key is missing or wrong.";
+        return Err(Refusal::new(ErrorCode::BadRequest, message).into_response());
     };
     let Ok(deflate) = negotiate(app, headers) else {
-        return Err(
-            (StatusCode::BAD_REQUEST, "Sec-WebSocket-Extensions is no list of offers.").into_response()
-        );
+        let message = "Sec-WebSocket-Extensions is no list of offers.";
+        return Err(Refusal::new(ErrorCode::BadRequest, message).into_response());
     };
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return Err((StatusCode::UPGRADE_REQUIRED, "Use HTTP/1.1 to open a WebSocket.").into_response());
+        return Err(upgrade_required("Use HTTP/1.1 to open a WebSocket.", (UPGRADE, "websocket")));
     };
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let answer = response.headers_mut();
@@ -252,13 +259,18 @@ fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> 
     headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
 }
 
+fn upgrade_required(message: &str, says_how: (HeaderName, &'static str)) -> Response {
+    let refusal = Refusal::new(ErrorCode::BadRequest, message).with(StatusCode::UPGRADE_REQUIRED);
+    ([says_how], refusal).into_response()
+}
+
 fn holds(value: Option<&HeaderValue>, word: &str) -> bool {
     let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     text.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
 }
 
-/// The bare socket under an upgraded connection, and what was read behind the request.
-async fn take_socket(upgrading: OnUpgrade) -> Option<(std::net::TcpStream, Bytes)> {
+/// The bare socket under an upgraded connection, its TLS if there is any, and what was read behind the request.
+async fn take_socket(upgrading: OnUpgrade) -> Option<(Socket, Bytes)> {
     let upgraded = match upgrading.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -266,19 +278,24 @@ async fn take_socket(upgrading: OnUpgrade) -> Option<(std::net::TcpStream, Bytes
             return None;
         }
     };
-    let parts =
-        match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<tokio::net::TcpStream>>(upgraded) {
-            Ok(parts) => parts,
-            Err(_) => {
-                tracing::error!("an upgraded connection is no TCP socket");
-                return None;
-            }
-        };
-    match parts.io.into_inner().into_std() {
-        Ok(socket) => Some((socket, parts.read_buf)),
+    match taken_apart(upgraded) {
+        Ok(taken) => taken,
         Err(error) => {
             tracing::debug!(%error, "an upgraded socket was lost");
             None
         }
     }
+}
+
+fn taken_apart(upgraded: Upgraded) -> std::io::Result<Option<(Socket, Bytes)>> {
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(plain) => return Ok(Some((plain.io.into_inner().into_std()?.into(), plain.read_buf))),
+        Err(upgraded) => upgraded,
+    };
+    let Ok(encrypted) = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() else {
+        tracing::error!("an upgraded connection is neither TCP nor TLS");
+        return Ok(None);
+    };
+    let (stream, session) = encrypted.io.into_inner().into_inner();
+    Ok(Some((Socket::from(stream.into_std()?).over_tls(session), encrypted.read_buf)))
 }

@@ -1,5 +1,6 @@
 //! Refusals over HTTP: which status an error has, and how it leaves.
 
+use crate::places::COME_BACK;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -36,10 +37,20 @@ impl Refusal {
 
     /// Too many attempts.
     pub fn rate_limited(wait: Duration) -> Self {
-        let mut refusal =
-            Self::new(ErrorCode::RateLimited, "Too many attempts. Wait a moment and try again.");
+        Self::later(ErrorCode::RateLimited, "Too many attempts. Wait a moment and try again.", wait)
+    }
+
+    /// Not now: come back after `wait`.
+    pub fn later(code: ErrorCode, message: &str, wait: Duration) -> Self {
+        let mut refusal = Self::new(code, message);
         refusal.error.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
         refusal
+    }
+
+    /// As many connections from an address or of a user as there may be.
+    pub fn too_many_connections() -> Self {
+        let message = "Too many connections are open already. Close some, or come back later.";
+        Self::later(ErrorCode::RateLimited, message, COME_BACK)
     }
 
     /// The path is known, the method is not.

@@ -1,29 +1,53 @@
-//! Keeps other people's pages from acting in our users' names (CSRF).
+//! Turns away what must not get further: other people's pages that act in our users' names (CSRF), and whoever comes
+//! by a way that is not served.
 
 use super::error::Refusal;
-use super::signed_in;
+use super::signed_in::{self, Peer};
 use crate::app::App;
-use crate::doors::OriginVerdict;
+use crate::doors::{OriginVerdict, host};
+use crate::places::COME_BACK;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::header::{CONNECTION, LOCATION, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::ErrorCode;
 use std::sync::Arc;
 
+/// Why the requests of a connection are answered and not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
+    /// It is plain HTTP where TLS is spoken.
+    Insecure,
+    /// There are as many connections as there may be.
+    Crowded,
+    /// There are as many from its address.
+    TooMany,
+}
+
 /// Lets a request pass unless it would change something and a browser may have sent it for somebody else's page. A
 /// bearer token is never sent by a browser on its own, so with one there is nothing to forge.
 pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if let Some(turned_away) = request.extensions().get::<TurnedAway>() {
+        return turned_away.answer(&app, &request);
+    }
+    let Peer(peer) = Peer::of(request.extensions());
+    if is_counted(request.uri().path())
+        && let Err(wait) = app.doors.try_request(request.headers(), peer)
+    {
+        let message = "Too many requests. Wait a moment and try again.";
+        return Refusal::later(ErrorCode::RateLimited, message, wait).into_response();
+    }
     let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
     if safe || signed_in::bearer(request.headers()).is_some() {
         return next.run(request).await;
     }
-    match app.doors.origin_is_ours(request.headers()) {
+    match app.doors.origin_is_ours(request.headers(), peer) {
         OriginVerdict::Ours => next.run(request).await,
         OriginVerdict::Foreign => foreign(&app).into_response(),
         OriginVerdict::Absent => {
             let headers = request.headers();
-            let cookie = signed_in::cookie(&app, headers).is_some();
+            let cookie = signed_in::cookie(&app, headers, peer).is_some();
             match site(headers) {
                 Some("same-origin" | "none") => next.run(request).await,
                 Some(_) => foreign(&app).into_response(),
@@ -34,6 +58,43 @@ pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) ->
                 .into_response(),
                 None => next.run(request).await,
             }
+        }
+    }
+}
+
+/// Whether a request costs more than a file from memory.
+fn is_counted(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/ws" || path.starts_with("/ws/")
+}
+
+impl TurnedAway {
+    fn answer(self, app: &App, request: &Request) -> Response {
+        let mut response = match self {
+            Self::Insecure => insecure(app, request),
+            Self::Crowded => {
+                let message = "The server has as many connections as it may have. Come back later.";
+                Refusal::later(ErrorCode::Overloaded, message, COME_BACK).into_response()
+            }
+            Self::TooMany => Refusal::too_many_connections().into_response(),
+        };
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+}
+
+/// Browsers are led to the right address; programs are told.
+fn insecure(app: &App, request: &Request) -> Response {
+    let page = request.method() == Method::GET && !request.headers().contains_key(UPGRADE);
+    let base = match &app.settings.public_url {
+        Some(url) => Some(url.to_string()),
+        None => host(request.headers()).map(|host| format!("https://{host}")),
+    };
+    let location = base.map(|base| format!("{base}{}", request.uri()));
+    match location.and_then(|location| HeaderValue::try_from(location).ok()).filter(|_| page) {
+        Some(location) => (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response(),
+        None => {
+            let message = "This port speaks TLS. Use https:// or wss://.";
+            Refusal::new(ErrorCode::BadRequest, message).into_response()
         }
     }
 }

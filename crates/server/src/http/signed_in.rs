@@ -6,7 +6,7 @@ use crate::doors::OriginVerdict;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use chat::{Caller, Token};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -30,7 +30,7 @@ impl FromRequestParts<Arc<App>> for MaybeSignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         let token = match bearer(&parts.headers) {
             Some(token) => Some(token.to_owned()),
-            None => cookie(app, &parts.headers),
+            None => cookie(app, &parts.headers, Peer::of(&parts.extensions).0),
         };
         let Some(token) = token else { return Ok(Self(None)) };
         Ok(Self(app.chat.session(&token).await?))
@@ -50,7 +50,7 @@ impl FromRequestParts<Arc<App>> for Attempt {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let Peer(peer) = Peer::of(parts);
+        let Peer(peer) = Peer::of(&parts.extensions);
         let address = app.doors.client_address(&parts.headers, peer);
         app.doors.try_door(&parts.headers, peer).map_err(|wait| {
             tracing::info!(%address, "too many attempts to get in");
@@ -64,8 +64,9 @@ impl FromRequestParts<Arc<App>> for Attempt {
 pub struct Peer(pub SocketAddr);
 
 impl Peer {
-    fn of(parts: &Parts) -> Self {
-        let known = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    /// As the listener noted it.
+    pub fn of(extensions: &Extensions) -> Self {
+        let known = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         // Every listener notes the peer. Were one not to, nobody would pass for somebody at this machine.
         Self(known.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))))
     }
@@ -75,7 +76,7 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(parts))
+        Ok(Self::of(&parts.extensions))
     }
 }
 
@@ -86,8 +87,8 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The token in our cookie. None when the request says it comes from somebody else's page.
-pub fn cookie(app: &App, headers: &HeaderMap) -> Option<String> {
-    if app.doors.origin_is_ours(headers) == OriginVerdict::Foreign {
+pub fn cookie(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Option<String> {
+    if app.doors.origin_is_ours(headers, peer) == OriginVerdict::Foreign {
         return None;
     }
     read_cookie(headers, cookie_name(&app.settings)).map(str::to_owned)

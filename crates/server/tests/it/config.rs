@@ -79,8 +79,14 @@ fn a_variable_that_a_platform_invented_is_only_noted() {
 fn every_value_is_checked_and_every_mistake_is_told_at_once() {
     let file = "listen = \"here\"\npublic_url = \"https://a.example/chat\"\ntrusted_proxies = [\"nobody\"]\n\
         guests = true\nguests_open_rooms = \"yes\"\ncompression = 1\nheartbeat_s = 0\nlog = \"loud\"\nlog_format = \"xml\"\nname = \"\"\ndata = \"\"";
-    let error = load(&folder(file), &[], &[]).expect_err("mistakes");
-    assert_eq!(error.lines().filter(|line| line.starts_with("  `")).count(), 11, "{error}");
+    let file = format!(
+        "{file}\ntls_cert = 1\ntls_key = \"key.pem\"\nhandshake_s = 0\nheader_bytes = 1\nconnections = -1\n\
+        connections_per_address = 0\nconnections_per_user = \"many\"\nframes_per_second = 0\nbytes_per_second = 1\n\
+        requests_per_second = 0\nattempts_per_minute = 0"
+    );
+    let error = load(&folder(&file), &[], &[]).expect_err("mistakes");
+    // One for each, and one for a key without its certificate.
+    assert_eq!(error.lines().filter(|line| line.starts_with("  `")).count(), 22, "{error}");
 }
 
 #[test]

@@ -46,7 +46,21 @@ struct Process {
 impl Process {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
         let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = roomful(folder, &arguments).spawn().expect("the binary runs");
+        Self::started(roomful(folder, &arguments))
+    }
+
+    /// A server that may open only so many files.
+    fn start_with_files(folder: &Path, files: u32, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        let binary = env!("CARGO_BIN_EXE_roomful");
+        command.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &files.to_string(), binary]);
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::started(command)
+    }
+
+    fn started(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut banner = String::new();
         // The last line of the banner, with and without an owner.
@@ -265,4 +279,36 @@ async fn the_log_knows_addresses_and_no_secrets() {
     for secret in ["wrong guess", PASSWORD, &token, "between us", "secret=query", &setup] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
+}
+
+/// The time a process has spent on a processor.
+fn busy(process: &Process) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.child.id())).expect("it lives");
+    let fields: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
+    // Linux tells a hundred ticks a second, whatever its own clock does.
+    Duration::from_millis(ticks * 10)
+}
+
+#[tokio::test]
+async fn a_server_that_runs_out_of_files_waits_for_one_without_spinning() {
+    let folder = TempDir::new().expect("a folder");
+    let process = Process::start_with_files(folder.path(), 56, &["--handshake-s", "2"]);
+    assert!(process.banner.contains("(56 open files)"), "{}", process.banner);
+    let (before, since) = (busy(&process), Instant::now());
+    let mut idle = Vec::new();
+    for _ in 0..120 {
+        idle.push(TcpStream::connect(process.address).await.expect("the system takes it"));
+    }
+
+    // Each is closed in its turn, and then the next is accepted.
+    for mut stream in idle {
+        let mut nothing = Vec::new();
+        let _ = stream.read_to_end(&mut nothing).await;
+    }
+
+    let (spent, passed) = (busy(&process) - before, since.elapsed());
+    assert!(passed > Duration::from_secs(3), "they were all accepted at once");
+    assert!(spent < passed / 4, "{spent:?} of {passed:?}");
+    assert_eq!(Ask::new(process.address, "GET", "/healthz").send().await.status.as_u16(), 200);
 }

@@ -4,18 +4,18 @@
 
 mod bad_input;
 mod foreign_clients;
-mod handshakes;
+pub mod handshakes;
 mod lossy_wires;
 mod raced_connects;
 mod reading;
 mod removing;
 mod restarting;
 mod resuming;
-mod script;
+pub mod script;
 mod simple;
 mod simple_crowds;
 mod simple_doors;
 mod slow_readers;
-mod support;
+pub mod support;
 mod talking;
-mod wire;
+pub mod wire;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
 
+use crate::tunnel::{self, Pair};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chat::Clock;
@@ -24,6 +25,8 @@ pub const PASSWORD: &str = "correct horse";
 pub struct Server {
     pub running: server::serve::Server,
     pub data: Arc<TempDir>,
+    /// Where its people come in: its own address, or the way to it.
+    entrance: SocketAddr,
     clock: Arc<AtomicI64>,
 }
 
@@ -72,11 +75,25 @@ impl Server {
         let clock = Arc::new(AtomicI64::new(Clock::system().now()));
         let told = Arc::clone(&clock);
         let running = server::serve::Server::start(&config, Clock::new(move || told.load(Ordering::SeqCst)));
-        Self { running: running.await.unwrap(), data, clock }
+        let running = running.await.unwrap();
+        Self { entrance: running.address(), running, data, clock }
+    }
+
+    /// A server that speaks TLS, whose people come by a way of their own to it.
+    pub async fn start_over_tls() -> Self {
+        let data = Arc::new(TempDir::new().unwrap());
+        let pair = Pair::made_in(data.path());
+        let mut server = Self::start_in(data, |config| {
+            config.tls_cert = Some(pair.certificate.clone());
+            config.tls_key = Some(pair.key.clone());
+        })
+        .await;
+        server.entrance = tunnel::open(server.running.address(), pair.shown()).await;
+        server
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.running.address()
+        self.entrance
     }
 
     /// Lets time pass for everything that expires.

@@ -7,7 +7,7 @@ use protocol::{Command, Nonce};
 use serde_json::json;
 
 /// An opening handshake, answered or refused.
-fn upgrade(server: &Server, path: &str, protocol: &str) -> Ask {
+pub fn upgrade(server: &Server, path: &str, protocol: &str) -> Ask {
     let ask = server.ask("GET", path).header("connection", "upgrade").header("upgrade", "websocket");
     let ask =
         ask.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
@@ -50,10 +50,10 @@ async fn a_foreign_origin_with_a_cookie_is_refused_before_the_upgrade() {
         upgrade(&server, "/ws", "roomful.v1").header("cookie", &cookie).header("origin", origin)
     };
     for origin in ["http://evil.example", "null", "http://localhost", "https://evil.example/", ""] {
-        assert_eq!(status(with(origin).send()).await, 403, "{origin:?}");
+        assert_eq!(with(origin).send().await.refused(403), "forbidden", "{origin:?}");
     }
     let without = upgrade(&server, "/ws", "roomful.v1").header("cookie", &cookie);
-    assert_eq!(status(without.send()).await, 401, "a cookie alone is not enough");
+    assert_eq!(without.send().await.refused(401), "unauthenticated", "a cookie alone is not enough");
     let ours = format!("http://{}", server.address());
     assert_eq!(status(with(&ours).send()).await, 101);
     super::support::nothing_broke(&server);
@@ -65,7 +65,7 @@ async fn an_unknown_subprotocol_is_answered_with_400_that_names_the_known_one() 
     let ben = server.ben().await;
     for offered in ["roomful.v2", "graphql-ws, mqtt", "ROOMFUL.V1"] {
         let answer = upgrade(&server, "/ws", offered).header("authorization", &bearer(&ben)).send().await;
-        assert_eq!(answer.status.as_u16(), 400, "{offered}");
+        assert_eq!(answer.refused(400), "bad_request", "{offered}");
         assert!(answer.text().contains("roomful.v1"), "{}", answer.text());
     }
     let one_of_two =
@@ -133,12 +133,12 @@ async fn a_request_that_is_no_handshake_is_told_so() {
     let server = Server::start().await;
     let ben = server.ben().await;
     let get = ben.get("/ws").await;
-    assert_eq!((get.status.as_u16(), get.header("upgrade")), (426, "websocket"));
+    assert_eq!((get.refused(426).as_str(), get.header("upgrade")), ("bad_request", "websocket"));
     let old = server.ask("GET", "/ws").header("connection", "upgrade").header("upgrade", "websocket");
     let old =
         old.header("sec-websocket-version", "8").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     let old = old.send().await;
-    assert_eq!((old.status.as_u16(), old.header("sec-websocket-version")), (426, "13"));
+    assert_eq!((old.refused(426).as_str(), old.header("sec-websocket-version")), ("bad_request", "13"));
     let keyless = server.ask("GET", "/ws").header("connection", "upgrade").header("upgrade", "websocket");
     assert_eq!(status(keyless.header("sec-websocket-version", "13").send()).await, 400);
     super::support::nothing_broke(&server);

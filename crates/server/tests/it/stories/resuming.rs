@@ -43,7 +43,15 @@ async fn come_back(ana: &Client, ben: &Client, lobby: RoomId) {
 
 #[tokio::test]
 async fn a_few_missed_events_come_from_the_tail() {
-    let server = Server::start().await;
+    misses_a_few(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn a_few_missed_events_come_from_the_tail_over_tls() {
+    misses_a_few(Server::start_over_tls().await).await;
+}
+
+async fn misses_a_few(server: Server) {
     let (ana, ben, lobby) = missed(&server, 5).await;
     // Ana's two devices, one on each shard if there are two, keep the tail.
     come_back(&ana, &ben, lobby).await;
@@ -54,7 +62,15 @@ async fn a_few_missed_events_come_from_the_tail() {
 
 #[tokio::test]
 async fn hundreds_of_missed_events_come_from_the_log_in_pages() {
-    let server = Server::start().await;
+    misses_hundreds(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn hundreds_of_missed_events_come_from_the_log_in_pages_over_tls() {
+    misses_hundreds(Server::start_over_tls().await).await;
+}
+
+async fn misses_hundreds(server: Server) {
     let (ana, ben, lobby) = missed(&server, 700).await;
     // Nobody keeps a tail while nobody listens.
     ana.disconnect().await;

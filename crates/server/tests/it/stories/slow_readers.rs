@@ -48,7 +48,15 @@ async fn apply_up_to(wire: &mut Wire, mut last: u64, head: u64) -> Vec<String> {
 
 #[tokio::test]
 async fn a_reader_who_falls_behind_is_told_and_resumes_without_a_hole() {
-    let server = Server::start().await;
+    falls_behind_and_resumes(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn a_reader_who_falls_behind_over_tls_is_told_and_resumes_without_a_hole() {
+    falls_behind_and_resumes(Server::start_over_tls().await).await;
+}
+
+async fn falls_behind_and_resumes(server: Server) {
     let (ana, ben) = (client(&server.ana().await).await, client(&server.ben().await).await);
     let lobby = room(&ana, "lobby");
     let dot = server.dot().await;
@@ -78,7 +86,15 @@ async fn a_reader_who_falls_behind_is_told_and_resumes_without_a_hole() {
 
 #[tokio::test]
 async fn a_script_that_falls_behind_is_closed_with_1013_and_nobody_else_is_slowed() {
-    let server = Server::start().await;
+    script_falls_behind(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn a_script_that_falls_behind_over_tls_is_closed_with_1013_and_nobody_else_is_slowed() {
+    script_falls_behind(Server::start_over_tls().await).await;
+}
+
+async fn script_falls_behind(server: Server) {
     let (ana, ben) = (client(&server.ana().await).await, client(&server.ben().await).await);
     let lobby = room(&ana, "lobby");
     let mut slow = Wire::open(server.address(), "/ws/lobby?username=Slow", &[]).await;

@@ -92,6 +92,17 @@ impl Wire {
         self.stream.write_all(&frame).await.unwrap();
     }
 
+    /// Whether the connection is closed with this code and a hint when to come back. What comes before is passed over.
+    pub async fn is_closed_for_a_while(&mut self, code: u16) -> bool {
+        loop {
+            let Some(frame) = in_time("the close", Frame::read(&mut self.stream)).await else { return false };
+            if let (CLOSE, [one, other, reason @ ..]) = (frame.opcode(), frame.payload()) {
+                let reason: Value = serde_json::from_slice(reason).unwrap();
+                return u16::from_be_bytes([*one, *other]) == code && reason["retry_after_ms"].is_u64();
+            }
+        }
+    }
+
     /// The next text as JSON, or the code of the close frame; code 1006 when there was none.
     pub async fn hear(&mut self) -> Result<Value, u16> {
         loop {

@@ -1,0 +1,77 @@
+//! How much a peer may send.
+
+use std::num::NonZero;
+
+/// Seconds' worth that may come at once.
+const BURST: u64 = 10;
+const NANOS: u64 = 1_000_000_000;
+
+/// Frames and bytes a peer may send each second, and ten seconds' worth of them at once. Control frames and fragments
+/// count. Beyond it: close code 1008.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allowance {
+    /// Frames a second.
+    pub frames: NonZero<u32>,
+    /// Bytes a second, headers included.
+    pub bytes: NonZero<u32>,
+}
+
+/// What a peer has used up of its allowance. As in the generic cell rate algorithm (ITU-T I.371), each kind is one
+/// number: when all that was sent would have come, had it come at the rate allowed.
+pub(crate) struct Spending {
+    allowance: Allowance,
+    frames_at: u64,
+    bytes_at: u64,
+}
+
+impl Spending {
+    pub(crate) fn new(allowance: Allowance) -> Spending {
+        Spending { allowance, frames_at: 0, bytes_at: 0 }
+    }
+
+    /// Notes what came at `now`, in milliseconds; `false` if it was too much.
+    pub(crate) fn allows(&mut self, now: u64, frames: u64, bytes: usize) -> bool {
+        let Allowance { frames: frame_rate, bytes: byte_rate } = self.allowance;
+        let frames = spend(&mut self.frames_at, now, frames, frame_rate);
+        let bytes = spend(&mut self.bytes_at, now, bytes as u64, byte_rate);
+        frames && bytes
+    }
+}
+
+fn spend(at: &mut u64, now: u64, count: u64, rate: NonZero<u32>) -> bool {
+    let now = now.saturating_mul(1_000_000);
+    let cost = count.saturating_mul(NANOS) / u64::from(rate.get());
+    *at = (*at).max(now).saturating_add(cost);
+    *at - now <= BURST * NANOS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spending(frames: u32, bytes: u32) -> Spending {
+        let of = |number| NonZero::new(number).expect("not zero");
+        Spending::new(Allowance { frames: of(frames), bytes: of(bytes) })
+    }
+
+    #[test]
+    fn ten_seconds_worth_may_come_at_once_and_no_more() {
+        let mut spending = spending(2, 1_000_000);
+        assert!((0..20).all(|_| spending.allows(1, 1, 10)));
+        assert!(!spending.allows(1, 1, 10));
+    }
+
+    #[test]
+    fn who_keeps_to_the_rate_may_send_for_ever() {
+        let mut spending = spending(2, 100);
+        assert!((0..10_000).all(|turn| spending.allows(1 + turn * 500, 1, 50)));
+    }
+
+    #[test]
+    fn bytes_count_like_frames() {
+        let mut spending = spending(1_000, 100);
+        assert!(spending.allows(1, 1, 1_000));
+        assert!(!spending.allows(1, 0, 1));
+        assert!(spending.allows(1_102, 1, 100), "room comes back with time");
+    }
+}

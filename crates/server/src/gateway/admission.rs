@@ -1,0 +1,54 @@
+//! Whether one more WebSocket may be opened, and how much may be sent on it.
+
+use crate::app::App;
+use crate::doors::is_at_this_machine;
+use crate::http::error::Refusal;
+use crate::places::{Place, Standing, Who};
+use axum::extract::Request;
+use chat::UserKey;
+use delivery::{Allowance, Socket};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The places of a WebSocket, given back when dropped, so whoever stands for the connection keeps it.
+#[derive(Debug)]
+pub(super) struct Admission {
+    _standing: Option<Arc<Standing>>,
+    _of_address: Option<Place>,
+    _of_user: Option<Place>,
+    allowance: Option<Allowance>,
+}
+
+impl Admission {
+    /// Admits one more WebSocket, of `user` if somebody is signed in. Somebody at this machine may have any number and
+    /// send any amount.
+    ///
+    /// # Errors
+    /// When the address or the user has as many as they may.
+    pub(super) fn of(
+        app: &App,
+        request: &Request,
+        peer: SocketAddr,
+        user: Option<UserKey>,
+    ) -> Result<Self, Refusal> {
+        let standing = request.extensions().get::<Arc<Standing>>().map(Arc::clone);
+        if is_at_this_machine(request.headers(), peer) {
+            return Ok(Self { _standing: standing, _of_address: None, _of_user: None, allowance: None });
+        }
+        let take = |who| app.places.take(who).ok_or_else(Refusal::too_many_connections);
+        let is_counted = standing.as_ref().is_some_and(|standing| standing.of_address.is_some());
+        let address = app.doors.counted_address(request.headers(), peer);
+        let of_address = if is_counted { None } else { Some(take(Who::Address(address))?) };
+        let of_user = user.map(|user| take(Who::User(user))).transpose()?;
+        let allowance = Some(app.settings.allowance);
+        Ok(Self { _standing: standing, _of_address: of_address, _of_user: of_user, allowance })
+    }
+
+    /// The socket, with what may be sent on it.
+    pub(super) fn bound(&self, socket: Socket) -> Socket {
+        match self.allowance {
+            Some(allowance) => socket.allowed(allowance),
+            None => socket,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! How many connections there are: in all, of an address, of a user.
+
+use crate::config::Limits;
+use chat::UserKey;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Files that stay free for the database, the log, the shards, and those who are turned away.
+const HEADROOM: u64 = 128;
+/// Connections beyond the limit that are accepted, to be told so. Beyond these nobody is accepted.
+const TURNED_AWAY: usize = 32;
+/// However few files there are, this many connections are tried.
+const LEAST: u64 = 16;
+/// When to come back after being told that there are too many: connections come and go in seconds.
+pub const COME_BACK: Duration = Duration::from_secs(10);
+
+/// All places there are. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Places(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    most: usize,
+    most_of_address: u32,
+    most_of_user: u32,
+    all: AtomicUsize,
+    of: Mutex<HashMap<Who, u32>>,
+    left: Notify,
+}
+
+/// Who may have so many connections and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// Whoever comes from there.
+    Address(IpAddr),
+    /// Somebody with a session.
+    User(UserKey),
+}
+
+/// A connection's place, given back when dropped.
+#[derive(Debug)]
+pub struct Place {
+    places: Places,
+    who: Option<Who>,
+}
+
+/// What a connection holds from when it is accepted to its end.
+#[derive(Debug)]
+pub struct Standing {
+    /// Its place among all.
+    pub place: Place,
+    /// Its place among those of its address, where the peer itself is the client.
+    pub of_address: Option<Place>,
+}
+
+impl Places {
+    /// As many as `limits` says and `files` open files allow.
+    pub fn new(limits: &Limits, files: u64) -> Self {
+        let possible = files.saturating_sub(HEADROOM).max(LEAST);
+        let wanted = u64::from(limits.connections);
+        if wanted > possible {
+            tracing::warn!(wanted, possible, files, "the limit of open files allows fewer connections");
+        }
+        let most = if wanted == 0 { possible } else { wanted.min(possible) };
+        Self(Arc::new(Inner {
+            most: usize::try_from(most).unwrap_or(usize::MAX - TURNED_AWAY),
+            most_of_address: limits.connections_per_address,
+            most_of_user: limits.connections_per_user,
+            all: AtomicUsize::new(0),
+            of: Mutex::default(),
+            left: Notify::new(),
+        }))
+    }
+
+    /// The most connections at once.
+    pub fn most(&self) -> usize {
+        self.0.most
+    }
+
+    /// Waits until one more connection can be accepted, if only to be turned away.
+    pub async fn room(&self) {
+        loop {
+            let left = self.left();
+            if self.0.all.load(Ordering::Acquire) < self.0.most + TURNED_AWAY {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// Waits until a connection ends.
+    pub fn left(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.0.left.notified()
+    }
+
+    /// One more connection; `false` with it if that is one too many.
+    pub fn enter(&self) -> (Place, bool) {
+        let before = self.0.all.fetch_add(1, Ordering::AcqRel);
+        (Place { places: self.clone(), who: None }, before < self.0.most)
+    }
+
+    /// One more connection of somebody, unless they have as many as they may.
+    pub fn take(&self, who: Who) -> Option<Place> {
+        let most = match who {
+            Who::Address(_) => self.0.most_of_address,
+            Who::User(_) => self.0.most_of_user,
+        };
+        let mut of = self.of();
+        let taken = of.entry(who).or_default();
+        if *taken >= most {
+            return None;
+        }
+        *taken += 1;
+        Some(Place { places: self.clone(), who: Some(who) })
+    }
+
+    fn give_back(&self, who: Who) {
+        let mut of = self.of();
+        if let Some(taken) = of.get_mut(&who) {
+            *taken -= 1;
+            if *taken == 0 {
+                of.remove(&who);
+            }
+        }
+    }
+
+    fn of(&self) -> MutexGuard<'_, HashMap<Who, u32>> {
+        self.0.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        match self.who {
+            Some(who) => self.places.give_back(who),
+            None => {
+                self.places.0.all.fetch_sub(1, Ordering::AcqRel);
+                self.places.0.left.notify_waiters();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Who {
+        Who::Address(text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn who_has_as_many_as_they_may_waits_for_one_to_end_and_others_do_not() {
+        let places = Places::new(&Limits { connections_per_address: 2, ..Limits::default() }, 1_000);
+        let (one, two) = (places.take(address("192.0.2.1")), places.take(address("192.0.2.1")));
+        assert!(one.is_some() && two.is_some() && places.take(address("192.0.2.1")).is_none());
+        assert!(places.take(address("192.0.2.2")).is_some());
+        drop(one);
+        assert!(places.take(address("192.0.2.1")).is_some());
+        drop(two);
+        assert!(places.of().is_empty(), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn there_are_as_many_places_as_files_allow() {
+        let of = |connections, files| {
+            Places::new(&Limits { connections, ..Limits::default() }, files).most() as u64
+        };
+        assert_eq!(of(0, 20_000), 20_000 - HEADROOM);
+        assert_eq!(of(500, 20_000), 500);
+        assert_eq!(of(50_000, 1_024), 1_024 - HEADROOM);
+        assert_eq!(of(0, 64), LEAST);
+    }
+}
