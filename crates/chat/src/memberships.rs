@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::rooms::Cursor;
 use crate::sessions::Caller;
 use crate::store::accounts::AccountRow;
-use crate::store::{Tx, accounts, invites, log, memberships, rooms};
+use crate::store::{Tx, accounts, invites, log, memberships, rooms, sessions};
 use crate::stream::{Committed, RoomKey, RoomRef, UserKey};
 use crate::{Chat, PAGE};
 use protocol::frame::MemberPage;
@@ -68,11 +68,30 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn rooms_of(&self, user: UserKey) -> Result<Vec<(RoomKey, Room)>> {
-        let mut rooms = self.0.store.read(move |sql| memberships::of_user(sql, user)).await?;
+        let rooms = self.0.store.read(move |sql| memberships::of_user(sql, user)).await?;
+        Ok(self.with_newest_reads(user, rooms))
+    }
+
+    /// [`rooms_of`](Self::rooms_of) somebody whose session still lives; nothing when it has ended. One read of one moment
+    /// for both, because everybody who connects waits for it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rooms_while_signed_in(&self, caller: &Caller) -> Result<Option<Vec<(RoomKey, Room)>>> {
+        let (user, session, now) = (caller.key(), caller.session(), self.now());
+        let read = self.0.store.read(move |sql| match session {
+            Some(session) if !sessions::lives(sql, session, now)? => Ok(None),
+            Some(_) | None => memberships::of_user(sql, user).map(Some),
+        });
+        let rooms = read.await?;
+        Ok(rooms.map(|rooms| self.with_newest_reads(user, rooms)))
+    }
+
+    fn with_newest_reads(&self, user: UserKey, mut rooms: Vec<(RoomKey, Room)>) -> Vec<(RoomKey, Room)> {
         for (key, room) in &mut rooms {
             room.read = self.0.reads.newest(user, *key, room.read);
         }
-        Ok(rooms)
+        rooms
     }
 
     /// Becomes a member of an open room. Joining again changes nothing.

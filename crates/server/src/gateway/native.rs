@@ -79,12 +79,12 @@ impl Connection {
         })
     }
 
-    /// Says hello, once the connection is attached. The rooms are read here, after it was registered: what changes
-    /// meanwhile is not missed.
+    /// Says hello, once the connection is attached. The session and the rooms are read here, after it was registered: what
+    /// changes from then on is not missed, and what changed before is seen.
     pub(super) async fn greet(&self) {
         let (app, caller) = (&self.app, &self.caller);
-        match app.chat.rooms_of(caller.key()).await {
-            Ok(rooms) => {
+        match app.chat.rooms_while_signed_in(caller).await {
+            Ok(Some(rooms)) => {
                 let hello = Hello {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     build: app.settings.build.to_owned(),
@@ -98,6 +98,7 @@ impl Connection {
                 };
                 app.live.greet(self.conn, Greeting { hello, rooms });
             }
+            Ok(None) => app.delivery.close(self.conn, CloseCode::SessionEnded.number(), "session ended"),
             Err(error) => {
                 tracing::error!(%error, "a connection could not be greeted");
                 app.delivery.close(self.conn, CloseCode::Lagging.number(), "try again");

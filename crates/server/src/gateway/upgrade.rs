@@ -92,7 +92,6 @@ async fn open_native(app: Arc<App>, peer: SocketAddr, mut request: Request) -> R
         let connection = native::Connection::new(Arc::clone(&app), caller, conn, admission, rooms);
         let gateway = Arc::new(native::Native(Arc::clone(&connection)));
         app.delivery.attach(conn, socket, leftover, gateway);
-        still_signed_in(&app, conn, Some(&connection.caller)).await;
         connection.greet().await;
     });
     response
