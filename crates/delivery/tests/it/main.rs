@@ -6,6 +6,7 @@ mod closing;
 mod compressing;
 mod following;
 mod handshake;
+mod milestones;
 mod reading;
 mod resuming;
 mod slow_readers;
