@@ -8,6 +8,7 @@ pub use sources::{Flags, Loaded, Origin, Sources};
 pub(crate) use values::without_default_port;
 pub use values::{Guests, LogFormat, PublicUrl};
 
+use crate::admission::Pace;
 use ipnet::IpNet;
 use settings::SETTINGS;
 use std::fmt::Write as _;
@@ -37,6 +38,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Whether WebSockets may be compressed.
     pub compression: bool,
+    /// How far posts may run ahead of a room's readers. Follows from the size of a tail, so it is in no file; tests make
+    /// it small.
+    pub pace: Pace,
     /// What is worth a line in the log.
     pub log: Targets,
     /// How a line in the log looks.
@@ -55,6 +59,7 @@ impl Default for Config {
             guests_open_rooms: true,
             heartbeat: Duration::from_secs(25),
             compression: true,
+            pace: Pace::default(),
             log: Targets::new().with_default(LevelFilter::INFO),
             log_format: LogFormat::Auto,
         }
