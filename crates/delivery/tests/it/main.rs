@@ -11,6 +11,7 @@ mod compressing;
 mod following;
 mod handshake;
 mod line;
+mod milestones;
 mod over_tls;
 mod reading;
 mod resuming;
