@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, Write};
 
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 
 use crate::audience::Audiences;
@@ -61,21 +62,25 @@ pub(crate) struct Pieces {
     behind: Vec<usize>,
 }
 
-/// The bytes of one write.
-struct Plan<'a> {
-    slices: [IoSlice<'a>; PIECES],
-    used: usize,
+impl Pieces {
+    /// The bytes of the write.
+    fn offered(&self) -> usize {
+        self.list.iter().map(|(_, len)| len).sum()
+    }
 }
+
+/// The bytes of one write.
+#[derive(Default)]
+struct Plan<'a>(ArrayVec<IoSlice<'a>, PIECES>);
 
 impl<'a> Plan<'a> {
     fn push(&mut self, bytes: &'a [u8]) {
-        self.slices[self.used] = IoSlice::new(bytes);
-        self.used += 1;
+        self.0.push(IoSlice::new(bytes));
     }
 
     /// A key's frames are two pieces where they lie around the seam of the ring.
     fn has_room(&self) -> bool {
-        self.used + 2 <= PIECES
+        self.0.remaining_capacity() >= 2
     }
 }
 
@@ -95,47 +100,65 @@ pub(crate) fn flush(
     tally: &mut Tally,
     drained: &mut u32,
 ) -> Flushed {
+    let Some(mut tls) = conn.tls.take() else {
+        return write_plain(conn, audiences, scope, pieces, tally, drained);
+    };
     // Kept outside meanwhile, because what is due is borrowed from the connection while it is encrypted.
-    let mut tls = conn.tls.take();
-    let flushed = match tls.as_deref_mut().map_or(Flushed::Done, |tls| pay(conn, tls, tally)) {
-        Flushed::Done => flush_due(conn, tls.as_deref_mut(), audiences, scope, pieces, tally, drained),
+    let flushed = match pay(conn, &mut tls, tally) {
+        Flushed::Done => encrypt(conn, &mut tls, audiences, scope, pieces, tally, drained),
         owing => owing,
     };
-    conn.tls = tls;
+    conn.tls = Some(tls);
     flushed
 }
 
-fn flush_due(
+fn encrypt(
     conn: &mut Connection,
-    tls: Option<&mut Tls>,
+    tls: &mut Tls,
     audiences: &Audiences,
     scope: Scope,
     pieces: &mut Pieces,
     tally: &mut Tally,
     drained: &mut u32,
 ) -> Flushed {
-    let mut plan = Plan { slices: [IoSlice::new(&[]); PIECES], used: 0 };
+    let mut plan = Plan::default();
     let gathered = match gather(conn, audiences, scope, pieces, &mut plan) {
         Ok(gathered) => gathered,
         Err(instead) => return instead,
     };
-    let offered = pieces.list.iter().map(|(_, len)| len).sum::<usize>();
-    if let Some(tls) = tls {
-        let Ok(encrypted) = tls.encrypt(&plan.slices[..plan.used]) else { return Flushed::Broken };
-        if settle(conn, audiences, pieces, encrypted, tally, drained) {
-            tls.end();
-        }
-        conn.tidy();
-        return match (pay(conn, tls, tally), encrypted < offered, gathered) {
-            (Flushed::Done, true, _) | (Flushed::Done, _, Gathered::Part) => Flushed::More,
-            (paid, ..) => paid,
-        };
+    let offered = pieces.offered();
+    let Ok(encrypted) = tls.encrypt(&plan.0) else { return Flushed::Broken };
+    drop(plan);
+    if settle(conn, audiences, pieces, encrypted, tally, drained) {
+        tls.end();
     }
-    let written = match (offered, plan.used) {
-        (0, _) => Ok(0),
-        (_, 1) => (&conn.socket).write(&plan.slices[0]),
-        (_, used) => (&conn.socket).write_vectored(&plan.slices[..used]),
+    conn.tidy();
+    match (pay(conn, tls, tally), encrypted < offered, gathered) {
+        (Flushed::Done, true, _) | (Flushed::Done, _, Gathered::Part) => Flushed::More,
+        (paid, ..) => paid,
+    }
+}
+
+fn write_plain(
+    conn: &mut Connection,
+    audiences: &Audiences,
+    scope: Scope,
+    pieces: &mut Pieces,
+    tally: &mut Tally,
+    drained: &mut u32,
+) -> Flushed {
+    let mut plan = Plan::default();
+    let gathered = match gather(conn, audiences, scope, pieces, &mut plan) {
+        Ok(gathered) => gathered,
+        Err(instead) => return instead,
     };
+    let offered = pieces.offered();
+    let written = match (offered, plan.0.as_slice()) {
+        (0, _) => Ok(0),
+        (_, [only]) => (&conn.socket).write(only),
+        (_, all) => (&conn.socket).write_vectored(all),
+    };
+    drop(plan);
     tally.writes += u64::from(offered > 0);
     let written = match written {
         Ok(0) if offered > 0 => return Flushed::Broken,
