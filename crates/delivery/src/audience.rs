@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use slab::Slab;
 
 use crate::key::{Encoding, Key};
+use crate::milestone::Milestone;
 use crate::publication::Publication;
 use crate::tail::{Addition, Budget, Shift, Tail};
 
@@ -18,6 +19,8 @@ pub(crate) struct Audience {
     pub(crate) tail: Tail,
     pub(crate) followers: Vec<Follower>,
     pub(crate) pass: Pass,
+    /// What waits for a pass that began beyond an offset.
+    milestones: Vec<(u64, Milestone)>,
     /// When something was last published, in the shard's milliseconds.
     pub(crate) published_at: u64,
 }
@@ -88,6 +91,7 @@ impl Audiences {
             tail: Tail::new(head),
             followers: Vec::new(),
             pass: Pass::default(),
+            milestones: Vec::new(),
             published_at: 0,
         }) as u32;
         self.places.insert((key, encoding), index);
@@ -179,7 +183,14 @@ impl Audience {
         (self.followers.len() - 1) as u32
     }
 
-    pub(crate) fn begin_pass(&mut self) {
+    /// Keeps a milestone until everything published so far has been offered to every follower.
+    pub(crate) fn set(&mut self, milestone: Milestone) {
+        if self.pass.dirty {
+            self.milestones.push((self.tail.end(), milestone));
+        }
+    }
+
+    fn begin_pass(&mut self) {
         let reached = self.pass.goal;
         self.pass = Pass { dirty: true, unvisited: self.followers.len(), goal: self.tail.end(), reached };
     }
@@ -194,6 +205,7 @@ impl Audience {
     pub(crate) fn next(&mut self) -> Option<Follower> {
         self.pass.unvisited = self.pass.unvisited.min(self.followers.len());
         if self.pass.unvisited == 0 {
+            self.milestones.retain(|(end, _)| *end > self.pass.goal);
             if self.pass.goal == self.tail.end() {
                 self.pass.dirty = false;
                 return None;
@@ -202,5 +214,66 @@ impl Audience {
         }
         self.pass.unvisited -= 1;
         self.followers.get(self.pass.unvisited).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+    use std::sync::Arc;
+
+    const LOBBY: Key = Key(1);
+
+    /// A lobby with two followers, to which something was published.
+    fn lobby() -> (Audiences, u32) {
+        let mut audiences = Audiences::new(Budget { each: 4096, left: 4096 });
+        let lobby = audiences.open(LOBBY, Encoding(0), 0);
+        for slot in 0..2 {
+            audiences.get_mut(lobby).expect("just opened").add(Follower { slot, cursor: 0 });
+        }
+        publish(&mut audiences, lobby, 1);
+        (audiences, lobby)
+    }
+
+    fn publish(audiences: &mut Audiences, lobby: u32, seq: u64) {
+        let publication = Publication { seq: Some(seq), frame: Frame::text("hi"), cut: false };
+        audiences.append(lobby, &publication, 1, seq);
+    }
+
+    fn visits(audiences: &mut Audiences, lobby: u32, count: usize) {
+        for _ in 0..count {
+            audiences.get_mut(lobby).expect("followed").next().expect("a follower");
+        }
+    }
+
+    #[test]
+    fn a_milestone_stands_until_a_pass_that_began_behind_it_is_over() {
+        let (mut audiences, lobby) = lobby();
+        let (first, second): (Milestone, Milestone) = (Arc::new(()), Arc::new(()));
+        audiences.get_mut(lobby).expect("followed").set(first.clone());
+        visits(&mut audiences, lobby, 1);
+        publish(&mut audiences, lobby, 2);
+        audiences.get_mut(lobby).expect("followed").set(second.clone());
+        visits(&mut audiences, lobby, 1);
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (2, 2));
+
+        visits(&mut audiences, lobby, 1);
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 2));
+        visits(&mut audiences, lobby, 1);
+        assert_eq!(Arc::strong_count(&second), 2);
+        assert!(audiences.get_mut(lobby).expect("followed").next().is_none());
+        assert_eq!(Arc::strong_count(&second), 1);
+    }
+
+    #[test]
+    fn a_milestone_behind_what_everybody_has_does_not_stand_at_all() {
+        let (mut audiences, lobby) = lobby();
+        visits(&mut audiences, lobby, 2);
+        assert!(audiences.get_mut(lobby).expect("followed").next().is_none());
+
+        let milestone: Milestone = Arc::new(());
+        audiences.get_mut(lobby).expect("followed").set(milestone.clone());
+        assert_eq!(Arc::strong_count(&milestone), 1);
     }
 }

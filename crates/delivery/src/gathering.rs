@@ -4,6 +4,7 @@ use crate::delivery::Delivery;
 use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::key::{ConnId, Encoding, Key};
+use crate::milestone::Milestone;
 use crate::order::Order;
 use crate::publication::Publication;
 
@@ -26,6 +27,13 @@ impl Gathering {
     pub fn publish(&mut self, key: Key, encoding: Encoding, publication: &Publication) {
         let Gathering { delivery, orders } = self;
         delivery.spread(key, encoding, publication, |shard, order| orders[shard].push(order));
+    }
+
+    /// Sets a milestone behind what was published under the key so far, in every encoding.
+    pub fn set(&mut self, key: Key, milestone: &Milestone) {
+        for shard in self.delivery.followers(key) {
+            self.orders[shard].push(Order::Set { key, milestone: milestone.clone() });
+        }
     }
 
     /// See [`Delivery::follow`].

@@ -23,6 +23,7 @@ mod frame;
 mod gateway;
 mod gathering;
 mod key;
+mod milestone;
 mod publication;
 mod stats;
 
@@ -69,6 +70,7 @@ pub use crate::gateway::{Closed, Gateway};
 pub use crate::gathering::Gathering;
 pub use crate::handshake::{Deflate, Malformed, accept_key, subprotocols};
 pub use crate::key::{ConnId, Encoding, Key};
+pub use crate::milestone::Milestone;
 pub use crate::options::Options;
 pub use crate::publication::Publication;
 pub use crate::socket::Socket;

@@ -9,6 +9,7 @@ use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::Gateway;
 use crate::key::{ConnId, Encoding, Key};
+use crate::milestone::Milestone;
 use crate::publication::Publication;
 use crate::socket::Socket;
 
@@ -18,6 +19,7 @@ pub(crate) enum Order {
     Follow(Follow),
     Unfollow { conn: ConnId, key: Key },
     Publish { key: Key, encoding: Encoding, publication: Publication },
+    Set { key: Key, milestone: Milestone },
     Unicast { conn: ConnId, frame: Frame },
     Page { conn: ConnId, frames: Vec<Frame> },
     Reply { conn: ConnId, frames: Vec<Frame> },

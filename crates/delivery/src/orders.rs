@@ -12,6 +12,7 @@ use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::Closed;
 use crate::key::{ConnId, Encoding, Key};
+use crate::milestone::Milestone;
 use crate::order::Attach;
 use crate::publication::Publication;
 use crate::shard::Shard;
@@ -57,6 +58,14 @@ impl Shard {
             self.dirty.push_back(audience);
         }
         Some(audience)
+    }
+
+    pub(crate) fn set(&mut self, key: Key, milestone: &Milestone) {
+        for audience in self.audiences.of(key) {
+            if let Some(audience) = self.audiences.get_mut(audience) {
+                audience.set(milestone.clone());
+            }
+        }
     }
 
     pub(crate) fn follow(&mut self, follow: Follow) {

@@ -197,7 +197,8 @@ impl Shard {
     }
 
     /// Obeys a bounded number of orders, none while that would lap a reader who keeps up: no socket is full, and yet the
-    /// tail would forget what it has not been offered.
+    /// tail would forget what it has not been offered. Every key of the shard waits then, so whoever publishes much under
+    /// one key does better to wait for its [`Milestone`](crate::Milestone)s first.
     fn take_orders(&mut self) {
         for _ in 0..ORDERS {
             if self.is_crowded() {
@@ -212,11 +213,11 @@ impl Shard {
     }
 
     fn is_crowded(&mut self) -> bool {
-        let half = self.options.tail_bytes as u64 / 2;
+        let most = self.options.tail_bytes as u64 / 4 * 3;
         self.crowded = self.crowded.filter(|crowded| {
             self.audiences
                 .get(*crowded)
-                .is_some_and(|audience| audience.pass.dirty && audience.unserved() > half)
+                .is_some_and(|audience| audience.pass.dirty && audience.unserved() > most)
         });
         self.crowded.is_some()
     }
@@ -229,6 +230,7 @@ impl Shard {
             Order::Publish { key, encoding, publication } => {
                 self.crowded = self.publish(key, encoding, &publication);
             }
+            Order::Set { key, milestone } => self.set(key, &milestone),
             Order::Unicast { conn, frame } => self.unicast(conn, frame),
             Order::Page { conn, frames } => self.page(conn, frames),
             Order::Reply { conn, frames } => {

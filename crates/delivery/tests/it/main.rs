@@ -12,6 +12,7 @@ mod following;
 mod handshake;
 mod line;
 mod over_tls;
+mod milestones;
 mod reading;
 mod resuming;
 mod slow_readers;
