@@ -63,6 +63,14 @@ impl By {
 }
 
 impl Chat {
+    /// The membership of a user in a room.
+    ///
+    /// # Errors
+    /// `NotFound` for whoever is no member.
+    pub async fn membership(&self, user: UserKey, room: RoomId) -> Result<Membership> {
+        self.0.store.read(move |sql| memberships::prove(sql, room, user)).await
+    }
+
     /// The rooms of a user, by name, with read marks as they stand now.
     ///
     /// # Errors

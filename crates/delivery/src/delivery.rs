@@ -156,7 +156,7 @@ impl Delivery {
 
     /// Closes every connection that follows the key, after everything published under it so far.
     pub fn close_key(&self, key: Key, code: u16, reason: &str) {
-        for shard in bits(self.inner.interest.shards(key)) {
+        for shard in self.followers(key) {
             self.ask_shard(shard, Order::CloseKey { key, code, reason: reason.into() });
         }
     }
@@ -238,6 +238,11 @@ impl Delivery {
             spread(deflated, encoding.deflated(), &Publication { frame, ..publication.clone() });
         }
         spread(plain, encoding, publication);
+    }
+
+    /// The shards that have, or are about to have, a follower of a key in whatever encoding.
+    pub(crate) fn followers(&self, key: Key) -> impl Iterator<Item = usize> + use<> {
+        bits(self.inner.interest.shards(key))
     }
 
     /// From here on what is published under the key reaches the shard.

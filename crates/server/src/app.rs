@@ -1,5 +1,6 @@
 //! What every request may need.
 
+use crate::admission::Admission;
 use crate::config::{Config, PublicUrl};
 use crate::doors::Doors;
 use crate::live::Live;
@@ -24,6 +25,8 @@ pub struct App {
     pub live: Live,
     /// How bytes reach sockets.
     pub delivery: Delivery,
+    /// Whose post may be written now.
+    pub admission: Admission,
     /// Who may come in, and from where.
     pub doors: Doors,
     /// The one-time link that makes the owner.

@@ -4,6 +4,7 @@
 //!
 //! Must not know: SQL, product rules. A handler parses, calls `chat`, answers.
 
+pub mod admission;
 pub mod app;
 pub mod assets;
 pub mod config;

@@ -13,6 +13,7 @@ mod told;
 pub use people::{Greeting, Resuming, Rooms};
 pub use simple::{Entered, Entering};
 
+use crate::admission::Admission;
 use chat::{Caller, Chat, Committed, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
 use protocol::UserId;
@@ -76,9 +77,14 @@ impl Drop for Arrival {
 
 impl Live {
     /// Starts the task on the stream of what is committed.
-    pub fn start(chat: Chat, delivery: Delivery, committed: mpsc::Receiver<Vec<Committed>>) -> Self {
+    pub fn start(
+        chat: Chat,
+        delivery: Delivery,
+        admission: Admission,
+        committed: mpsc::Receiver<Vec<Committed>>,
+    ) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(Tables::new(chat, delivery, orders.downgrade()), committed, waiting));
+        tokio::spawn(run(Tables::new(chat, delivery, admission, orders.downgrade()), committed, waiting));
         Self { orders }
     }
 

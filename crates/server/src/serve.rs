@@ -1,5 +1,6 @@
 //! Serving: start, what is printed then, and the way to a clean end.
 
+use crate::admission::Admission;
 use crate::app::{App, Settings};
 use crate::config::{Config, Loaded};
 use crate::directory::{Directory, Lock};
@@ -80,8 +81,10 @@ impl Server {
             ..delivery::Options::default()
         };
         let delivery = Delivery::start(options).context("the delivery threads")?;
+        let admission = Admission::new(config.pace);
         let app = Arc::new(App {
-            live: Live::start(chat.clone(), delivery.clone(), committed),
+            live: Live::start(chat.clone(), delivery.clone(), admission.clone(), committed),
+            admission,
             doors: Doors::new(config, address),
             setup: Setup::new(chat.waits_for_owner().await?, chat.now())?,
             settings: Settings::new(config),

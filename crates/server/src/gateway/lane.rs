@@ -9,8 +9,16 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 
 /// Ends with the reply, where there is one to hand over.
-type Work = Pin<Box<dyn Future<Output = Option<Frame>> + Send>>;
-type Start = Box<dyn FnOnce() -> Work + Send>;
+pub(super) type Work = Pin<Box<dyn Future<Output = Option<Frame>> + Send>>;
+type Start = Box<dyn FnOnce() -> Started + Send>;
+
+/// What comes of starting work.
+pub(super) enum Started {
+    /// It is under way.
+    Now(Work),
+    /// It has to wait before it is, and so has whatever is behind it.
+    Held(Pin<Box<dyn Future<Output = Work> + Send>>),
+}
 
 /// How a command stands to those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +40,13 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct Inner {
     steps: VecDeque<Step>,
-    /// Steps in turn that are not done.
+    /// Steps in turn that are not done, and the step that is held.
     turns: usize,
     running: bool,
 }
 
 enum Step {
-    Started(Work),
+    Started(Started),
     Waiting(Pace, Start),
 }
 
@@ -49,14 +57,15 @@ impl Lane {
     }
 
     /// Adds work. Called by one thread, the shard's; `start` must not block.
-    pub(super) fn push(self: &Arc<Self>, pace: Pace, start: impl FnOnce() -> Work + Send + 'static) {
+    pub(super) fn push(self: &Arc<Self>, pace: Pace, start: impl FnOnce() -> Started + Send + 'static) {
         let mut inner = self.lock();
         if pace == Pace::Beside && inner.turns == 0 {
             drop(inner);
             // Started outside the lock: starting a post takes the writer's. Nobody else adds a turn meanwhile.
-            let work = start();
+            let started = start();
             inner = self.lock();
-            inner.steps.push_back(Step::Started(work));
+            inner.turns += usize::from(started.is_held());
+            inner.steps.push_back(Step::Started(started));
         } else {
             inner.turns += usize::from(pace == Pace::InTurn);
             // Under the same lock as the look at the turns: the last of them starts whatever waits for it.
@@ -73,11 +82,21 @@ impl Lane {
         loop {
             while let Some(step) = self.next() {
                 match step {
-                    Step::Started(work) => self.finish(work, &mut ready).await,
-                    Step::Waiting(Pace::Beside, start) => self.finish(start(), &mut ready).await,
-                    Step::Waiting(Pace::InTurn, start) => {
-                        self.finish(start(), &mut ready).await;
+                    Step::Started(Started::Now(work)) => self.finish(work, &mut ready).await,
+                    Step::Started(Started::Held(held)) => {
+                        let work = self.begin(held, &mut ready).await;
                         self.turn_done();
+                        self.finish(work, &mut ready).await;
+                    }
+                    Step::Waiting(pace, start) => {
+                        let work = match start() {
+                            Started::Now(work) => work,
+                            Started::Held(held) => self.begin(held, &mut ready).await,
+                        };
+                        self.finish(work, &mut ready).await;
+                        if pace == Pace::InTurn {
+                            self.turn_done();
+                        }
                     }
                 }
             }
@@ -86,6 +105,12 @@ impl Lane {
                 return;
             }
         }
+    }
+
+    /// Waits until work that is held may begin; what is ready leaves before that.
+    async fn begin(&self, held: Pin<Box<dyn Future<Output = Work> + Send>>, ready: &mut Vec<Frame>) -> Work {
+        self.hand_over(ready);
+        held.await
     }
 
     /// Waits for work; what is ready leaves before that.
@@ -118,18 +143,22 @@ impl Lane {
         !inner.running
     }
 
-    /// Starts what waited for this turn alone, before anything newer can start.
+    /// Starts what waited for this turn alone, before anything newer can start. Should one of those be held, the turn is
+    /// now its own.
     fn turn_done(&self) {
         let mut started = VecDeque::new();
+        let mut held = false;
         loop {
             let mut inner = self.lock();
             match inner.steps.pop_front() {
-                Some(Step::Waiting(Pace::Beside, start)) => {
+                Some(Step::Waiting(Pace::Beside, start)) if !held => {
                     drop(inner);
-                    started.push_back(Step::Started(start()));
+                    let start = start();
+                    held = start.is_held();
+                    started.push_back(Step::Started(start));
                 }
                 other => {
-                    inner.turns -= 1;
+                    inner.turns -= usize::from(!held);
                     if let Some(step) = other {
                         inner.steps.push_front(step);
                     }
@@ -144,6 +173,20 @@ impl Lane {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Started {
+    /// Work that need not wait.
+    pub(super) fn now(work: impl Future<Output = Option<Frame>> + Send + 'static) -> Self {
+        Self::Now(Box::pin(work))
+    }
+
+    const fn is_held(&self) -> bool {
+        match self {
+            Self::Now(_) => false,
+            Self::Held(_) => true,
+        }
     }
 }
 
@@ -162,7 +205,7 @@ mod tests {
             gates.push(gate);
             let done = done.clone();
             lane.push(Pace::Beside, move || {
-                Box::pin(async move {
+                Started::now(async move {
                     let _ = opened.await;
                     let _ = done.send(number);
                     None
@@ -184,7 +227,7 @@ mod tests {
         let (gate, opened) = oneshot::channel::<()>();
         let started = note.clone();
         lane.push(Pace::InTurn, move || {
-            Box::pin(async move {
+            Started::now(async move {
                 let _ = opened.await;
                 let _ = started.send("turn done");
                 None
@@ -194,7 +237,7 @@ mod tests {
             let note = note.clone();
             lane.push(Pace::Beside, move || {
                 let _ = note.send("post started");
-                Box::pin(async move {
+                Started::now(async move {
                     let _ = note.send("post done");
                     None
                 })
@@ -208,6 +251,49 @@ mod tests {
         assert_eq!(seen, ["turn done", "post started", "post started", "post done", "post done"]);
     }
 
+    #[tokio::test]
+    async fn work_that_is_held_holds_what_is_behind_it_and_no_longer_than_it_is_held() {
+        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
+        let (note, mut noted) = mpsc::unbounded_channel();
+        let mut gates = Vec::new();
+        for number in 0..4 {
+            let (gate, opened) = oneshot::channel::<()>();
+            gates.push(gate);
+            let note = note.clone();
+            lane.push(Pace::Beside, move || {
+                // The first two are held, one after the other.
+                let begun = note.clone();
+                let work = move || -> Work {
+                    let _ = begun.send(("begun", number));
+                    Box::pin(async move {
+                        let _ = begun.send(("done", number));
+                        None
+                    })
+                };
+                if number > 1 {
+                    return Started::Now(work());
+                }
+                let _ = note.send(("held", number));
+                Started::Held(Box::pin(async move {
+                    let _ = opened.await;
+                    work()
+                }))
+            });
+        }
+        let mut seen = Vec::new();
+        for gate in gates {
+            let _ = gate.send(());
+        }
+        for _ in 0..10 {
+            seen.push(noted.recv().await.unwrap());
+        }
+        let begun: Vec<_> = seen.iter().filter(|(what, _)| *what == "begun").map(|(_, n)| *n).collect();
+        assert_eq!(begun, [0, 1, 2, 3], "{seen:?}");
+        let at = |what| seen.iter().position(|seen| *seen == what).unwrap();
+        assert!(at(("held", 1)) > at(("begun", 0)), "held only when it is its turn: {seen:?}");
+        assert!(at(("begun", 3)) < at(("done", 1)), "not until it is answered: {seen:?}");
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn work_starts_in_the_order_it_came_however_turns_end_meanwhile() {
         let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
@@ -218,7 +304,7 @@ mod tests {
                 let pace = if number % 3 == 0 { Pace::InTurn } else { Pace::Beside };
                 lane.push(pace, move || {
                     let _ = note.send(number);
-                    Box::pin(async { None })
+                    Started::now(async { None })
                 });
             }
         });

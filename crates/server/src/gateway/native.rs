@@ -2,7 +2,8 @@
 
 use super::admission::Admission;
 use super::commands;
-use super::lane::{Lane, Pace};
+use super::lane::{Lane, Pace, Started, Work};
+use crate::admission::{UnderWay, Verdict};
 use crate::app::App;
 use crate::live::{Greeting, Resuming, Rooms, is_room, native};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
@@ -42,6 +43,14 @@ pub(super) struct Connection {
 struct Behind {
     rooms: HashMap<RoomId, Missed>,
     running: bool,
+}
+
+/// A post on its way to be written.
+struct Post {
+    id: u64,
+    room: RoomId,
+    text: String,
+    nonce: Nonce,
 }
 
 /// What a connection lacks of a room.
@@ -185,6 +194,29 @@ impl Connection {
         }
     }
 
+    /// Posts when the room's readers can follow. Whoever is no member waits for nothing, and is refused in the post's turn.
+    fn post(self: Arc<Self>, post: Post) -> Started {
+        if self.rooms.find(post.room).is_none() {
+            return Started::Now(self.write(post, None));
+        }
+        match self.app.admission.ask(post.room, post.text.len()) {
+            Verdict::Admitted(under_way) => Started::Now(self.write(post, Some(under_way))),
+            Verdict::Waits(admitted) => {
+                Started::Held(Box::pin(async move { self.write(post, admitted.await.ok()) }))
+            }
+            Verdict::Refused(error) => Started::now(async move { Some(refused(Some(post.id), error)) }),
+        }
+    }
+
+    fn write(&self, Post { id, room, text, nonce }: Post, under_way: Option<UnderWay>) -> Work {
+        let posting = self.app.chat.post(&self.caller, room, &text, nonce);
+        Box::pin(async move {
+            let answer = posting.await;
+            drop(under_way);
+            Some(posted(id, answer))
+        })
+    }
+
     fn behind(&self) -> MutexGuard<'_, Behind> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,24 +269,22 @@ impl Gateway for Native {
         let connection = Arc::clone(&self.0);
         match read(text) {
             Ok(ClientFrame { id, command: Command::PostMessage { room, text, nonce } }) => {
-                self.0.lane.push(Pace::Beside, move || {
-                    let posting = connection.app.chat.post(&connection.caller, room, &text, nonce);
-                    Box::pin(async move { Some(posted(id, posting.await)) })
-                });
+                let post = Post { id, room, text, nonce };
+                self.0.lane.push(Pace::Beside, move || connection.post(post));
             }
             Ok(ClientFrame { id, command }) => self.0.lane.push(Pace::InTurn, move || {
-                Box::pin(async move { Some(answered(id, commands::run(&connection, command).await)) })
+                Started::now(async move { Some(answered(id, commands::run(&connection, command).await)) })
             }),
             Err(wrong) => self.0.lane.push(Pace::Beside, move || {
                 let (id, error) = *wrong;
-                Box::pin(async move { Some(refused(id, error)) })
+                Started::now(async move { Some(refused(id, error)) })
             }),
         }
     }
 
     fn on_binary(&self, _: ConnId, _: &[u8]) {
         let error = bad(ErrorCode::BadRequest, "Binary frames are not understood. Send JSON as text.");
-        self.0.lane.push(Pace::Beside, move || Box::pin(async move { Some(refused(None, error)) }));
+        self.0.lane.push(Pace::Beside, move || Started::now(async move { Some(refused(None, error)) }));
     }
 
     fn on_too_old(&self, _: ConnId, key: Key, after: u64) {

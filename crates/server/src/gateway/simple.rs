@@ -1,7 +1,8 @@
 //! The simple protocol: join, chat, leave.
 
 use super::admission::Admission;
-use super::lane::{Lane, Pace};
+use super::lane::{Lane, Pace, Started, Work};
+use crate::admission::{UnderWay, Verdict};
 use crate::app::App;
 use crate::live::{Entered, Entering, plain};
 use chat::{Caller, Name, RoomRef, Visitor};
@@ -67,7 +68,7 @@ impl Connection {
     ) {
         let connection = Arc::clone(self);
         self.lane.push(Pace::InTurn, move || {
-            Box::pin(async move {
+            Started::now(async move {
                 if attached.await.is_err() {
                     return None;
                 }
@@ -154,10 +155,27 @@ impl Connection {
         if self.place().member { Pace::Beside } else { Pace::InTurn }
     }
 
-    fn chat(self: &Arc<Self>, text: &str) -> impl Future<Output = ()> + Send + use<> {
+    /// Posts when the room's readers can follow.
+    fn chat(self: Arc<Self>, text: String) -> Started {
+        let room = self.place().room.as_ref().map(|room| room.id);
+        match room.map(|room| self.app.admission.ask(room, text.len())) {
+            None => Started::Now(self.write(&text, None)),
+            Some(Verdict::Admitted(under_way)) => Started::Now(self.write(&text, Some(under_way))),
+            Some(Verdict::Waits(admitted)) => {
+                Started::Held(Box::pin(async move { self.write(&text, admitted.await.ok()) }))
+            }
+            Some(Verdict::Refused(error)) => Started::now(async move {
+                self.say(&SimpleFrame::Error { message: error.message });
+                self.app.delivery.answered(self.conn);
+                None
+            }),
+        }
+    }
+
+    fn write(self: &Arc<Self>, text: &str, under_way: Option<UnderWay>) -> Work {
         let posting = self.posting(text);
         let connection = Arc::clone(self);
-        async move {
+        Box::pin(async move {
             let refused = match posting {
                 None => Some(JOIN_FIRST.to_owned()),
                 Some((room, posting)) => match posting.await {
@@ -173,10 +191,13 @@ impl Connection {
                     Err(error) => Some(refusal(&error)),
                 },
             };
+            drop(under_way);
             if let Some(message) = refused {
                 connection.say(&SimpleFrame::Error { message });
             }
-        }
+            connection.app.delivery.answered(connection.conn);
+            None
+        })
     }
 
     /// Queues a post in the room one is in. The first one makes the membership, those after it need it: whoever was
@@ -228,7 +249,7 @@ impl Connection {
     fn refuse(self: &Arc<Self>, message: String) {
         let connection = Arc::clone(self);
         self.lane.push(Pace::Beside, move || {
-            Box::pin(async move {
+            Started::now(async move {
                 connection.say(&SimpleFrame::Error { message });
                 connection.app.delivery.answered(connection.conn);
                 None
@@ -246,7 +267,7 @@ impl Gateway for Simple {
         let answered = move |connection: &Connection| connection.app.delivery.answered(conn);
         match serde_json::from_str(text) {
             Ok(SimpleCommand::Join { room, username }) => self.0.lane.push(Pace::InTurn, move || {
-                Box::pin(async move {
+                Started::now(async move {
                     if let Err(message) = connection.join(&room, &username).await {
                         connection.say(&SimpleFrame::Error { message });
                     }
@@ -254,16 +275,11 @@ impl Gateway for Simple {
                     None
                 })
             }),
-            Ok(SimpleCommand::Chat { text }) => self.0.lane.push(self.0.pace(), move || {
-                let chatting = connection.chat(&text);
-                Box::pin(async move {
-                    chatting.await;
-                    answered(&connection);
-                    None
-                })
-            }),
+            Ok(SimpleCommand::Chat { text }) => {
+                self.0.lane.push(self.0.pace(), move || connection.chat(text));
+            }
             Ok(SimpleCommand::Leave {}) => self.0.lane.push(Pace::InTurn, move || {
-                Box::pin(async move {
+                Started::now(async move {
                     connection.leave().await;
                     answered(&connection);
                     None

@@ -4,14 +4,15 @@ use super::body::Body;
 use super::error::Refusal;
 use super::parameters::{Asked, Path, parsed, room};
 use super::signed_in::SignedIn;
+use crate::admission::{UnderWay, Verdict};
 use crate::app::App;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use chat::Place;
+use chat::{Caller, Place};
 use protocol::frame::{EventPage, MessagePage, Posted, Revised};
 use protocol::http::{NewMessage, NewText};
-use protocol::{ErrorCode, Nonce};
+use protocol::{ErrorCode, Nonce, RoomId};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -76,7 +77,23 @@ pub async fn post(
 ) -> Result<(StatusCode, Json<Posted>), Refusal> {
     let nonce = nonce(&headers, body.nonce)?;
     let room = room(&app, &caller, &named).await?;
+    let _under_way = admitted(&app, &caller, room, &body.text).await?;
     Ok((StatusCode::CREATED, Json(app.chat.post(&caller, room, &body.text, nonce).await?)))
+}
+
+/// Waits until the room's readers can follow. Whoever is no member learns nothing of that, and takes nobody's place.
+async fn admitted(app: &App, caller: &Caller, room: RoomId, text: &str) -> Result<Option<UnderWay>, Refusal> {
+    match app.admission.ask(room, text.len()) {
+        Verdict::Admitted(under_way) => Ok(Some(under_way)),
+        Verdict::Waits(admitted) => {
+            app.chat.membership(caller.key(), room).await?;
+            Ok(admitted.await.ok())
+        }
+        Verdict::Refused(error) => {
+            app.chat.membership(caller.key(), room).await?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Replaces the text of one's own message.

@@ -46,6 +46,8 @@ pub(super) struct Room {
     /// Connections that follow it, by wire protocol: nothing is encoded for nobody.
     pub(super) native: usize,
     pub(super) simple: usize,
+    /// Bytes published since the last milestone.
+    pub(super) published: usize,
     /// When presence was last told, and whether it has changed since.
     pub(super) told_at: Option<Instant>,
     pub(super) presence_due: bool,
@@ -62,6 +64,7 @@ impl Room {
             holders: 0,
             native: 0,
             simple: 0,
+            published: 0,
             told_at: None,
             presence_due: false,
             roster_due: false,

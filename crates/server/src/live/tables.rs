@@ -4,6 +4,7 @@ use super::people::Rooms;
 use super::room::{Due, Room};
 use super::simple::Visit;
 use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
+use crate::admission::Admission;
 use chat::presence::Presence;
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
@@ -18,6 +19,7 @@ pub(super) struct Tables {
     pub(super) chat: Chat,
     /// What is told together leaves together: see [`run`](super::run).
     pub(super) delivery: Gathering,
+    admission: Admission,
     pub(super) conns: HashMap<ConnId, Conn>,
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
@@ -72,10 +74,16 @@ pub(super) struct Connected {
 }
 
 impl Tables {
-    pub(super) fn new(chat: Chat, delivery: Delivery, orders: mpsc::WeakUnboundedSender<Order>) -> Self {
+    pub(super) fn new(
+        chat: Chat,
+        delivery: Delivery,
+        admission: Admission,
+        orders: mpsc::WeakUnboundedSender<Order>,
+    ) -> Self {
         Self {
             chat,
             delivery: delivery.gathering(),
+            admission,
             conns: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -104,21 +112,30 @@ impl Tables {
     /// Publishes an event to whoever follows the room: encoded once for each protocol that has a listener.
     fn tell(&mut self, key: RoomKey, event: Event) {
         let now = self.now();
-        let Some(room) = self.rooms.get(&key) else { return self.pass(key, event.seq) };
+        let Some(room) = self.rooms.get_mut(&key) else { return self.pass(key, event.seq) };
         // Told before this node listened: whoever follows has read the room from beyond it.
         if event.seq <= room.head.seq() {
             return;
         }
         room.head.advance(event.seq, now);
         let (seq, cut) = (Some(event.seq), encode::takes_back(&event));
+        // Each protocol has a tail of its own: the one that fills faster counts.
+        let mut longest = 0;
         if room.simple > 0
             && let Some(frame) = encode::simple(&room.name, &event)
         {
+            longest = frame.len();
             self.delivery.publish(room_key(key), SIMPLE, &Publication { seq, frame, cut });
         }
         if room.native > 0 {
             let frame = encode::native(event);
+            longest = longest.max(frame.len());
             self.delivery.publish(room_key(key), NATIVE, &Publication { seq, frame, cut });
+        }
+        room.published += longest;
+        if room.published >= self.admission.stride() {
+            let milestone = self.admission.published(room.id, std::mem::take(&mut room.published));
+            self.delivery.set(room_key(key), &milestone);
         }
     }
 

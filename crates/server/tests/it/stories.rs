@@ -6,6 +6,7 @@ mod bad_input;
 mod foreign_clients;
 pub mod handshakes;
 mod lossy_wires;
+mod pacing;
 mod raced_connects;
 mod reading;
 mod removing;

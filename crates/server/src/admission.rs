@@ -1,0 +1,234 @@
+//! Posting at the pace of the readers: whose post may be written now, whose waits, and who comes back later.
+//!
+//! A room's load is the bytes of its posts that are being written and of its frames that some shard has not offered to
+//! all its readers yet. Posts are admitted while that is under half a tail, so no reader whose socket takes what it is
+//! offered is ever lapped by them, and no other room waits for a room that is loud.
+
+use delivery::Milestone;
+use protocol::{Error, ErrorCode, RoomId};
+use serde_json::Map;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What a post weighs beside its text: the frame around it.
+const FRAME: usize = 320;
+/// When whoever found no place in the queue may try again.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// What may be under way to a room's readers, and wait to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Bytes under way at which posts begin to wait.
+    pub bytes: usize,
+    /// Posts that may wait; beyond it the answer is `slow_down`.
+    pub waiting: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { bytes: delivery::Options::default().tail_bytes / 2, waiting: 256 }
+    }
+}
+
+/// Admits posts, room by room. A handle: clones share the rooms.
+#[derive(Clone)]
+pub struct Admission {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pace: Pace,
+    /// Rooms with something under way; the others cost nothing.
+    rooms: Mutex<HashMap<RoomId, Load>>,
+}
+
+#[derive(Default)]
+struct Load {
+    bytes: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    bytes: usize,
+    admit: oneshot::Sender<UnderWay>,
+}
+
+/// Bytes on their way to a room's readers; off it when dropped.
+pub struct UnderWay {
+    inner: Arc<Inner>,
+    room: RoomId,
+    bytes: usize,
+}
+
+/// What becomes of a post.
+pub enum Verdict {
+    /// It may be written now. What is held must be kept until it is.
+    Admitted(UnderWay),
+    /// It has a place in the room's queue, which is lost with this.
+    Waits(oneshot::Receiver<UnderWay>),
+    /// The queue is full: come back later.
+    Refused(Error),
+}
+
+impl Admission {
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self { inner: Arc::new(Inner { pace, rooms: Mutex::default() }) }
+    }
+
+    /// Asks for a post of so many bytes of text. Posts of a room are admitted in the order they asked.
+    pub fn ask(&self, room: RoomId, text: usize) -> Verdict {
+        let bytes = text + FRAME;
+        let mut rooms = self.inner.rooms();
+        let load = rooms.entry(room).or_default();
+        if load.waiting.is_empty() && load.bytes < self.inner.pace.bytes {
+            load.bytes += bytes;
+            return Verdict::Admitted(self.inner.under_way(room, bytes));
+        }
+        // Whoever has given up waiting takes no place.
+        if load.waiting.len() >= self.inner.pace.waiting {
+            load.waiting.retain(|waiting| !waiting.admit.is_closed());
+        }
+        if load.waiting.len() >= self.inner.pace.waiting {
+            return Verdict::Refused(slow_down());
+        }
+        let (admit, admitted) = oneshot::channel();
+        load.waiting.push_back(Waiting { bytes, admit });
+        Verdict::Waits(admitted)
+    }
+
+    /// Bytes published between two milestones: few enough that what is not known to have passed is little, and enough
+    /// that milestones cost nothing.
+    pub(crate) fn stride(&self) -> usize {
+        self.inner.pace.bytes / 8
+    }
+
+    /// Counts bytes that were published, until the milestone behind them is passed.
+    pub(crate) fn published(&self, room: RoomId, bytes: usize) -> Milestone {
+        self.inner.rooms().entry(room).or_default().bytes += bytes;
+        Arc::new(self.inner.under_way(room, bytes))
+    }
+}
+
+impl Inner {
+    fn under_way(self: &Arc<Self>, room: RoomId, bytes: usize) -> UnderWay {
+        UnderWay { inner: Arc::clone(self), room, bytes }
+    }
+
+    /// Bytes are written or have passed: admits whose turn it is.
+    fn passed(self: &Arc<Self>, room: RoomId, bytes: usize) {
+        let mut admitted = Vec::new();
+        let mut rooms = self.rooms();
+        let Some(load) = rooms.get_mut(&room) else { return };
+        load.bytes = load.bytes.saturating_sub(bytes);
+        while load.bytes < self.pace.bytes
+            && let Some(Waiting { bytes, admit }) = load.waiting.pop_front()
+        {
+            if !admit.is_closed() {
+                load.bytes += bytes;
+                admitted.push((admit, bytes));
+            }
+        }
+        if load.bytes == 0 {
+            rooms.remove(&room);
+        }
+        drop(rooms);
+        for (admit, bytes) in admitted {
+            // Whoever has just given up gives their bytes back, which takes the lock again.
+            drop(admit.send(self.under_way(room, bytes)));
+        }
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<RoomId, Load>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.inner.passed(self.room, self.bytes);
+    }
+}
+
+fn slow_down() -> Error {
+    Error {
+        code: ErrorCode::SlowDown,
+        params: Map::new(),
+        message: "This room is busier than its readers can follow: try again shortly.".to_owned(),
+        retry_after_ms: u64::try_from(RETRY_AFTER.as_millis()).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace { bytes: 2 * FRAME, waiting: 2 };
+
+    fn lobby() -> RoomId {
+        "0192f0c1-0001-7000-8000-000000000001".parse().expect("an id")
+    }
+
+    fn garden() -> RoomId {
+        "0192f0c1-0001-7000-8000-000000000002".parse().expect("an id")
+    }
+
+    fn admitted(admission: &Admission, room: RoomId) -> UnderWay {
+        match admission.ask(room, 0) {
+            Verdict::Admitted(post) => post,
+            Verdict::Waits(_) | Verdict::Refused(_) => unreachable!("there is room"),
+        }
+    }
+
+    fn waits(admission: &Admission, room: RoomId) -> oneshot::Receiver<UnderWay> {
+        match admission.ask(room, 0) {
+            Verdict::Waits(waits) => waits,
+            Verdict::Admitted(_) | Verdict::Refused(_) => {
+                unreachable!("there is no room, but a place to wait")
+            }
+        }
+    }
+
+    #[test]
+    fn posts_beyond_the_pace_wait_in_order_and_beyond_the_queue_come_back_later() {
+        let admission = Admission::new(PACE);
+        let first = admitted(&admission, lobby());
+        let _second = admitted(&admission, lobby());
+        let (mut third, mut fourth) = (waits(&admission, lobby()), waits(&admission, lobby()));
+        let Verdict::Refused(error) = admission.ask(lobby(), 0) else { unreachable!("two wait already") };
+        assert_eq!((error.code, error.retry_after_ms), (ErrorCode::SlowDown, Some(250)));
+        let _elsewhere = admitted(&admission, garden());
+
+        drop(first);
+        let third = third.try_recv().expect("its turn");
+        assert!(fourth.try_recv().is_err());
+        drop(third);
+        fourth.try_recv().expect("its turn");
+    }
+
+    #[test]
+    fn whoever_gives_up_waiting_holds_up_nobody() {
+        let admission = Admission::new(PACE);
+        let (first, second) = (admitted(&admission, lobby()), admitted(&admission, lobby()));
+        let gone = (waits(&admission, lobby()), waits(&admission, lobby()));
+        drop(gone);
+        let mut third = waits(&admission, lobby());
+        drop(first);
+        third.try_recv().expect("its turn");
+        drop(second);
+        assert!(admission.inner.rooms().is_empty(), "nothing is under way");
+    }
+
+    #[test]
+    fn what_was_published_counts_until_its_milestone_is_passed() {
+        let admission = Admission::new(PACE);
+        let milestone = admission.published(lobby(), PACE.bytes);
+        let beyond = admission.published(lobby(), 1);
+        let mut post = waits(&admission, lobby());
+        drop(milestone);
+        post.try_recv().expect("its turn");
+        drop(beyond);
+        assert!(admission.inner.rooms().is_empty(), "nothing is under way");
+    }
+}
