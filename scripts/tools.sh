@@ -53,3 +53,14 @@ need_python_packages() {
 npm_has() {
   grep -qs "\"version\": \"$2\"" "$npm_folder/node_modules/$1/package.json"
 }
+
+need_valgrind() {
+  if command -v valgrind >/dev/null; then return 0; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Debian's valgrind: it counts instructions."
+    apt-get update -qq &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends valgrind >/dev/null && return 0
+  fi
+  echo "Counting instructions needs valgrind on the PATH (Debian: apt-get install valgrind)."
+  return 1
+}

@@ -39,6 +39,7 @@ impl Shard {
         match (&conn.socket).read(&mut self.scratch) {
             Ok(0) => self.lose(slot),
             Ok(len) => {
+                self.tally.reads += 1;
                 conn.heard_at = self.now;
                 // With edges instead of levels nobody will say again that there is more, or that the peer has ended.
                 if len == self.scratch.len() || conn.ended {

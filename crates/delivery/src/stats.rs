@@ -9,6 +9,8 @@ pub struct Stats {
     pub connections: u64,
     /// Messages received.
     pub received: u64,
+    /// System calls that read something.
+    pub reads: u64,
     /// Publications deflated: at most one per publication, whoever listens.
     pub deflates: u64,
     /// Frames kept in a tail: one per publication, encoding and shard with a follower.
@@ -39,6 +41,7 @@ pub struct Stats {
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) received: u64,
+    pub(crate) reads: u64,
     pub(crate) published: u64,
     pub(crate) sends: u64,
     pub(crate) writes: u64,
@@ -57,6 +60,7 @@ pub(crate) struct Counters {
     pub(crate) connections: AtomicUsize,
     tail_bytes: AtomicUsize,
     received: AtomicU64,
+    reads: AtomicU64,
     published: AtomicU64,
     sends: AtomicU64,
     writes: AtomicU64,
@@ -74,6 +78,7 @@ impl Counters {
     pub(crate) fn add(&self, tally: &mut Tally, tail_bytes: usize) {
         let Tally {
             received,
+            reads,
             published,
             sends,
             writes,
@@ -87,6 +92,7 @@ impl Counters {
         } = std::mem::take(tally);
         let pairs = [
             (&self.received, received),
+            (&self.reads, reads),
             (&self.published, published),
             (&self.sends, sends),
             (&self.writes, writes),
@@ -111,6 +117,7 @@ impl Counters {
         stats.connections += self.connections.load(Ordering::Relaxed) as u64;
         stats.tail_bytes += self.tail_bytes.load(Ordering::Relaxed) as u64;
         stats.received += self.received.load(Ordering::Relaxed);
+        stats.reads += self.reads.load(Ordering::Relaxed);
         stats.published += self.published.load(Ordering::Relaxed);
         stats.sends += self.sends.load(Ordering::Relaxed);
         stats.writes += self.writes.load(Ordering::Relaxed);

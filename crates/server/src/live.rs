@@ -20,6 +20,7 @@ use protocol::UserId;
 use protocol::simple::SimpleRooms;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tables::Tables;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -62,6 +63,7 @@ enum Order {
 #[derive(Clone)]
 pub struct Live {
     orders: mpsc::UnboundedSender<Order>,
+    encoded: Arc<AtomicU64>,
 }
 
 /// Somebody reads from the database what they are going to be told first. While it lives, the task takes note of how
@@ -84,8 +86,10 @@ impl Live {
         committed: mpsc::Receiver<Vec<Committed>>,
     ) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(Tables::new(chat, delivery, admission, orders.downgrade()), committed, waiting));
-        Self { orders }
+        let encoded = Arc::new(AtomicU64::new(0));
+        let tables = Tables::new(chat, delivery, admission, Arc::clone(&encoded), orders.downgrade());
+        tokio::spawn(run(tables, committed, waiting));
+        Self { orders, encoded }
     }
 
     /// Takes note that somebody is about to read what they will be told first; none once the server stops.
@@ -151,6 +155,11 @@ impl Live {
     /// Open rooms with somebody connected, by name.
     pub async fn simple_rooms(&self) -> SimpleRooms {
         self.ask(|rooms| Order::SimpleRooms { rooms }).await.unwrap_or(SimpleRooms { rooms: Vec::new() })
+    }
+
+    /// Events encoded since the start: each once for every wire protocol that had a listener.
+    pub fn encoded(&self) -> u64 {
+        self.encoded.load(Ordering::Relaxed)
     }
 
     /// Ends the task, after all that was committed before.

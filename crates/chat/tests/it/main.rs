@@ -10,3 +10,4 @@ mod posting;
 mod reading;
 mod support;
 mod visitors;
+mod wal;

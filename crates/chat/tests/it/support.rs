@@ -87,6 +87,11 @@ impl World {
         Self { chat, told: Mutex::new(Told { stream, kept: Vec::new() }), ..self }
     }
 
+    /// The size of the database's write-ahead log.
+    pub fn log_bytes(&self) -> u64 {
+        std::fs::metadata(self.directory.path().join("roomful.db-wal")).unwrap().len()
+    }
+
     /// Takes what was told out of the stream, which is bounded: a long story listens now and then.
     pub fn listen(&self) {
         let mut told = self.told.lock().unwrap();

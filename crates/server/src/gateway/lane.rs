@@ -182,6 +182,21 @@ impl Started {
         Self::Now(Box::pin(work))
     }
 
+    /// Work that starts with what `until` ends with.
+    #[allow(
+        clippy::async_yields_async,
+        reason = "the lane awaits the work later, after starting what is behind it"
+    )]
+    pub(super) fn held<T>(
+        until: impl Future<Output = T> + Send + 'static,
+        start: impl FnOnce(T) -> Work + Send + 'static,
+    ) -> Self
+    where
+        T: Send,
+    {
+        Self::Held(Box::pin(async move { start(until.await) }))
+    }
+
     const fn is_held(&self) -> bool {
         match self {
             Self::Now(_) => false,
@@ -274,10 +289,7 @@ mod tests {
                     return Started::Now(work());
                 }
                 let _ = note.send(("held", number));
-                Started::Held(Box::pin(async move {
-                    let _ = opened.await;
-                    work()
-                }))
+                Started::held(opened, |_| work())
             });
         }
         let mut seen = Vec::new();

@@ -202,7 +202,7 @@ impl Connection {
         match self.app.admission.ask(post.room, post.text.len()) {
             Verdict::Admitted(under_way) => Started::Now(self.write(post, Some(under_way))),
             Verdict::Waits(admitted) => {
-                Started::Held(Box::pin(async move { self.write(post, admitted.await.ok()) }))
+                Started::held(admitted, move |admitted| self.write(post, admitted.ok()))
             }
             Verdict::Refused(error) => Started::now(async move { Some(refused(Some(post.id), error)) }),
         }

@@ -162,7 +162,7 @@ impl Connection {
             None => Started::Now(self.write(&text, None)),
             Some(Verdict::Admitted(under_way)) => Started::Now(self.write(&text, Some(under_way))),
             Some(Verdict::Waits(admitted)) => {
-                Started::Held(Box::pin(async move { self.write(&text, admitted.await.ok()) }))
+                Started::held(admitted, move |admitted| self.write(&text, admitted.ok()))
             }
             Some(Verdict::Refused(error)) => Started::now(async move {
                 self.say(&SimpleFrame::Error { message: error.message });

@@ -11,6 +11,7 @@ use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
 use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -20,6 +21,7 @@ pub(super) struct Tables {
     /// What is told together leaves together: see [`run`](super::run).
     pub(super) delivery: Gathering,
     admission: Admission,
+    encoded: Arc<AtomicU64>,
     pub(super) conns: HashMap<ConnId, Conn>,
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
@@ -78,12 +80,14 @@ impl Tables {
         chat: Chat,
         delivery: Delivery,
         admission: Admission,
+        encoded: Arc<AtomicU64>,
         orders: mpsc::WeakUnboundedSender<Order>,
     ) -> Self {
         Self {
             chat,
             delivery: delivery.gathering(),
             admission,
+            encoded,
             conns: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -124,11 +128,13 @@ impl Tables {
         if room.simple > 0
             && let Some(frame) = encode::simple(&room.name, &event)
         {
+            self.encoded.fetch_add(1, Ordering::Relaxed);
             longest = frame.len();
             self.delivery.publish(room_key(key), SIMPLE, &Publication { seq, frame, cut });
         }
         if room.native > 0 {
             let frame = encode::native(event);
+            self.encoded.fetch_add(1, Ordering::Relaxed);
             longest = longest.max(frame.len());
             self.delivery.publish(room_key(key), NATIVE, &Publication { seq, frame, cut });
         }

@@ -8,6 +8,32 @@ use protocol::{ErrorCode, RoomKind};
 use server::config::Guests;
 
 #[tokio::test]
+async fn an_event_is_encoded_once_for_each_protocol_however_many_listen() {
+    let server = Server::start().await;
+    let ana = server.ana().await;
+    let mut readers = Vec::new();
+    for _ in 0..5 {
+        readers.push(client(&ana).await);
+    }
+    let lobby = room(&readers[0], "lobby");
+    let live = &server.running.app().live;
+    let before = live.encoded();
+    for number in 0..10 {
+        readers[0].post(lobby, &format!("to natives, {number}")).await.unwrap();
+    }
+    for reader in &readers {
+        reader.hears("to natives, 9").await.unwrap();
+    }
+    assert_eq!(live.encoded() - before, 10);
+    let mut script = Script::in_room(&server, "lobby", "Sol").await;
+    let _others =
+        (Script::in_room(&server, "lobby", "Tom").await, Script::in_room(&server, "lobby", "Uma").await);
+    readers[0].post(lobby, "to both").await.unwrap();
+    script.hears_of("to both").await;
+    assert_eq!(live.encoded() - before, 12);
+}
+
+#[tokio::test]
 async fn two_people_talk() {
     let server = Server::start().await;
     let (ana, ben) = (client(&server.ana().await).await, client(&server.ben().await).await);
