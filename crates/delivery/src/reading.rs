@@ -70,6 +70,7 @@ impl Shard {
         match read {
             Ok(0) => self.lose(slot),
             Ok(len) => {
+                self.tally.reads += 1;
                 conn.heard_at = self.now;
                 if len == self.scratch.len() || conn.ended {
                     self.read_later(slot);

@@ -1,9 +1,9 @@
 //! What every request may need.
 
-use crate::admission::Admission;
 use crate::config::{Config, PublicUrl};
 use crate::doors::Doors;
 use crate::live::Live;
+use crate::pacing::Pacing;
 use crate::places::Places;
 use crate::setup::Setup;
 use chat::Chat;
@@ -26,7 +26,7 @@ pub struct App {
     /// How bytes reach sockets.
     pub delivery: Delivery,
     /// Whose post may be written now.
-    pub admission: Admission,
+    pub pacing: Pacing,
     /// Who may come in, and from where.
     pub doors: Doors,
     /// The one-time link that makes the owner.

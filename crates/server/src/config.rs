@@ -10,7 +10,7 @@ pub use sources::{Flags, Loaded, Origin, Sources};
 pub(crate) use values::without_default_port;
 pub use values::{Guests, LogFormat, PublicUrl};
 
-use crate::admission::Pace;
+use crate::pacing::Pace;
 use ipnet::IpNet;
 use settings::SETTINGS;
 use std::fmt::Write as _;

@@ -4,7 +4,6 @@
 //!
 //! Must not know: SQL, product rules. A handler parses, calls `chat`, answers.
 
-pub mod admission;
 pub mod app;
 pub mod assets;
 pub mod config;
@@ -17,6 +16,7 @@ pub mod live;
 pub mod logging;
 pub mod openapi;
 pub mod operator;
+pub mod pacing;
 pub mod places;
 pub mod serve;
 pub mod setup;

@@ -13,7 +13,7 @@ mod told;
 pub use people::{Greeting, Resuming, Rooms};
 pub use simple::{Entered, Entering};
 
-use crate::admission::Admission;
+use crate::pacing::Pacing;
 use chat::{Caller, Chat, Committed, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
 use protocol::UserId;
@@ -82,12 +82,12 @@ impl Live {
     pub fn start(
         chat: Chat,
         delivery: Delivery,
-        admission: Admission,
+        pacing: Pacing,
         committed: mpsc::Receiver<Vec<Committed>>,
     ) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
         let encoded = Arc::new(AtomicU64::new(0));
-        let tables = Tables::new(chat, delivery, admission, Arc::clone(&encoded), orders.downgrade());
+        let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
         tokio::spawn(run(tables, committed, waiting));
         Self { orders, encoded }
     }

@@ -1,6 +1,5 @@
 //! Serving: start, what is printed then, and the way to a clean end.
 
-use crate::admission::Admission;
 use crate::app::{App, Settings};
 use crate::config::{Config, Loaded};
 use crate::directory::{Directory, Lock};
@@ -9,6 +8,7 @@ use crate::http;
 use crate::listener::{Answering, Listener};
 use crate::live::Live;
 use crate::logging;
+use crate::pacing::Pacing;
 use crate::places::Places;
 use crate::setup::Setup;
 use crate::tls::Certificate;
@@ -81,10 +81,10 @@ impl Server {
             ..delivery::Options::default()
         };
         let delivery = Delivery::start(options).context("the delivery threads")?;
-        let admission = Admission::new(config.pace);
+        let pacing = Pacing::new(config.pace);
         let app = Arc::new(App {
-            live: Live::start(chat.clone(), delivery.clone(), admission.clone(), committed),
-            admission,
+            live: Live::start(chat.clone(), delivery.clone(), pacing.clone(), committed),
+            pacing,
             doors: Doors::new(config, address),
             setup: Setup::new(chat.waits_for_owner().await?, chat.now())?,
             settings: Settings::new(config),

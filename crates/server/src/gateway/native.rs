@@ -3,9 +3,9 @@
 use super::admission::Admission;
 use super::commands;
 use super::lane::{Lane, Pace, Started, Work};
-use crate::admission::{UnderWay, Verdict};
 use crate::app::App;
 use crate::live::{Greeting, Resuming, Rooms, is_room, native};
+use crate::pacing::{UnderWay, Verdict};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::frame::{Hello, Lagged, Posted, Reply};
@@ -199,7 +199,7 @@ impl Connection {
         if self.rooms.find(post.room).is_none() {
             return Started::Now(self.write(post, None));
         }
-        match self.app.admission.ask(post.room, post.text.len()) {
+        match self.app.pacing.ask(post.room, post.text.len()) {
             Verdict::Admitted(under_way) => Started::Now(self.write(post, Some(under_way))),
             Verdict::Waits(admitted) => {
                 Started::held(admitted, move |admitted| self.write(post, admitted.ok()))

@@ -2,9 +2,9 @@
 
 use super::admission::Admission;
 use super::lane::{Lane, Pace, Started, Work};
-use crate::admission::{UnderWay, Verdict};
 use crate::app::App;
 use crate::live::{Entered, Entering, plain};
+use crate::pacing::{UnderWay, Verdict};
 use chat::{Caller, Name, RoomRef, Visitor};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::simple::{SimpleCommand, SimpleFrame};
@@ -158,7 +158,7 @@ impl Connection {
     /// Posts when the room's readers can follow.
     fn chat(self: Arc<Self>, text: String) -> Started {
         let room = self.place().room.as_ref().map(|room| room.id);
-        match room.map(|room| self.app.admission.ask(room, text.len())) {
+        match room.map(|room| self.app.pacing.ask(room, text.len())) {
             None => Started::Now(self.write(&text, None)),
             Some(Verdict::Admitted(under_way)) => Started::Now(self.write(&text, Some(under_way))),
             Some(Verdict::Waits(admitted)) => {

@@ -4,8 +4,8 @@ use super::body::Body;
 use super::error::Refusal;
 use super::parameters::{Asked, Path, parsed, room};
 use super::signed_in::SignedIn;
-use crate::admission::{UnderWay, Verdict};
 use crate::app::App;
+use crate::pacing::{UnderWay, Verdict};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -83,7 +83,7 @@ pub async fn post(
 
 /// Waits until the room's readers can follow. Whoever is no member learns nothing of that, and takes nobody's place.
 async fn admitted(app: &App, caller: &Caller, room: RoomId, text: &str) -> Result<Option<UnderWay>, Refusal> {
-    match app.admission.ask(room, text.len()) {
+    match app.pacing.ask(room, text.len()) {
         Verdict::Admitted(under_way) => Ok(Some(under_way)),
         Verdict::Waits(admitted) => {
             app.chat.membership(caller.key(), room).await?;

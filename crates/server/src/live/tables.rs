@@ -4,7 +4,7 @@ use super::people::Rooms;
 use super::room::{Due, Room};
 use super::simple::Visit;
 use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
-use crate::admission::Admission;
+use crate::pacing::Pacing;
 use chat::presence::Presence;
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
@@ -20,7 +20,7 @@ pub(super) struct Tables {
     pub(super) chat: Chat,
     /// What is told together leaves together: see [`run`](super::run).
     pub(super) delivery: Gathering,
-    admission: Admission,
+    pacing: Pacing,
     encoded: Arc<AtomicU64>,
     pub(super) conns: HashMap<ConnId, Conn>,
     pub(super) users: HashMap<UserKey, Connected>,
@@ -79,14 +79,14 @@ impl Tables {
     pub(super) fn new(
         chat: Chat,
         delivery: Delivery,
-        admission: Admission,
+        pacing: Pacing,
         encoded: Arc<AtomicU64>,
         orders: mpsc::WeakUnboundedSender<Order>,
     ) -> Self {
         Self {
             chat,
             delivery: delivery.gathering(),
-            admission,
+            pacing,
             encoded,
             conns: HashMap::new(),
             users: HashMap::new(),
@@ -139,8 +139,8 @@ impl Tables {
             self.delivery.publish(room_key(key), NATIVE, &Publication { seq, frame, cut });
         }
         room.published += longest;
-        if room.published >= self.admission.stride() {
-            let milestone = self.admission.published(room.id, std::mem::take(&mut room.published));
+        if room.published >= self.pacing.stride() {
+            let milestone = self.pacing.published(room.id, std::mem::take(&mut room.published));
             self.delivery.set(room_key(key), &milestone);
         }
     }

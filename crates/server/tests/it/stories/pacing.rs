@@ -9,7 +9,7 @@ use client::Connection;
 use protocol::simple::SimpleFrame;
 use protocol::{Command, ErrorCode, EventKind, Nonce, RoomId};
 use serde_json::json;
-use server::admission::{Pace, UnderWay, Verdict};
+use server::pacing::{Pace, UnderWay, Verdict};
 
 /// A server whose rooms take one post at a time, and let `waiting` more wait.
 async fn one_at_a_time(waiting: usize) -> Server {
@@ -18,7 +18,7 @@ async fn one_at_a_time(waiting: usize) -> Server {
 
 /// Something is on its way to a room's readers for as long as this is held.
 fn loud(server: &Server, room: RoomId) -> UnderWay {
-    match server.running.app().admission.ask(room, 0) {
+    match server.running.app().pacing.ask(room, 0) {
         Verdict::Admitted(under_way) => under_way,
         Verdict::Waits(_) | Verdict::Refused(_) => panic!("nobody has said anything yet"),
     }
@@ -80,7 +80,7 @@ async fn beyond_the_queue_everybody_hears_when_to_come_back_and_nothing_is_lost(
     let mut script = Script::in_room(&server, "lobby", "Sol").await;
 
     let crowd = loud(&server, lobby);
-    let Verdict::Waits(waiting) = server.running.app().admission.ask(lobby, 0) else { panic!("no queue") };
+    let Verdict::Waits(waiting) = server.running.app().pacing.ask(lobby, 0) else { panic!("no queue") };
     post(&mut anas, lobby, "no place").await;
     let refused = next_reply(&mut anas).await.error.unwrap();
     assert_eq!(refused.code, ErrorCode::SlowDown);

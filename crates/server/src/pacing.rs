@@ -34,7 +34,7 @@ impl Default for Pace {
 
 /// Admits posts, room by room. A handle: clones share the rooms.
 #[derive(Clone)]
-pub struct Admission {
+pub struct Pacing {
     inner: Arc<Inner>,
 }
 
@@ -72,7 +72,7 @@ pub enum Verdict {
     Refused(Error),
 }
 
-impl Admission {
+impl Pacing {
     pub(crate) fn new(pace: Pace) -> Self {
         Self { inner: Arc::new(Inner { pace, rooms: Mutex::default() }) }
     }
@@ -174,15 +174,15 @@ mod tests {
         "0192f0c1-0001-7000-8000-000000000002".parse().expect("an id")
     }
 
-    fn admitted(admission: &Admission, room: RoomId) -> UnderWay {
-        match admission.ask(room, 0) {
+    fn admitted(pacing: &Pacing, room: RoomId) -> UnderWay {
+        match pacing.ask(room, 0) {
             Verdict::Admitted(post) => post,
             Verdict::Waits(_) | Verdict::Refused(_) => unreachable!("there is room"),
         }
     }
 
-    fn waits(admission: &Admission, room: RoomId) -> oneshot::Receiver<UnderWay> {
-        match admission.ask(room, 0) {
+    fn waits(pacing: &Pacing, room: RoomId) -> oneshot::Receiver<UnderWay> {
+        match pacing.ask(room, 0) {
             Verdict::Waits(waits) => waits,
             Verdict::Admitted(_) | Verdict::Refused(_) => {
                 unreachable!("there is no room, but a place to wait")
@@ -192,13 +192,13 @@ mod tests {
 
     #[test]
     fn posts_beyond_the_pace_wait_in_order_and_beyond_the_queue_come_back_later() {
-        let admission = Admission::new(PACE);
-        let first = admitted(&admission, lobby());
-        let _second = admitted(&admission, lobby());
-        let (mut third, mut fourth) = (waits(&admission, lobby()), waits(&admission, lobby()));
-        let Verdict::Refused(error) = admission.ask(lobby(), 0) else { unreachable!("two wait already") };
+        let pacing = Pacing::new(PACE);
+        let first = admitted(&pacing, lobby());
+        let _second = admitted(&pacing, lobby());
+        let (mut third, mut fourth) = (waits(&pacing, lobby()), waits(&pacing, lobby()));
+        let Verdict::Refused(error) = pacing.ask(lobby(), 0) else { unreachable!("two wait already") };
         assert_eq!((error.code, error.retry_after_ms), (ErrorCode::SlowDown, Some(250)));
-        let _elsewhere = admitted(&admission, garden());
+        let _elsewhere = admitted(&pacing, garden());
 
         drop(first);
         let third = third.try_recv().expect("its turn");
@@ -209,26 +209,26 @@ mod tests {
 
     #[test]
     fn whoever_gives_up_waiting_holds_up_nobody() {
-        let admission = Admission::new(PACE);
-        let (first, second) = (admitted(&admission, lobby()), admitted(&admission, lobby()));
-        let gone = (waits(&admission, lobby()), waits(&admission, lobby()));
+        let pacing = Pacing::new(PACE);
+        let (first, second) = (admitted(&pacing, lobby()), admitted(&pacing, lobby()));
+        let gone = (waits(&pacing, lobby()), waits(&pacing, lobby()));
         drop(gone);
-        let mut third = waits(&admission, lobby());
+        let mut third = waits(&pacing, lobby());
         drop(first);
         third.try_recv().expect("its turn");
         drop(second);
-        assert!(admission.inner.rooms().is_empty(), "nothing is under way");
+        assert!(pacing.inner.rooms().is_empty(), "nothing is under way");
     }
 
     #[test]
     fn what_was_published_counts_until_its_milestone_is_passed() {
-        let admission = Admission::new(PACE);
-        let milestone = admission.published(lobby(), PACE.bytes);
-        let beyond = admission.published(lobby(), 1);
-        let mut post = waits(&admission, lobby());
+        let pacing = Pacing::new(PACE);
+        let milestone = pacing.published(lobby(), PACE.bytes);
+        let beyond = pacing.published(lobby(), 1);
+        let mut post = waits(&pacing, lobby());
         drop(milestone);
         post.try_recv().expect("its turn");
         drop(beyond);
-        assert!(admission.inner.rooms().is_empty(), "nothing is under way");
+        assert!(pacing.inner.rooms().is_empty(), "nothing is under way");
     }
 }
