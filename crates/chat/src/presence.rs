@@ -4,6 +4,8 @@ use crate::stream::{RoomKey, UserKey};
 use crate::text::fold;
 use protocol::User;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 /// One person, however many connections they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,13 +16,52 @@ pub enum Person {
     Visitor(u64),
 }
 
-/// How a person is seen by others.
+/// How a person is seen by others. One for each person, shared by all rooms they are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
+    /// The name they go by, where it is not the user's.
+    alias: Option<Box<str>>,
+    user: Option<Arc<User>>,
+    /// Of the folded name: people whose marks differ go by different names.
+    mark: u64,
+}
+
+impl Shown {
+    /// A user under their own name.
+    pub fn user(user: Arc<User>) -> Self {
+        let mark = mark(&fold(&user.name));
+        Self { alias: None, user: Some(user), mark }
+    }
+
+    /// Somebody who goes by `name`, and who they are; nobody for a visitor who has not said anything yet.
+    pub fn named(name: &str, user: Option<Arc<User>>) -> Self {
+        let own = user.as_ref().is_some_and(|user| user.name == name);
+        Self { alias: (!own).then(|| name.into()), user, mark: mark(&fold(name)) }
+    }
+
     /// The name they go by here.
-    pub name: String,
+    pub fn name(&self) -> &str {
+        match (&self.alias, &self.user) {
+            (Some(alias), _) => alias,
+            (None, Some(user)) => &user.name,
+            (None, None) => "",
+        }
+    }
+
     /// Who they are; nobody for a visitor who has not said anything yet.
-    pub user: Option<User>,
+    pub fn who(&self) -> Option<&User> {
+        self.user.as_deref()
+    }
+
+    fn goes_by(&self, folded: &str, mark: u64) -> bool {
+        self.mark == mark && fold(self.name()) == folded
+    }
+}
+
+fn mark(folded: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    folded.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What an arrival or departure changed.
@@ -34,17 +75,25 @@ pub enum Change {
 
 /// Who is here, in every room with somebody in it.
 #[derive(Debug, Default)]
-pub struct Presence(HashMap<RoomKey, Here>);
+pub struct Presence {
+    rooms: HashMap<RoomKey, Here>,
+    /// How often somebody is somewhere by the mark of their folded name, so that a free name costs no search.
+    marks: HashMap<u64, u32>,
+}
 
 #[derive(Debug, Default)]
 struct Here {
     /// By order of arrival.
-    arrived: BTreeMap<u64, (Person, Shown)>,
+    arrived: BTreeMap<u64, Arc<Shown>>,
     /// Place in `arrived`, and how many connections.
     people: HashMap<Person, (u64, u32)>,
-    /// How many people go by each folded name.
-    names: HashMap<String, u32>,
     next: u64,
+}
+
+impl Here {
+    fn shown(&self, person: Person) -> Option<&Arc<Shown>> {
+        self.arrived.get(&self.people.get(&person)?.0)
+    }
 }
 
 impl Presence {
@@ -54,14 +103,14 @@ impl Presence {
     }
 
     /// One more connection of a person in a room.
-    pub fn arrive(&mut self, room: RoomKey, person: Person, shown: Shown) -> Change {
-        let here = self.0.entry(room).or_default();
+    pub fn arrive(&mut self, room: RoomKey, person: Person, shown: Arc<Shown>) -> Change {
+        let here = self.rooms.entry(room).or_default();
         if let Some((_, connections)) = here.people.get_mut(&person) {
             *connections += 1;
             return Change::Nothing;
         }
-        *here.names.entry(fold(&shown.name)).or_default() += 1;
-        here.arrived.insert(here.next, (person, shown));
+        *self.marks.entry(shown.mark).or_default() += 1;
+        here.arrived.insert(here.next, shown);
         here.people.insert(person, (here.next, 1));
         here.next += 1;
         Change::Moved
@@ -69,7 +118,7 @@ impl Presence {
 
     /// One connection less of a person in a room.
     pub fn depart(&mut self, room: RoomKey, person: Person) -> Change {
-        let Some(here) = self.0.get_mut(&room) else { return Change::Nothing };
+        let Some(here) = self.rooms.get_mut(&room) else { return Change::Nothing };
         let Some((place, connections)) = here.people.get_mut(&person) else { return Change::Nothing };
         *connections -= 1;
         if *connections > 0 {
@@ -77,78 +126,80 @@ impl Presence {
         }
         let place = *place;
         here.people.remove(&person);
-        if let Some((_, shown)) = here.arrived.remove(&place) {
-            let folded = fold(&shown.name);
-            if let Some(count) = here.names.get_mut(&folded) {
-                *count -= 1;
-                if *count == 0 {
-                    here.names.remove(&folded);
-                }
+        if let Some(shown) = here.arrived.remove(&place)
+            && let Some(count) = self.marks.get_mut(&shown.mark)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.marks.remove(&shown.mark);
             }
         }
         if here.people.is_empty() {
-            self.0.remove(&room);
+            self.rooms.remove(&room);
         }
         Change::Moved
     }
 
     /// A visitor is known from now on: same place, same name.
-    pub fn became_known(&mut self, room: RoomKey, visitor: Person, user: &User) {
-        if let Some(here) = self.0.get_mut(&room)
+    pub fn became_known(&mut self, room: RoomKey, visitor: Person, user: &Arc<User>) {
+        if let Some(here) = self.rooms.get_mut(&room)
             && let Some((place, _)) = here.people.get(&visitor)
-            && let Some((_, shown)) = here.arrived.get_mut(place)
+            && let Some(shown) = here.arrived.get_mut(place)
         {
-            shown.user = Some(user.clone());
+            *shown = Arc::new(Shown::named(shown.name(), Some(Arc::clone(user))));
         }
     }
 
     /// Whether somebody other than `but` goes by this folded name in a room.
     pub fn is_name_here(&self, room: RoomKey, folded: &str, but: Person) -> bool {
-        let Some(here) = self.0.get(&room) else { return false };
-        let count = here.names.get(folded).copied().unwrap_or(0);
-        let own = here
-            .people
-            .get(&but)
-            .and_then(|(place, _)| here.arrived.get(place))
-            .is_some_and(|(_, shown)| fold(&shown.name) == folded);
-        count > u32::from(own)
+        let mark = mark(folded);
+        let Some(here) = self.rooms.get(&room).filter(|_| self.marks.contains_key(&mark)) else {
+            return false;
+        };
+        let count = here.arrived.values().filter(|shown| shown.goes_by(folded, mark)).take(2).count();
+        let own = here.shown(but).is_some_and(|shown| shown.goes_by(folded, mark));
+        count > usize::from(own)
     }
 
     /// Whether anybody anywhere goes by this folded name.
     pub fn is_name_anywhere(&self, folded: &str) -> bool {
-        self.0.values().any(|here| here.names.contains_key(folded))
+        let mark = mark(folded);
+        self.marks.contains_key(&mark)
+            && self
+                .rooms
+                .values()
+                .flat_map(|here| here.arrived.values())
+                .any(|shown| shown.goes_by(folded, mark))
     }
 
     /// Whether a person is here.
     pub fn is_person_here(&self, room: RoomKey, person: Person) -> bool {
-        self.0.get(&room).is_some_and(|here| here.people.contains_key(&person))
+        self.rooms.get(&room).is_some_and(|here| here.people.contains_key(&person))
     }
 
     /// The name a person goes by in a room.
     pub fn name_of(&self, room: RoomKey, person: Person) -> Option<&str> {
-        let here = self.0.get(&room)?;
-        let (place, _) = here.people.get(&person)?;
-        here.arrived.get(place).map(|(_, shown)| shown.name.as_str())
+        self.rooms.get(&room)?.shown(person).map(|shown| shown.name())
     }
 
     /// How many people are here.
     pub fn count(&self, room: RoomKey) -> usize {
-        self.0.get(&room).map_or(0, |here| here.people.len())
+        self.rooms.get(&room).map_or(0, |here| here.people.len())
     }
 
     /// The first `most` people here, in order of arrival.
     pub fn first(&self, room: RoomKey, most: usize) -> impl Iterator<Item = &Shown> {
-        self.0
+        self.rooms
             .get(&room)
             .into_iter()
             .flat_map(|here| here.arrived.values())
-            .map(|(_, shown)| shown)
+            .map(|shown| &**shown)
             .take(most)
     }
 
     /// The rooms with somebody in them.
     pub fn rooms(&self) -> impl Iterator<Item = RoomKey> {
-        self.0.keys().copied()
+        self.rooms.keys().copied()
     }
 }
 

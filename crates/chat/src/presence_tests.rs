@@ -9,12 +9,12 @@ const ANA: Person = Person::User(UserKey(1));
 const BEN: Person = Person::User(UserKey(2));
 const DOT: Person = Person::Visitor(1);
 
-fn shown(name: &str) -> Shown {
-    Shown { name: name.to_owned(), user: None }
+fn shown(name: &str) -> Arc<Shown> {
+    Arc::new(Shown::named(name, None))
 }
 
 fn names(presence: &Presence, room: RoomKey) -> Vec<&str> {
-    presence.first(room, usize::MAX).map(|shown| shown.name.as_str()).collect()
+    presence.first(room, usize::MAX).map(Shown::name).collect()
 }
 
 fn ana_and_ben() -> Presence {
@@ -85,10 +85,36 @@ fn a_visitor_who_becomes_known_keeps_place_and_name() {
     presence.arrive(LOBBY, DOT, shown("Dot"));
     presence.arrive(LOBBY, ANA, shown("Ana"));
     let user = User { id: protocol::UserId::new(Uuid::from_u128(7)), name: "Dot".to_owned(), guest: true };
+    let user = Arc::new(user);
     presence.became_known(LOBBY, DOT, &user);
     presence.became_known(GARDEN, DOT, &user);
     assert_eq!(names(&presence, LOBBY), ["Dot", "Ana"]);
-    assert_eq!(presence.first(LOBBY, 1).next().and_then(|shown| shown.user.clone()), Some(user));
+    assert_eq!(presence.first(LOBBY, 1).next().and_then(Shown::who), Some(&*user));
     assert_eq!(presence.name_of(LOBBY, DOT), Some("Dot"));
     assert_eq!(presence.name_of(GARDEN, DOT), None);
+}
+
+#[test]
+fn a_name_is_anywhere_until_the_last_room_where_somebody_goes_by_it_is_left() {
+    let mut presence = ana_and_ben();
+    presence.arrive(GARDEN, ANA, shown("Ana"));
+    presence.depart(LOBBY, ANA);
+    assert!(presence.is_name_anywhere(&fold("ANA")));
+    assert!(!presence.is_name_here(LOBBY, &fold("ANA"), DOT), "elsewhere is not here");
+    presence.depart(GARDEN, ANA);
+    assert!(!presence.is_name_anywhere(&fold("ANA")));
+}
+
+#[test]
+fn a_user_known_by_another_name_is_found_by_that_one_alone() {
+    let ana =
+        Arc::new(User { id: protocol::UserId::new(Uuid::from_u128(8)), name: "Ana".to_owned(), guest: true });
+    let mut presence = Presence::new();
+    presence.arrive(LOBBY, ANA, Arc::new(Shown::user(Arc::clone(&ana))));
+    presence.arrive(GARDEN, ANA, Arc::new(Shown::named("Annie", Some(ana))));
+    assert_eq!((presence.name_of(LOBBY, ANA), presence.name_of(GARDEN, ANA)), (Some("Ana"), Some("Annie")));
+    assert!(
+        presence.is_name_here(GARDEN, &fold("annie"), DOT)
+            && !presence.is_name_here(GARDEN, &fold("ana"), DOT)
+    );
 }

@@ -8,6 +8,7 @@ use crate::text::fold;
 use crate::token::Token;
 use crate::{Chat, memberships, rooms};
 use protocol::{Role, SessionId, User};
+use std::sync::Arc;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// How long a login lasts without being used.
@@ -19,14 +20,15 @@ const GUEST_SESSION: i64 = 30 * DAY;
 #[derive(Debug, Clone)]
 pub struct Caller {
     key: UserKey,
-    user: User,
+    /// Shared with whoever keeps them while they are connected: there may be very many.
+    user: Arc<User>,
     role: Role,
     session: Option<SessionId>,
 }
 
 impl Caller {
     pub(crate) fn of(account: AccountRow, session: Option<SessionId>) -> Self {
-        Self { key: account.key, user: account.user, role: account.role, session }
+        Self { key: account.key, user: Arc::new(account.user), role: account.role, session }
     }
 
     /// Their key inside the server.
@@ -35,8 +37,13 @@ impl Caller {
     }
 
     /// How others see them.
-    pub const fn user(&self) -> &User {
+    pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// The same, to be kept.
+    pub fn shared_user(&self) -> Arc<User> {
+        Arc::clone(&self.user)
     }
 
     /// Their role on the server.

@@ -10,7 +10,7 @@ use crate::store::{accounts, memberships as members, messages as stored, rooms};
 use crate::stream::{RoomKey, RoomRef};
 use crate::text::{Draft, Name};
 use protocol::frame::Posted;
-use protocol::{Message, Nonce, Role, RoomId, RoomKind, User};
+use protocol::{Message, Nonce, Role, RoomId, RoomKind};
 
 /// Somebody who speaks the simple protocol.
 #[derive(Debug, Clone)]
@@ -162,10 +162,5 @@ impl Visitor {
             Self::Passing(_) => None,
             Self::Known(caller) => Some(caller),
         }
-    }
-
-    /// The user they are; nobody for somebody passing.
-    pub fn user(&self) -> Option<&User> {
-        self.caller().map(Caller::user)
     }
 }

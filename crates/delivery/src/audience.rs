@@ -179,7 +179,7 @@ pub(crate) struct Appended {
 
 impl Audience {
     pub(crate) fn add(&mut self, follower: Follower) -> u32 {
-        self.followers.push(follower);
+        push_snugly(&mut self.followers, follower);
         (self.followers.len() - 1) as u32
     }
 
@@ -215,6 +215,15 @@ impl Audience {
         self.pass.unvisited -= 1;
         self.followers.get(self.pass.unvisited).copied()
     }
+}
+
+/// Adds to one of very many lists, nearly all of which are short and stay as they are: doubling would leave half of that
+/// memory empty.
+pub(crate) fn push_snugly<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 4).max(2));
+    }
+    list.push(item);
 }
 
 #[cfg(test)]

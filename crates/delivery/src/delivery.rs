@@ -54,7 +54,7 @@ impl Delivery {
     /// Starts the shards. Fails if the system gives no epoll instance, event counter or thread.
     pub fn start(options: Options) -> io::Result<Delivery> {
         let options = options.bounded();
-        let interest = Arc::new(Interest::new(options.shards));
+        let interest = Arc::new(Interest::new());
         let shards = (0..options.shards)
             .map(|number| Shard::new(number, options.clone(), interest.clone()))
             .collect::<io::Result<Vec<Shard>>>()?;

@@ -13,50 +13,51 @@ const STRIPES: usize = 64;
 /// A follow counts before it is queued, so that a publication queued after it cannot miss it.
 pub(crate) struct Interest {
     stripes: Box<[Mutex<Counts>]>,
-    shards: usize,
 }
 
-/// An entry for each encoding with a follower: few, and mostly one.
+/// An entry for each encoding and shard with a follower: few, and mostly one.
 type Counts = HashMap<Key, Vec<Followers>>;
 
+#[derive(Clone, Copy)]
 struct Followers {
     encoding: Encoding,
-    by_shard: Box<[u32]>,
+    shard: u8,
+    count: u32,
 }
 
 impl Followers {
-    /// The shards with a follower, one bit each.
-    fn shards(&self) -> u64 {
-        let followed = self.by_shard.iter().enumerate().filter(|(_, count)| **count > 0);
-        followed.fold(0, |bits, (shard, _)| bits | 1 << shard)
+    fn include(self, conn: ConnId) -> bool {
+        (self.encoding, usize::from(self.shard)) == (conn.encoding(), conn.shard())
     }
 }
 
+/// The shards with a follower, one bit each.
+fn shards<'a>(all: impl Iterator<Item = &'a Followers>) -> u64 {
+    all.fold(0, |bits, followers| bits | 1 << followers.shard)
+}
+
 impl Interest {
-    pub(crate) fn new(shards: usize) -> Interest {
-        Interest { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), shards }
+    pub(crate) fn new() -> Interest {
+        Interest { stripes: (0..STRIPES).map(|_| Mutex::default()).collect() }
     }
 
     pub(crate) fn add(&self, key: Key, conn: ConnId) {
-        let encoding = conn.encoding();
         let mut counts = self.stripe(key);
-        let all = counts.entry(key).or_default();
-        let place = all.iter().position(|followers| followers.encoding == encoding).unwrap_or_else(|| {
-            all.push(Followers { encoding, by_shard: vec![0; self.shards].into_boxed_slice() });
-            all.len() - 1
-        });
-        all[place].by_shard[conn.shard()] += 1;
+        let all = counts.entry(key).or_insert_with(|| Vec::with_capacity(1));
+        match all.iter_mut().find(|followers| followers.include(conn)) {
+            Some(followers) => followers.count += 1,
+            // A name has eight bits for its shard.
+            None => all.push(Followers { encoding: conn.encoding(), shard: conn.shard() as u8, count: 1 }),
+        }
     }
 
     /// Takes one back that was added.
     pub(crate) fn remove(&self, key: Key, conn: ConnId) {
         let mut counts = self.stripe(key);
         let Some(all) = counts.get_mut(&key) else { return };
-        let encoding = conn.encoding();
-        let Some(place) = all.iter().position(|followers| followers.encoding == encoding) else { return };
-        let count = &mut all[place].by_shard[conn.shard()];
-        *count = count.saturating_sub(1);
-        if all[place].shards() == 0 {
+        let Some(place) = all.iter().position(|followers| followers.include(conn)) else { return };
+        all[place].count -= 1;
+        if all[place].count == 0 {
             all.swap_remove(place);
         }
         if all.is_empty() {
@@ -68,16 +69,14 @@ impl Interest {
     pub(crate) fn listeners(&self, key: Key, encoding: Encoding) -> (u64, u64) {
         let counts = self.stripe(key);
         let Some(all) = counts.get(&key) else { return (0, 0) };
-        let of = |encoding: Encoding| {
-            all.iter().find(|followers| followers.encoding == encoding).map_or(0, Followers::shards)
-        };
+        let of = |encoding| shards(all.iter().filter(|followers| followers.encoding == encoding));
         (of(encoding), of(encoding.deflated()))
     }
 
     /// The shards with followers in any encoding, one bit each.
     pub(crate) fn shards(&self, key: Key) -> u64 {
         let counts = self.stripe(key);
-        counts.get(&key).map_or(0, |all| all.iter().fold(0, |bits, followers| bits | followers.shards()))
+        counts.get(&key).map_or(0, |all| shards(all.iter()))
     }
 
     fn stripe(&self, key: Key) -> MutexGuard<'_, Counts> {
@@ -100,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_shard_is_told_as_long_as_one_of_its_followers_is_left() {
-        let interest = Interest::new(3);
+        let interest = Interest::new();
         interest.add(GARDEN, conn(0, NATIVE));
         interest.add(GARDEN, conn(2, NATIVE));
         interest.add(GARDEN, conn(2, NATIVE));
@@ -116,7 +115,7 @@ mod tests {
 
     #[test]
     fn nothing_is_deflated_for_a_shard_or_a_protocol_that_nobody_takes_it_in() {
-        let interest = Interest::new(3);
+        let interest = Interest::new();
         interest.add(GARDEN, conn(0, NATIVE));
         interest.add(GARDEN, conn(1, NATIVE.deflated()));
         interest.add(GARDEN, conn(2, Encoding(1).deflated()));

@@ -4,7 +4,7 @@ use mio::net::TcpStream;
 use mio::{Interest as Readiness, Token};
 
 use crate::allowance::Spending;
-use crate::audience::Follower;
+use crate::audience::{Follower, push_snugly};
 use crate::backlog::{Intent, Then, What};
 use crate::connection::{Connection, Cursor, Held, Phase};
 use crate::farewell::TOO_SLOW;
@@ -253,7 +253,8 @@ impl Shard {
             return;
         }
         let member = place.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
-        conn.cursors.push(Cursor { audience, member, place: Cursor::WAITING, live_from: 0, last: 0 });
+        let cursor = Cursor { audience, member, place: Cursor::WAITING, live_from: 0, last: 0 };
+        push_snugly(&mut conn.cursors, cursor);
     }
 
     fn shift(&mut self, audience: u32, shift: &Shift) {

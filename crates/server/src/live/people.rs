@@ -9,24 +9,25 @@ use delivery::{ConnId, Follow, Frame};
 use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The rooms of a connected user: what resuming and beats go by. It follows memberships as they are committed, never
-/// what delivery follows, so that a lost subscription is noticed too.
+/// what delivery follows, so that a lost subscription is noticed too. In order of id: most are in few, and a list is a
+/// fraction of a map.
 #[derive(Debug, Default)]
-pub struct Rooms(Mutex<HashMap<RoomId, (RoomKey, Arc<Head>)>>);
+pub struct Rooms(Mutex<Vec<Arc<Head>>>);
 
 impl Rooms {
     /// The key of one of the user's rooms.
     pub fn find(&self, id: RoomId) -> Option<RoomKey> {
-        self.lock().get(&id).map(|(key, _)| *key)
+        let rooms = self.lock();
+        place(&rooms, id).ok().map(|place| rooms[place].key)
     }
 
     /// The id of one of the user's rooms.
     pub fn named(&self, key: delivery::Key) -> Option<RoomId> {
-        self.lock().iter().find(|(_, (room, _))| room_key(*room) == key).map(|(id, _)| *id)
+        self.lock().iter().find(|head| room_key(head.key) == key).map(|head| head.id)
     }
 
     /// The beat of a connection that last heard one at `last`: the heads of rooms that moved since. Notes the time.
@@ -34,30 +35,44 @@ impl Rooms {
         let since = last.load(Ordering::Relaxed);
         let rooms = self.lock();
         // Looked for first: a room that moves from here on has moved no earlier, so the next beat tells it.
-        let newest = rooms.values().map(|(_, head)| head.moved()).max().unwrap_or(0);
-        let moved = rooms.iter().filter(|(_, (_, head))| head.moved() > 0 && head.moved() >= since);
-        let heads = moved.map(|(id, (_, head))| (*id, head.seq())).collect();
+        let newest = rooms.iter().map(|head| head.moved()).max().unwrap_or(0);
+        let moved = rooms.iter().filter(|head| head.moved() > 0 && head.moved() >= since);
+        let heads = moved.map(|head| (head.id, head.seq())).collect();
         drop(rooms);
         last.store(newest.max(since), Ordering::Relaxed);
         native(&ServerFrame::Beat(Beat { heads }))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RoomId, (RoomKey, Arc<Head>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Head>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn insert(&self, id: RoomId, key: RoomKey, head: Arc<Head>) -> bool {
-        self.lock().insert(id, (key, head)).is_none()
+    fn insert(&self, head: Arc<Head>) {
+        let mut rooms = self.lock();
+        if let Err(place) = place(&rooms, head.id) {
+            rooms.insert(place, head);
+        }
     }
 
     fn remove(&self, id: RoomId) -> bool {
-        self.lock().remove(&id).is_some()
+        let mut rooms = self.lock();
+        place(&rooms, id).map(|place| rooms.remove(place)).is_ok()
     }
 
     /// Lets all of them go, once: whoever asks for one to be removed after that is told that it is gone.
     fn drain(&self) -> Vec<RoomKey> {
-        self.lock().drain().map(|(_, (key, _))| key).collect()
+        std::mem::take(&mut *self.lock()).iter().map(|head| head.key).collect()
     }
+
+    /// Gives back what it grew by while it was filled.
+    fn tidy(&self) {
+        self.lock().shrink_to_fit();
+    }
+}
+
+/// Where a room stands among others, or would.
+fn place(rooms: &[Arc<Head>], id: RoomId) -> Result<usize, usize> {
+    rooms.binary_search_by(|head| head.id.cmp(&id))
 }
 
 /// What a new connection is told first.
@@ -88,15 +103,16 @@ impl Tables {
         let state = Greeted::NotYet(Vec::new());
         let native = NativeConn { user: caller.key(), session: caller.session(), state };
         self.conns.insert(conn, Conn::Native(native));
-        self.connected(conn, caller.key(), caller.user())
+        self.connected(conn, caller)
     }
 
     /// One more connection of a user.
-    pub(super) fn connected(&mut self, conn: ConnId, key: UserKey, user: &User) -> Arc<Rooms> {
-        let entry = self.users.entry(key).or_insert_with(|| Connected {
-            user: user.clone(),
+    pub(super) fn connected(&mut self, conn: ConnId, caller: &Caller) -> Arc<Rooms> {
+        let entry = self.users.entry(caller.key()).or_insert_with(|| Connected {
+            shown: Arc::new(Shown::user(caller.shared_user())),
             rooms: Arc::default(),
-            conns: Vec::new(),
+            // Most have one.
+            conns: Vec::with_capacity(1),
         });
         if !entry.conns.contains(&conn) {
             entry.conns.push(conn);
@@ -112,7 +128,6 @@ impl Tables {
         let user = native_conn.user;
         let Greeted::NotYet(changes) = &mut native_conn.state else { return };
         let changes = std::mem::take(changes);
-        native_conn.state = Greeted::Yes(Vec::new());
         let Greeting { mut hello, mut rooms } = greeting;
         for change in changes {
             match change {
@@ -128,11 +143,15 @@ impl Tables {
                 }
             }
         }
+        native_conn.state = Greeted::Yes(Vec::with_capacity(rooms.len()));
         hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
         let preface = vec![native(&ServerFrame::Hello(hello))];
         self.delivery.follow(Follow { conn, key: user_key(user), after: 0, head: 0, preface });
         for (key, view) in rooms {
             self.follow(conn, user, key, &view, Vec::new());
+        }
+        if let Some(entry) = self.users.get(&user) {
+            entry.rooms.tidy();
         }
     }
 
@@ -162,13 +181,13 @@ impl Tables {
         let rooms = Arc::clone(&entry.rooms);
         if rooms.find(view.id).is_none() {
             let head = Arc::clone(&self.hold(key, view.id, &view.name, view.kind, view.head).head);
-            rooms.insert(view.id, key, head);
+            rooms.insert(head);
         }
     }
 
     fn arrive_as_user(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
         let Some(entry) = self.users.get(&user) else { return };
-        let shown = Shown { name: entry.user.name.clone(), user: Some(entry.user.clone()) };
+        let shown = Arc::clone(&entry.shown);
         if self.arrive(conn, key, Person::User(user), shown) == presence::Change::Nothing {
             // Here by another connection already, so nobody is told anything: this one has not heard who is here.
             if let Some(frame) = self.presence_frame(key) {

@@ -9,14 +9,16 @@ use tokio::time::Instant;
 /// How far a room has been told, shared with whoever makes beats.
 #[derive(Debug)]
 pub struct Head {
+    pub(super) id: RoomId,
+    pub(super) key: RoomKey,
     seq: AtomicU64,
     /// When it last moved, in milliseconds of the task's own clock; 0 when it has not.
     moved: AtomicU64,
 }
 
 impl Head {
-    pub(super) fn new(seq: u64) -> Self {
-        Self { seq: AtomicU64::new(seq), moved: AtomicU64::new(0) }
+    pub(super) fn new(id: RoomId, key: RoomKey, seq: u64) -> Self {
+        Self { id, key, seq: AtomicU64::new(seq), moved: AtomicU64::new(0) }
     }
 
     /// The seq of the last event told.
@@ -37,7 +39,6 @@ impl Head {
 
 /// What the task keeps of a room while somebody connected is a member, or visits it.
 pub(super) struct Room {
-    pub(super) id: RoomId,
     pub(super) name: String,
     pub(super) kind: RoomKind,
     pub(super) head: Arc<Head>,
@@ -55,12 +56,11 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId, name: &str, kind: RoomKind, head: u64) -> Self {
+    pub(super) fn new(head: Head, name: &str, kind: RoomKind) -> Self {
         Self {
-            id,
             name: name.to_owned(),
             kind,
-            head: Arc::new(Head::new(head)),
+            head: Arc::new(head),
             holders: 0,
             native: 0,
             simple: 0,

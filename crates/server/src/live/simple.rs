@@ -8,6 +8,7 @@ use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
 use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
 use protocol::{RoomKind, SessionId};
+use std::sync::Arc;
 
 /// A simple connection.
 pub(super) struct Visit {
@@ -55,11 +56,11 @@ impl Tables {
     pub(super) fn visit(&mut self, conn: ConnId, caller: Option<&Caller>) {
         let token = caller.and_then(|caller| Some((caller.key(), caller.session()?)));
         if let Some(caller) = caller {
-            self.connected(conn, caller.key(), caller.user());
+            self.connected(conn, caller);
         }
         let person = Person::Visitor(conn.number());
-        self.conns
-            .insert(conn, Conn::Simple(Visit { room: None, person, name: String::new(), user: None, token }));
+        let visit = Visit { room: None, person, name: String::new(), user: None, token };
+        self.conns.insert(conn, Conn::Simple(Box::new(visit)));
     }
 
     pub(super) fn enter(&mut self, entering: Entering) -> Entered {
@@ -115,7 +116,7 @@ impl Tables {
         let key = room.key;
         let head = self.hold(key, room.id, &room.name, room.kind, history.as_of).head.seq();
         if let Some(caller) = visitor.caller() {
-            self.connected(conn, caller.key(), caller.user());
+            self.connected(conn, caller);
         }
         if let Some(Conn::Simple(visit)) = self.conns.get_mut(&conn) {
             visit.room = Some(key);
@@ -123,9 +124,9 @@ impl Tables {
             visit.name.clone_from(&name);
             visit.user = visitor.caller().map(Caller::key);
         }
-        let shown = Shown { name: name.clone(), user: visitor.user().cloned() };
+        let shown = Arc::new(Shown::named(&name, visitor.caller().map(Caller::shared_user)));
         // In the welcome the one who enters is here already; the others hear of it after.
-        let welcome = self.welcome_with(key, person, &shown, history);
+        let welcome = self.welcome_with(key, person, &name, history);
         self.delivery.follow(Follow {
             conn,
             key: room_key(key),
@@ -148,25 +149,25 @@ impl Tables {
         self.delivery.unicast(conn, roster(room, &self.presence, key));
     }
 
-    fn welcome_with(&mut self, key: RoomKey, person: Person, shown: &Shown, history: History) -> SimpleFrame {
+    fn welcome_with(&mut self, key: RoomKey, person: Person, name: &str, history: History) -> SimpleFrame {
         let (mut users, mut count) = names(&self.presence, key);
         if !self.presence.is_person_here(key, person) {
             match &mut count {
                 Some(count) => *count += 1,
                 None if users.len() >= super::told::FEW => count = Some(users.len() as u64 + 1),
-                None => users.push(shown.name.clone()),
+                None => users.push(name.to_owned()),
             }
         }
         let room = self.rooms.get(&key).map(|room| room.name.clone()).unwrap_or_default();
         let history =
             history.messages.into_iter().filter(|message| !message.deleted).map(encode::chat).collect();
-        SimpleFrame::Welcome { room, username: shown.name.clone(), users, count, history }
+        SimpleFrame::Welcome { room, username: name.to_owned(), users, count, history }
     }
 
     fn welcome_again(&mut self, conn: ConnId, key: RoomKey, name: &str, history: History) {
         let Some(Conn::Simple(visit)) = self.conns.get(&conn) else { return };
-        let (person, shown) = (visit.person, Shown { name: name.to_owned(), user: None });
-        let welcome = self.welcome_with(key, person, &shown, history);
+        let person = visit.person;
+        let welcome = self.welcome_with(key, person, name, history);
         self.delivery.unicast(conn, plain(&welcome));
     }
 
@@ -201,8 +202,8 @@ impl Tables {
         let Some(key) = visit.room else { return };
         visit.user = Some(caller.key());
         let person = visit.person;
-        self.presence.became_known(key, person, caller.user());
-        self.connected(conn, caller.key(), caller.user());
+        self.presence.became_known(key, person, &caller.shared_user());
+        self.connected(conn, caller);
         self.tell_known(key);
     }
 

@@ -1,11 +1,11 @@
 //! What the task knows: connections, users, rooms, who is here.
 
 use super::people::Rooms;
-use super::room::{Due, Room};
+use super::room::{Due, Head, Room};
 use super::simple::Visit;
 use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
 use crate::pacing::Pacing;
-use chat::presence::Presence;
+use chat::presence::{Presence, Shown};
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
 use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
@@ -42,7 +42,7 @@ pub(super) struct Tables {
 /// A connection by its wire protocol.
 pub(super) enum Conn {
     Native(NativeConn),
-    Simple(Visit),
+    Simple(Box<Visit>),
 }
 
 pub(super) struct NativeConn {
@@ -69,7 +69,7 @@ pub(super) enum Change {
 
 /// A user with connections.
 pub(super) struct Connected {
-    pub(super) user: protocol::User,
+    pub(super) shown: Arc<Shown>,
     pub(super) rooms: Arc<Rooms>,
     /// All of theirs, of both protocols.
     pub(super) conns: Vec<ConnId>,
@@ -140,7 +140,7 @@ impl Tables {
         }
         room.published += longest;
         if room.published >= self.pacing.stride() {
-            let milestone = self.pacing.published(room.id, std::mem::take(&mut room.published));
+            let milestone = self.pacing.published(room.head.id, std::mem::take(&mut room.published));
             self.delivery.set(room_key(key), &milestone);
         }
     }
@@ -181,7 +181,7 @@ impl Tables {
         head: u64,
     ) -> &mut Room {
         let head = head.max(self.passed(key));
-        let room = self.rooms.entry(key).or_insert_with(|| Room::new(id, name, kind, head));
+        let room = self.rooms.entry(key).or_insert_with(|| Room::new(Head::new(id, key, head), name, kind));
         room.holders += 1;
         room
     }
@@ -233,7 +233,7 @@ impl Tables {
         let users = self
             .presence
             .first(room, usize::MAX)
-            .filter_map(|shown| shown.user.as_ref().map(|user| user.id))
+            .filter_map(|shown| shown.who().map(|user| user.id))
             .collect();
         Here { count: self.presence.count(room) as u64, users }
     }

@@ -8,6 +8,7 @@ use chat::presence::{Change, Person, Presence, Shown};
 use delivery::{ConnId, Frame};
 use protocol::ServerFrame;
 use protocol::simple::SimpleFrame;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,8 +19,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 impl Tables {
     /// One more connection of a person in a room; tells whoever is there when the person is new.
-    pub(super) fn arrive(&mut self, conn: ConnId, key: RoomKey, person: Person, shown: Shown) -> Change {
-        let name = shown.name.clone();
+    pub(super) fn arrive(&mut self, conn: ConnId, key: RoomKey, person: Person, shown: Arc<Shown>) -> Change {
+        let name = shown.name().to_owned();
         let change = self.presence.arrive(key, person, shown);
         if change == Change::Moved {
             self.tell_moved(key, Some(conn), |room| SimpleFrame::Joined {
@@ -132,8 +133,8 @@ impl Tables {
 impl Tables {
     /// Who is here, for native connections.
     pub(super) fn presence_frame(&self, key: RoomKey) -> Option<Frame> {
-        let room = self.rooms.get(&key)?.id;
-        let here = self.presence.first(key, FEW).filter_map(|shown| shown.user.clone()).collect();
+        let room = self.rooms.get(&key)?.head.id;
+        let here = self.presence.first(key, FEW).filter_map(Shown::who).cloned().collect();
         let count = self.presence.count(key) as u64;
         Some(native(&ServerFrame::Presence(protocol::frame::Presence { room, count, here })))
     }
@@ -141,7 +142,7 @@ impl Tables {
 
 /// The names of the first people here, and how many there are when those are not all.
 pub(super) fn names(presence: &Presence, key: RoomKey) -> (Vec<String>, Option<u64>) {
-    let users = presence.first(key, FEW).map(|shown| shown.name.clone()).collect();
+    let users = presence.first(key, FEW).map(|shown| shown.name().to_owned()).collect();
     let count = presence.count(key);
     (users, (count > FEW).then_some(count as u64))
 }
