@@ -10,6 +10,7 @@ use crate::frame;
 use crate::gateway::Closed;
 use crate::header::Violation;
 use crate::inflate::Inflater;
+use crate::key::ConnId;
 use crate::options::Options;
 use crate::shard::Shard;
 use crate::tls::Paid;
@@ -132,9 +133,9 @@ impl Shard {
             }
             let terms = terms(conn, &self.options, &mut self.inflater);
             match step(conn, &mut bytes[at..], terms, &mut self.tally.received) {
-                Ok(used) => {
+                Ok(Stepped { used, weight }) => {
                     at += used;
-                    if !is_allowed(conn, self.now, used) {
+                    if !is_allowed(conn, self.now, weight) {
                         break Some(End::Violation(Violation::Flood));
                     }
                 }
@@ -189,23 +190,38 @@ fn is_allowed(conn: &mut Connection, now: u64, bytes: usize) -> bool {
     conn.spending.as_mut().is_none_or(|spending| spending.allows(now, frames, bytes))
 }
 
-/// Takes one step of the decoder and does what it says; returns the bytes used.
-fn step(conn: &mut Connection, bytes: &mut [u8], terms: Terms<'_>, received: &mut u64) -> Result<usize, End> {
+/// How far one step came.
+struct Stepped {
+    used: usize,
+    /// What it counts against the allowance: of a deflated message what it was inflated to, for that is what it costs.
+    weight: usize,
+}
+
+/// Takes one step of the decoder and does what it says.
+fn step(
+    conn: &mut Connection,
+    bytes: &mut [u8],
+    terms: Terms<'_>,
+    received: &mut u64,
+) -> Result<Stepped, End> {
     let Connection { id, decoder, gateway, backlog, unanswered, controls, phase, .. } = conn;
     let step = decoder.decode(bytes, terms).map_err(End::Violation)?;
-    let Some(incoming) = step.incoming else { return Ok(step.used) };
+    let mut stepped = Stepped { used: step.used, weight: step.used };
+    let Some(incoming) = step.incoming else { return Ok(stepped) };
     if let Incoming::Close(code) = incoming {
         return Err(End::Closed(code));
     }
     // A connection that is being closed is only listened to for the peer's close frame.
-    let (Phase::Open, Some(gateway)) = (*phase, gateway) else { return Ok(step.used) };
+    let (Phase::Open, Some(gateway)) = (*phase, gateway) else { return Ok(stepped) };
     let told = match incoming {
         Incoming::Text(text) => {
             (*unanswered, *received) = (*unanswered + 1, *received + 1);
+            stepped.weigh(*id, text.len());
             guarded(|| gateway.on_text(*id, text))
         }
         Incoming::Binary(data) => {
             (*unanswered, *received) = (*unanswered + 1, *received + 1);
+            stepped.weigh(*id, data.len());
             guarded(|| gateway.on_binary(*id, data))
         }
         Incoming::Ping(payload) => {
@@ -222,6 +238,14 @@ fn step(conn: &mut Connection, bytes: &mut [u8], terms: Terms<'_>, received: &mu
     match told {
         None => Err(End::Panic),
         Some(()) if *controls > MAX_CONTROLS => Err(End::Violation(Violation::Flood)),
-        Some(()) => Ok(step.used),
+        Some(()) => Ok(stepped),
+    }
+}
+
+impl Stepped {
+    fn weigh(&mut self, id: ConnId, message: usize) {
+        if id.encoding().is_deflated() {
+            self.weight = self.weight.max(message);
+        }
     }
 }

@@ -3,12 +3,14 @@
 use std::num::NonZero;
 
 use delivery::{Allowance, Closed, Options, Socket};
+use flate2::{Compress, Compression, FlushCompress};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::support::{Hall, LOBBY, NATIVE, Person, Told, hall_with, options};
+use crate::support::{Hall, LOBBY, NATIVE, Person, Told, hall_with, masked, next, options};
 
 const REASON: &str = "come back later";
 
@@ -76,6 +78,27 @@ async fn who_sends_too_many_bytes_is_sent_away_and_the_neighbour_is_not() {
     ben.says(&"x".repeat(6_000)).await;
     ben.says(&"x".repeat(6_000)).await;
     is_sent_away(ben, &hall, &mut ana).await;
+}
+
+#[tokio::test]
+async fn what_was_deflated_counts_as_what_it_was() {
+    let hall = strict_hall();
+    let mut stream = TcpStream::connect(hall.address()).await.unwrap();
+    let allowance = Allowance { frames: NonZero::new(1).unwrap(), bytes: NonZero::new(1_000).unwrap() };
+    let socket = Socket::from(hall.accepted()).allowed(allowance);
+    let (_, mut told) = hall.attach(socket, b"", NATIVE.deflated());
+    let text = "x".repeat(12_000);
+    let mut payload = Vec::with_capacity(1_000);
+    Compress::new(Compression::best(), false)
+        .compress_vec(text.as_bytes(), &mut payload, FlushCompress::Sync)
+        .unwrap();
+    payload.truncate(payload.len() - 4);
+    assert!(payload.len() < 200);
+
+    stream.write_all(&masked(0xC1, &payload)).await.unwrap();
+
+    assert_eq!(next(&mut told).await, Told::Text(text));
+    assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code: 1008 }));
 }
 
 #[tokio::test]
