@@ -119,7 +119,7 @@ async fn accept(socket: TcpListener, welcome: Welcome, mut stopped: oneshot::Rec
         match accepted {
             Ok((stream, peer)) => {
                 is_refused = false;
-                let guest = welcome.seat(peer);
+                let Some(guest) = welcome.seat(peer) else { continue };
                 let served = welcome.clone().serve(stream, guest, ending.subscribe());
                 tokio::spawn(async move {
                     if let Err(error) = served.await {
@@ -174,17 +174,22 @@ impl Welcome {
         self.converse(stream, guest, ending).await
     }
 
-    /// Gives a connection its place, and says why it is not served if there is none.
-    fn seat(&self, peer: SocketAddr) -> Guest {
-        let (place, fits) = self.app.places.enter();
+    /// Gives a connection its place, and says why it is not served if there is none. Nothing for one of an address with
+    /// too many, while enough of those are being told so.
+    fn seat(&self, peer: SocketAddr) -> Option<Guest> {
+        let places = &self.app.places;
         let address = self.app.doors.counted_peer(peer);
-        let of_address = address.and_then(|address| self.app.places.take(Who::Address(address)));
-        let turned_away = match (fits, address.is_some() && of_address.is_none()) {
+        let of_address = address.and_then(|address| places.take(Who::Address(address)));
+        let is_one_too_many = address.is_some() && of_address.is_none();
+        let turned_away = if is_one_too_many { Some(places.take(Who::TurnedAway)?) } else { None };
+        let (place, fits) = places.enter();
+        let why = match (fits, is_one_too_many) {
             (false, _) => Some(TurnedAway::Crowded),
             (true, true) => Some(TurnedAway::TooMany),
             (true, false) => None,
         };
-        Guest { peer, standing: Arc::new(Standing { place, of_address }), turned_away }
+        let standing = Arc::new(Standing { place, of_address, turned_away });
+        Some(Guest { peer, standing, turned_away: why })
     }
 
     async fn converse(

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 /// Files that stay free for the database, the log, the shards, and those who are turned away.
 const HEADROOM: u64 = 128;
-/// Connections beyond the limit that are accepted, to be told so. Beyond these nobody is accepted.
+/// Connections beyond a limit that are accepted, to be told so: so many beyond that of all, and so many beyond those of
+/// the addresses. Beyond these nobody is accepted, or served.
 const TURNED_AWAY: usize = 32;
 /// However few files there are, this many connections are tried.
 const LEAST: u64 = 16;
@@ -39,6 +40,8 @@ pub enum Who {
     Address(IpAddr),
     /// Somebody with a session.
     User(UserKey),
+    /// All who are told that their address has as many as it may.
+    TurnedAway,
 }
 
 /// A connection's place, given back when dropped.
@@ -55,6 +58,8 @@ pub struct Standing {
     pub place: Place,
     /// Its place among those of its address, where the peer itself is the client.
     pub of_address: Option<Place>,
+    /// Its place among those who are told that their address has none.
+    pub turned_away: Option<Place>,
 }
 
 impl Places {
@@ -108,6 +113,7 @@ impl Places {
         let most = match who {
             Who::Address(_) => self.0.most_of_address,
             Who::User(_) => self.0.most_of_user,
+            Who::TurnedAway => TURNED_AWAY as u32,
         };
         let mut of = self.of();
         let taken = of.entry(who).or_default();
@@ -163,6 +169,16 @@ mod tests {
         assert!(places.take(address("192.0.2.1")).is_some());
         drop(two);
         assert!(places.of().is_empty(), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn few_are_told_that_their_address_has_no_place() {
+        let places = Places::new(&Limits::default(), 20_000);
+        let told: Vec<_> = (0..TURNED_AWAY).filter_map(|_| places.take(Who::TurnedAway)).collect();
+        assert_eq!(told.len(), TURNED_AWAY);
+        assert!(places.take(Who::TurnedAway).is_none(), "silent ones would take the places of all");
+        drop(told);
+        assert!(places.take(Who::TurnedAway).is_some());
     }
 
     #[test]
