@@ -10,6 +10,7 @@ use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::simple::{SimpleCommand, SimpleFrame};
 use protocol::{CloseCode, Nonce, RoomId};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     /// Who came with a token is that user, whatever name they give.
     caller: Option<Caller>,
     place: Mutex<Place>,
+    /// Joins and leaves that were asked for and are not done: until then nobody knows who speaks where.
+    moves: AtomicUsize,
 }
 
 /// Where a connection is, and as whom.
@@ -56,7 +59,8 @@ impl Connection {
         let delivery = app.delivery.clone();
         let lane = Lane::new(tokio::runtime::Handle::current(), move |frames| delivery.reply(conn, frames));
         let lane = Arc::new(lane);
-        Arc::new(Self { app, conn, _admission: admission, lane, caller, place: Mutex::default() })
+        let (place, moves) = (Mutex::default(), AtomicUsize::new(0));
+        Arc::new(Self { app, conn, _admission: admission, lane, caller, place, moves })
     }
 
     /// Joins before anything the client says, once the connection is attached: before that nothing reaches it.
@@ -150,9 +154,24 @@ impl Connection {
         }
     }
 
-    /// The pace of a chat: the first one makes the user and the membership, so those behind it wait for it.
+    /// The pace of a chat: the first one in a room makes the user and the membership, so those behind it wait for it.
     fn pace(&self) -> Pace {
-        if self.place().member { Pace::Beside } else { Pace::InTurn }
+        let settled = self.moves.load(Ordering::Acquire) == 0;
+        if settled && self.place().member { Pace::Beside } else { Pace::InTurn }
+    }
+
+    /// Joins or leaves, in turn.
+    fn moves(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        self.moves.fetch_add(1, Ordering::AcqRel);
+        let connection = Arc::clone(self);
+        self.lane.push(Pace::InTurn, move || {
+            Started::now(async move {
+                work.await;
+                connection.moves.fetch_sub(1, Ordering::AcqRel);
+                connection.app.delivery.answered(connection.conn);
+                None
+            })
+        });
     }
 
     /// Posts when the room's readers can follow.
@@ -262,29 +281,18 @@ impl Connection {
 pub(super) struct Simple(pub(super) Arc<Connection>);
 
 impl Gateway for Simple {
-    fn on_text(&self, conn: ConnId, text: &str) {
+    fn on_text(&self, _: ConnId, text: &str) {
         let connection = Arc::clone(&self.0);
-        let answered = move |connection: &Connection| connection.app.delivery.answered(conn);
         match serde_json::from_str(text) {
-            Ok(SimpleCommand::Join { room, username }) => self.0.lane.push(Pace::InTurn, move || {
-                Started::now(async move {
-                    if let Err(message) = connection.join(&room, &username).await {
-                        connection.say(&SimpleFrame::Error { message });
-                    }
-                    answered(&connection);
-                    None
-                })
+            Ok(SimpleCommand::Join { room, username }) => self.0.moves(async move {
+                if let Err(message) = connection.join(&room, &username).await {
+                    connection.say(&SimpleFrame::Error { message });
+                }
             }),
             Ok(SimpleCommand::Chat { text }) => {
                 self.0.lane.push(self.0.pace(), move || connection.chat(text));
             }
-            Ok(SimpleCommand::Leave {}) => self.0.lane.push(Pace::InTurn, move || {
-                Started::now(async move {
-                    connection.leave().await;
-                    answered(&connection);
-                    None
-                })
-            }),
+            Ok(SimpleCommand::Leave {}) => self.0.moves(async move { connection.leave().await }),
             Err(wrong) => self.0.refuse(format!("invalid message: {wrong}")),
         }
     }

@@ -65,6 +65,27 @@ async fn joining_the_same_room_under_another_name_is_leaving_and_joining() {
 }
 
 #[tokio::test]
+async fn chats_sent_right_behind_a_join_have_one_author() {
+    let server = Server::start().await;
+    let ana = server.ana().await;
+    for round in 0..10 {
+        let mut dot = Script::in_room(&server, "lobby", &format!("Dot {round}")).await;
+        dot.chat("a member now").await;
+        dot.hears_of("a member now").await;
+        dot.join("kitchen", &format!("Dotty {round}")).await;
+        dot.chat("one").await;
+        dot.chat("two").await;
+        dot.hears_of("two").await;
+        ana.ask("PUT", "/api/v1/rooms/kitchen/members/me").send().await.ok();
+        let page = ana.get("/api/v1/rooms/kitchen/messages?limit=2").await.ok();
+        let said: Vec<_> = page["messages"].as_array().unwrap().iter().collect();
+        assert_eq!((&said[0]["text"], &said[1]["text"]), (&"one".into(), &"two".into()));
+        assert_eq!(said[0]["by"]["id"], said[1]["by"]["id"], "one visitor is one guest");
+    }
+    nothing_broke(&server);
+}
+
+#[tokio::test]
 async fn leave_keeps_the_socket() {
     let server = Server::start().await;
     let mut ana = Script::in_room(&server, "lobby", "Ana").await;
