@@ -5,13 +5,14 @@ use crate::tree::{Source, file, none, our_files};
 use std::collections::BTreeSet;
 
 /// A crate, and the crates of ours it depends on: exactly these, no others.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("protocol", &[]),
-    ("chat", &["protocol"]),
-    ("delivery", &[]),
-    ("server", &["chat", "delivery", "protocol"]),
+    ("chat", &["protocol", "sabotage"]),
+    ("delivery", &["sabotage"]),
+    ("server", &["chat", "delivery", "protocol", "sabotage"]),
     ("client", &["protocol"]),
-    ("load", &["client", "protocol"]),
+    ("load", &["client", "protocol", "sabotage"]),
+    ("sabotage", &[]),
     ("tidy", &[]),
 ];
 
@@ -32,11 +33,12 @@ const BORDERS: [(&str, &[&str]); 3] = [
 ];
 
 /// Where the environment and the arguments are read: once, at the edge.
-const READS_ENVIRONMENT: [&str; 4] = [
+const READS_ENVIRONMENT: [&str; 5] = [
     "crates/server/src/main.rs",
     "crates/server/src/config",
     "crates/server/src/cli",
     "crates/load/src/main.rs",
+    "crates/sabotage/src",
 ];
 
 /// Words that would mean `chat` knows how it is reached.

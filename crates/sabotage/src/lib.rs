@@ -1,0 +1,12 @@
+//! What breaks Roomful on purpose: the points where a process can be made to die, and the twelve bugs that the fault
+//! harness must catch. Must not know any crate of ours. Built without its feature `armed`, as in every release, nothing
+//! is read, nothing is counted, and each question has a constant answer.
+
+mod bug;
+mod point;
+
+pub use bug::{Bug, has};
+pub use point::{Point, pass};
+
+/// Whether this build can be broken on purpose.
+pub const ARMED: bool = cfg!(feature = "armed");
