@@ -5,8 +5,8 @@ use crate::messages::bound;
 use crate::store::{log, memberships, messages};
 use crate::stream::UserKey;
 use crate::{Chat, PAGE_BYTES};
-use protocol::RoomId;
 use protocol::frame::{EventPage, Reset};
+use protocol::{ReadMark, RoomId};
 
 /// The most events on a page of the log.
 const EVENTS: u32 = 256;
@@ -32,11 +32,13 @@ impl Chat {
             .await
     }
 
-    /// The page a client starts from when it missed too much.
+    /// The page a client starts from when it missed too much, and its read mark: what it wrote on another device may be
+    /// among what it missed.
     ///
     /// # Errors
     /// `NotFound` for whoever is no member.
-    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<Reset> {
+    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<(Reset, ReadMark)> {
+        let chat = self.clone();
         self.0
             .store
             .read(move |sql| {
@@ -44,7 +46,8 @@ impl Chat {
                 let mut found = messages::before(sql, membership.room(), u64::MAX >> 1, RESET_MESSAGES + 1)?;
                 let more = bound(&mut found, RESET_MESSAGES);
                 found.reverse();
-                Ok(Reset { room, as_of: membership.view().head, messages: found, more })
+                let read = chat.0.reads.newest(user, membership.room(), membership.view().read);
+                Ok((Reset { room, as_of: membership.view().head, messages: found, more }, read))
             })
             .await
     }

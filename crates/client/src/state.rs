@@ -87,6 +87,11 @@ impl State {
                     timeline.reset(reset);
                     self.catch_ups.remove(&reset.room);
                     self.raise_head(reset.room, reset.as_of);
+                    if let (Some(room), Some(newest)) =
+                        (self.rooms.get_mut(&reset.room), reset.messages.last())
+                    {
+                        room.n = room.n.max(newest.n);
+                    }
                     self.drop_pending(&reset.messages);
                 }
             }
@@ -197,15 +202,23 @@ impl State {
         self.beats.remove(&room);
     }
 
-    /// A head beyond what was applied, and nothing on its way: the tail was lost.
+    /// A head beyond what was applied, and nothing on its way: the tail was lost. So was a catch-up that has not moved
+    /// since the beat before, whether or not this beat names its room.
     fn beat(&mut self, beat: &Beat) -> Vec<Command> {
-        let mut resumes = Vec::new();
         for (room, head) in &beat.heads {
             self.raise_head(*room, *head);
-            let Some(last) = self.timelines.get(room).map(Timeline::last) else { continue };
-            let stuck = self.beats.insert(*room, last) == Some(last);
-            if *head > last && (stuck || !self.catch_ups.contains_key(room)) {
-                resumes.extend(self.resume(*room));
+        }
+        let mut resumes = Vec::new();
+        let lasts: Vec<(RoomId, u64)> = self
+            .rooms
+            .values()
+            .filter_map(|room| Some((room.id, self.timelines.get(&room.id)?.last())))
+            .filter(|(room, last)| self.rooms[room].head > *last)
+            .collect();
+        let before = std::mem::replace(&mut self.beats, lasts.iter().copied().collect());
+        for (room, last) in lasts {
+            if before.get(&room) == Some(&last) || !self.catch_ups.contains_key(&room) {
+                resumes.extend(self.resume(room));
             }
         }
         resumes

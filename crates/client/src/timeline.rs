@@ -212,8 +212,9 @@ impl Timeline {
 
     /// Shows one's own message as soon as the reply has told its place, before its event comes.
     pub fn settle(&mut self, posted: &Posted, by: &User, text: &str) {
-        // At or below `last` its event has passed, and the draft may be older than what stands there now.
-        if posted.seq <= self.last || self.more_after() {
+        // At or below `last` its event has passed, and the draft may be older than what stands there now. A page ahead of
+        // the stream may have moved the window past it.
+        if posted.seq <= self.last.max(self.from) || self.more_after() {
             return;
         }
         self.put(Message {

@@ -61,6 +61,8 @@ mod mask;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+#[cfg(feature = "model")]
+pub mod model;
 
 pub use crate::allowance::Allowance;
 pub use crate::delivery::Delivery;

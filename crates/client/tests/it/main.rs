@@ -1,6 +1,5 @@
 //! The client against a foreign peer that speaks the fixtures, and its pure parts against the shared scenarios.
 
-mod any_network;
 mod api;
 mod coming_back;
 mod conversation;

@@ -8,7 +8,7 @@ use crate::live::{Greeting, Resuming, Rooms, is_room, native};
 use crate::pacing::{UnderWay, Verdict};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
-use protocol::frame::{Hello, Lagged, Posted, Reply};
+use protocol::frame::{Hello, Lagged, Posted, ReadMarked, Reply};
 use protocol::{ClientFrame, CloseCode, Command, ErrorCode, MAX_INTEGER, Nonce, RoomId, ServerFrame};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -160,9 +160,7 @@ impl Connection {
         while !self.over.load(Ordering::Acquire) {
             let page = match self.app.chat.events(self.caller.key(), room, after).await {
                 Ok(page) => page,
-                Err(error) => {
-                    return tracing::debug!(%error, "no catching up: the room is no longer the user's");
-                }
+                Err(error) => return self.give_up(&error),
             };
             if page.as_of.saturating_sub(first) > RESUME_EVENTS {
                 return self.start_afresh(room).await;
@@ -185,13 +183,24 @@ impl Connection {
 
     async fn start_afresh(&self, room: RoomId) {
         match self.app.chat.reset(self.caller.key(), room).await {
-            Ok(reset) => {
+            Ok((reset, read)) => {
                 let after = reset.as_of;
-                let preface = vec![native(&ServerFrame::Reset(reset))];
+                let mark = ServerFrame::ReadMarked(ReadMarked { room, read });
+                let preface = vec![native(&ServerFrame::Reset(reset)), native(&mark)];
                 self.resume(room, after, preface, None).await;
             }
-            Err(error) => tracing::debug!(%error, "no reset: the room is no longer the user's"),
+            Err(error) => self.give_up(&error),
         }
+    }
+
+    /// Ends a catch-up that cannot go on. Whose room it no longer is has been told; anybody else would wait for ever for
+    /// what is missing, so the connection ends and the next one tries again.
+    fn give_up(&self, error: &chat::Error) {
+        if matches!(error, chat::Error::NotFound(_)) {
+            return tracing::debug!(%error, "no catching up: the room is no longer the user's");
+        }
+        tracing::warn!(%error, "a connection could not be brought up to date");
+        self.app.delivery.close(self.conn, CloseCode::Lagging.number(), "try again");
     }
 
     /// Posts when the room's readers can follow. Whoever is no member waits for nothing, and is refused in the post's turn.

@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 /// What tests may use beyond that.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 1] = [("server", &["client", "load"])];
+const ARROWS_OF_TESTS: [(&str, &[&str]); 2] = [("client", &["delivery"]), ("server", &["client", "load"])];
 
 /// `protocol` is for everybody, so it brings nobody a runtime, a clock or a socket.
 const PROTOCOL_MAY_USE: [&str; 4] = ["serde", "serde_json", "utoipa", "uuid"];

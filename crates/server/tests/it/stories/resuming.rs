@@ -179,6 +179,8 @@ async fn a_client_ahead_of_the_head_starts_afresh() {
         }
     };
     assert_eq!((reset.as_of, reset.messages.len()), (head, 1));
+    let Some(ServerFrame::ReadMarked(mark)) = next_frame(&mut bare).await else { panic!("no mark") };
+    assert_eq!((mark.read.seq, mark.read.n), (head, 1), "what Ana wrote on another device is read");
     ana.say(lobby, "still here").await;
     apply_up_to(&mut bare, head, head + 1).await;
     super::support::nothing_broke(&server);
