@@ -85,6 +85,14 @@ impl Settings {
 }
 
 impl App {
+    /// Extends the sessions that somebody is connected in: who stays connected asks for nothing that would.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_signed_in(&self) -> chat::Result<()> {
+        self.chat.keep_signed_in(self.live.sessions().await).await
+    }
+
     /// The numbers a client would otherwise have to guess.
     pub fn limits(&self) -> Limits {
         Limits {

@@ -16,7 +16,7 @@ pub use simple::{Entered, Entering};
 use crate::pacing::Pacing;
 use chat::{Caller, Chat, Committed, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
-use protocol::UserId;
+use protocol::{SessionId, UserId};
 use protocol::simple::SimpleRooms;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ enum Order {
     Closed { conn: ConnId },
     Removed { room: RoomKey },
     Here { room: RoomKey, here: oneshot::Sender<Here> },
+    Sessions { sessions: oneshot::Sender<Vec<SessionId>> },
     NameHere { folded: String, here: oneshot::Sender<bool> },
     SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
     Stop { done: oneshot::Sender<()> },
@@ -150,6 +151,11 @@ impl Live {
     /// Whether somebody connected goes by a folded name, in any room.
     pub async fn is_name_here(&self, folded: String) -> bool {
         self.ask(|here| Order::NameHere { folded, here }).await.unwrap_or_default()
+    }
+
+    /// The sessions that somebody is connected in, each once.
+    pub async fn sessions(&self) -> Vec<SessionId> {
+        self.ask(|sessions| Order::Sessions { sessions }).await.unwrap_or_default()
     }
 
     /// Open rooms with somebody connected, by name.
@@ -250,6 +256,9 @@ impl Tables {
             Order::Removed { room } => self.removed(room),
             Order::Here { room, here } => {
                 let _ = here.send(self.here(room));
+            }
+            Order::Sessions { sessions } => {
+                let _ = sessions.send(self.sessions());
             }
             Order::NameHere { folded, here } => {
                 let _ = here.send(self.presence.is_name_anywhere(&folded));

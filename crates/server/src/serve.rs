@@ -39,10 +39,11 @@ const STOPPING: Duration = Duration::from_secs(9);
 /// The reason of the close frame of who sends too much: by then a whole allowance is there again.
 const FLOOD: &str = r#"{"retry_after_ms":10000}"#;
 /// How often read marks are written and the certificate is looked at, and how many of those until sessions that have
-/// expired are ended, and until old attempts are forgotten.
+/// expired are ended, until old attempts are forgotten, and until sessions of living connections are extended.
 const CHORES: Duration = Duration::from_secs(1);
 const EXPIRING: u32 = 10;
 const FORGETTING: u32 = 60;
+const EXTENDING: u32 = 60 * 60;
 
 /// A running server.
 pub struct Server {
@@ -228,6 +229,11 @@ async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
             && let Err(error) = tokio::task::spawn_blocking(move || certificate.follow()).await
         {
             tracing::error!(%error, "the certificate's files could not be watched");
+        }
+        if tick % EXTENDING == 0
+            && let Err(error) = app.keep_signed_in().await
+        {
+            tracing::warn!(%error, "sessions of living connections were not extended; they are the next time");
         }
         if tick % EXPIRING == 0
             && let Err(error) = app.chat.end_expired().await
