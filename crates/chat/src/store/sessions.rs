@@ -67,9 +67,7 @@ pub(crate) fn delete(sql: &Connection, id: SessionId) -> Result<bool> {
 }
 
 pub(crate) fn has_expired(sql: &Connection, now: i64) -> Result<bool> {
-    Ok(sql
-        .prepare_cached(HAS_EXPIRED)?
-        .query_row([now], |row| row.get(0))?)
+    Ok(sql.prepare_cached(HAS_EXPIRED)?.query_row([now], |row| row.get(0))?)
 }
 
 /// Whose sessions they were, and which.
