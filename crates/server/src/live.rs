@@ -14,7 +14,7 @@ pub use people::{Greeting, Resuming, Rooms};
 pub use simple::{Entered, Entering};
 
 use crate::pacing::Pacing;
-use chat::{Caller, Chat, Committed, RoomKey};
+use chat::{Caller, Chat, RoomKey, Told};
 use delivery::{ConnId, Delivery, Frame};
 use protocol::simple::SimpleRooms;
 use protocol::{SessionId, UserId};
@@ -80,12 +80,7 @@ impl Drop for Arrival {
 
 impl Live {
     /// Starts the task on the stream of what is committed.
-    pub fn start(
-        chat: Chat,
-        delivery: Delivery,
-        pacing: Pacing,
-        committed: mpsc::Receiver<Vec<Committed>>,
-    ) -> Self {
+    pub fn start(chat: Chat, delivery: Delivery, pacing: Pacing, committed: mpsc::Receiver<Told>) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
         let encoded = Arc::new(AtomicU64::new(0));
         let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
@@ -187,7 +182,7 @@ impl Live {
 
 async fn run(
     mut tables: Tables,
-    mut committed: mpsc::Receiver<Vec<Committed>>,
+    mut committed: mpsc::Receiver<Told>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     loop {
@@ -195,10 +190,12 @@ async fn run(
         tokio::select! {
             biased;
             // First what was committed: whoever asks next is judged by it.
-            Some(batch) = committed.recv() => {
-                for committed in batch {
+            Some(Told { committed, kept }) = committed.recv() => {
+                for committed in committed {
                     tables.apply(committed);
                 }
+                // Only now: what was published counts as such, so nobody is admitted twice in its place.
+                drop(kept);
             }
             Some(order) = orders.recv() => {
                 if let Order::Stop { done } = order {

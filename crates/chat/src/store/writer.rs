@@ -5,7 +5,7 @@ use super::heads::Heads;
 use super::pace::Pace;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
-use crate::stream::Committed;
+use crate::stream::{Committed, Kept, Told};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,8 +39,6 @@ pub enum OpenError {
     Thread(#[from] std::io::Error),
 }
 
-type Told = mpsc::Sender<Vec<Committed>>;
-
 /// One piece of work in a batch.
 trait Job: Send {
     /// Does the work. An error fails the whole batch; what else came of it is kept for [`Job::settle`].
@@ -54,11 +52,13 @@ struct Work<T, F> {
     answer: Option<Result<T>>,
     to: oneshot::Sender<Result<T>>,
     savepoint: bool,
+    kept: Option<Kept>,
 }
 
 impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
+        tx.kept.extend(self.kept.take());
         let told = tx.told.len();
         if self.savepoint {
             // Only posts know of heads that are not written yet.
@@ -119,7 +119,7 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
 
 pub(super) struct Writer {
     queue: Arc<Queue<Box<dyn Job>>>,
-    told: Told,
+    told: mpsc::Sender<Told>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     stopping: Arc<AtomicBool>,
 }
@@ -128,7 +128,7 @@ impl Writer {
     pub(super) fn start(
         path: &Path,
         connection: Connection,
-        told: Told,
+        told: mpsc::Sender<Told>,
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -152,10 +152,11 @@ impl Writer {
     pub(super) fn submit<T: Send + 'static>(
         &self,
         savepoint: bool,
+        kept: Option<Kept>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T>>> {
         let (to, answer) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), answer: None, to, savepoint });
+        let job = Box::new(Work { work: Some(work), answer: None, to, savepoint, kept });
         match self.queue.push(job) {
             Ok(()) => Ok(answer),
             Err(Refused::Full) => Err(Error::Overloaded),
@@ -165,7 +166,7 @@ impl Writer {
 
     pub(super) async fn tell(&self, committed: Committed) {
         // Nobody listens any more only while the server stops.
-        let _ = self.told.send(vec![committed]).await;
+        let _ = self.told.send(Told { committed: vec![committed], kept: Vec::new() }).await;
     }
 
     pub(super) async fn close(&self) {
@@ -203,25 +204,25 @@ impl Drop for Attendance<'_> {
     }
 }
 
-fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
+fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &mpsc::Sender<Told>, log: &Path) {
     let _attendance = Attendance(jobs);
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::default();
     while jobs.take(&mut batch, BATCH, pace.company(), pace.patience()) {
         let began = Instant::now();
-        let committed = commit(&mut connection, &mut batch);
+        let news = commit(&mut connection, &mut batch);
         pace = Pace { jobs: batch.len(), commit: began.elapsed() };
-        let committed = match committed {
-            Ok(committed) => Some(committed),
+        let news = match news {
+            Ok(news) => Some(news),
             Err(error) => {
                 tracing::error!(%error, jobs = batch.len(), "a batch failed and is unknown to those who asked");
                 None
             }
         };
-        let done = committed.is_some();
+        let done = news.is_some();
         // Commit, then tell: an event for a message that then failed to commit could not be taken back.
-        if let Some(committed) = committed.filter(|committed| !committed.is_empty()) {
-            let _ = told.blocking_send(committed);
+        if let Some(news) = news.filter(|news| !news.committed.is_empty()) {
+            let _ = told.blocking_send(news);
         }
         for job in batch.drain(..) {
             job.settle(done);
@@ -233,15 +234,16 @@ fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, lo
     fold(&connection, "truncate");
 }
 
-fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Vec<Committed>> {
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Told> {
     let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut tx = Tx { sql, told: Vec::new(), heads: Heads::default() };
+    let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), heads: Heads::default() };
     for job in batch {
         job.run(&mut tx)?;
     }
     tx.heads.write(&tx.sql)?;
-    tx.sql.commit()?;
-    Ok(tx.told)
+    let Tx { sql, told, kept, .. } = tx;
+    sql.commit()?;
+    Ok(Told { committed: told, kept })
 }
 
 /// Folds the log into the database as it grows, so that the writer seldom has to.
