@@ -82,7 +82,7 @@ impl Server {
             ..delivery::Options::default()
         };
         let delivery = Delivery::start(options).context("the delivery threads")?;
-        let pacing = Pacing::new(config.pace);
+        let pacing = Pacing::new(config.pacing);
         let app = Arc::new(App {
             live: Live::start(chat.clone(), delivery.clone(), pacing.clone(), committed),
             pacing,

@@ -9,11 +9,11 @@ use client::Connection;
 use protocol::simple::SimpleFrame;
 use protocol::{Command, ErrorCode, EventKind, Nonce, RoomId};
 use serde_json::json;
-use server::pacing::{Pace, UnderWay, Verdict};
+use server::pacing::{Bounds, UnderWay, Verdict};
 
 /// A server whose rooms take one post at a time, and let `waiting` more wait.
 async fn one_at_a_time(waiting: usize) -> Server {
-    Server::start_with(|config| config.pace = Pace { bytes: 1, waiting }).await
+    Server::start_with(|config| config.pacing = Bounds { bytes: 1, waiting }).await
 }
 
 /// Something is on its way to a room's readers for as long as this is held.
@@ -126,7 +126,7 @@ async fn who_is_no_member_learns_nothing_from_a_room_that_is_loud() {
 
 #[tokio::test]
 async fn bots_that_post_as_fast_as_they_are_answered_lap_no_reader() {
-    let server = Server::start_with(|config| config.pace = Pace { bytes: 4 << 10, waiting: 256 }).await;
+    let server = Server::start_with(|config| config.pacing = Bounds { bytes: 4 << 10, waiting: 256 }).await;
     let dot = server.dot().await;
     let lobby = lobby_of(&dot).await;
     let mut readers = Vec::new();
