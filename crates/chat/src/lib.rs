@@ -30,7 +30,7 @@ pub use memberships::Membership;
 pub use messages::Place;
 pub use sessions::{Caller, NewSession};
 pub use store::{OpenError, SqlError};
-pub use stream::{Committed, Kept, RoomKey, RoomRef, Told, UserKey};
+pub use stream::{Batch, Committed, Kept, RoomKey, RoomRef, UserKey};
 pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
 pub use token::Token;
 pub use visitors::{History, Visitor};
@@ -51,7 +51,7 @@ pub const LOBBY: &str = "lobby";
 /// More missed events than this are not sent one by one: the client starts afresh from the newest page.
 pub const RESUME_EVENTS: u64 = 1_000;
 
-/// Batches of what was [`Told`] that may wait for whoever tells them on; then the writer waits.
+/// [`Batch`]es that may wait for whoever tells them on; then the writer waits.
 const TOLD: usize = 64;
 
 /// The product. Cheap to clone; all clones are one.
@@ -76,7 +76,7 @@ impl Chat {
     pub async fn open(
         path: &Path,
         clock: Clock,
-    ) -> std::result::Result<(Self, mpsc::Receiver<Told>), OpenError> {
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
         let store = Store::open(path, told)?;
         let now = clock.now();

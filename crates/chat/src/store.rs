@@ -17,7 +17,7 @@ mod readers;
 mod writer;
 
 use crate::error::{Error, Result};
-use crate::stream::{Committed, Kept, Told};
+use crate::stream::{Batch, Committed, Kept};
 use readers::Readers;
 use rusqlite::Transaction;
 use std::path::Path;
@@ -59,7 +59,7 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database at `path`, makes or migrates its tables, and starts the writer.
-    pub(crate) fn open(path: &Path, told: mpsc::Sender<Told>) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, told: mpsc::Sender<Batch>) -> std::result::Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }

@@ -80,11 +80,18 @@ pub enum Committed {
 pub type Kept = Arc<dyn Send + Sync>;
 
 /// What one commit changed, in order.
-pub struct Told {
+pub struct Batch {
     /// What is so from now on.
     pub committed: Vec<Committed>,
     /// What those who wrote it want kept until it was told on: to be dropped after that.
     pub kept: Vec<Kept>,
+}
+
+impl Batch {
+    /// Whether there is nothing to tell.
+    pub const fn is_empty(&self) -> bool {
+        self.committed.is_empty()
+    }
 }
 
 /// What is known of a room that one may enter.

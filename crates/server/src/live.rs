@@ -14,7 +14,7 @@ pub use people::{Greeting, Resuming, Rooms};
 pub use simple::{Entered, Entering};
 
 use crate::pacing::Pacing;
-use chat::{Caller, Chat, RoomKey, Told};
+use chat::{Batch, Caller, Chat, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
 use protocol::simple::SimpleRooms;
 use protocol::{SessionId, UserId};
@@ -80,7 +80,7 @@ impl Drop for Arrival {
 
 impl Live {
     /// Starts the task on the stream of what is committed.
-    pub fn start(chat: Chat, delivery: Delivery, pacing: Pacing, committed: mpsc::Receiver<Told>) -> Self {
+    pub fn start(chat: Chat, delivery: Delivery, pacing: Pacing, committed: mpsc::Receiver<Batch>) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
         let encoded = Arc::new(AtomicU64::new(0));
         let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
@@ -182,7 +182,7 @@ impl Live {
 
 async fn run(
     mut tables: Tables,
-    mut committed: mpsc::Receiver<Told>,
+    mut committed: mpsc::Receiver<Batch>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     loop {
@@ -190,7 +190,7 @@ async fn run(
         tokio::select! {
             biased;
             // First what was committed: whoever asks next is judged by it.
-            Some(Told { committed, kept }) = committed.recv() => {
+            Some(Batch { committed, kept }) = committed.recv() => {
                 for committed in committed {
                     tables.apply(committed);
                 }

@@ -5,7 +5,7 @@ use super::heads::Heads;
 use super::pace::Pace;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
-use crate::stream::{Committed, Kept, Told};
+use crate::stream::{Batch, Committed, Kept};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,8 @@ pub enum OpenError {
     #[error("a thread could not be started")]
     Thread(#[from] std::io::Error),
 }
+
+type Told = mpsc::Sender<Batch>;
 
 /// One piece of work in a batch.
 trait Job: Send {
@@ -119,7 +121,7 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
 
 pub(super) struct Writer {
     queue: Arc<Queue<Box<dyn Job>>>,
-    told: mpsc::Sender<Told>,
+    told: Told,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     stopping: Arc<AtomicBool>,
 }
@@ -128,7 +130,7 @@ impl Writer {
     pub(super) fn start(
         path: &Path,
         connection: Connection,
-        told: mpsc::Sender<Told>,
+        told: Told,
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -166,7 +168,7 @@ impl Writer {
 
     pub(super) async fn tell(&self, committed: Committed) {
         // Nobody listens any more only while the server stops.
-        let _ = self.told.send(Told { committed: vec![committed], kept: Vec::new() }).await;
+        let _ = self.told.send(Batch { committed: vec![committed], kept: Vec::new() }).await;
     }
 
     pub(super) async fn close(&self) {
@@ -204,25 +206,25 @@ impl Drop for Attendance<'_> {
     }
 }
 
-fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &mpsc::Sender<Told>, log: &Path) {
+fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
     let _attendance = Attendance(jobs);
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::default();
     while jobs.take(&mut batch, BATCH, pace.company(), pace.patience()) {
         let began = Instant::now();
-        let news = commit(&mut connection, &mut batch);
+        let committed = commit(&mut connection, &mut batch);
         pace = Pace { jobs: batch.len(), commit: began.elapsed() };
-        let news = match news {
-            Ok(news) => Some(news),
+        let committed = match committed {
+            Ok(committed) => Some(committed),
             Err(error) => {
                 tracing::error!(%error, jobs = batch.len(), "a batch failed and is unknown to those who asked");
                 None
             }
         };
-        let done = news.is_some();
+        let done = committed.is_some();
         // Commit, then tell: an event for a message that then failed to commit could not be taken back.
-        if let Some(news) = news.filter(|news| !news.committed.is_empty()) {
-            let _ = told.blocking_send(news);
+        if let Some(committed) = committed.filter(|committed| !committed.is_empty()) {
+            let _ = told.blocking_send(committed);
         }
         for job in batch.drain(..) {
             job.settle(done);
@@ -234,16 +236,15 @@ fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &mpsc::Se
     fold(&connection, "truncate");
 }
 
-fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Told> {
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Batch> {
     let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), heads: Heads::default() };
     for job in batch {
         job.run(&mut tx)?;
     }
     tx.heads.write(&tx.sql)?;
-    let Tx { sql, told, kept, .. } = tx;
-    sql.commit()?;
-    Ok(Told { committed: told, kept })
+    tx.sql.commit()?;
+    Ok(Batch { committed: tx.told, kept: tx.kept })
 }
 
 /// Folds the log into the database as it grows, so that the writer seldom has to.

@@ -1,6 +1,6 @@
 //! The cast and what they can do.
 
-use chat::{Caller, Chat, Clock, Committed, Told};
+use chat::{Batch, Caller, Chat, Clock, Committed};
 use protocol::frame::Posted;
 use protocol::{Event, Nonce, Role, Room, RoomId, RoomKind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -13,13 +13,13 @@ static NONCES: AtomicU64 = AtomicU64::new(1);
 /// A server of its own, on a database of its own, at a time of its own.
 pub struct World {
     pub chat: Chat,
-    told: Mutex<Heard>,
+    told: Mutex<Told>,
     time: Arc<AtomicI64>,
     directory: TempDir,
 }
 
-struct Heard {
-    stream: mpsc::Receiver<Told>,
+struct Told {
+    stream: mpsc::Receiver<Batch>,
     kept: Vec<Committed>,
 }
 
@@ -27,10 +27,10 @@ pub async fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     let time = Arc::new(AtomicI64::new(1_700_000_000_000));
     let (chat, told) = open(&directory, &time).await;
-    World { chat, told: Mutex::new(Heard { stream: told, kept: Vec::new() }), time, directory }
+    World { chat, told: Mutex::new(Told { stream: told, kept: Vec::new() }), time, directory }
 }
 
-async fn open(directory: &TempDir, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiver<Told>) {
+async fn open(directory: &TempDir, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiver<Batch>) {
     let now = Arc::clone(time);
     let clock = Clock::new(move || now.fetch_add(1, Ordering::Relaxed));
     Chat::open(&directory.path().join("roomful.db"), clock).await.unwrap()
@@ -84,7 +84,7 @@ impl World {
         self.listen();
         self.chat.close().await;
         let (chat, stream) = open(&self.directory, &self.time).await;
-        Self { chat, told: Mutex::new(Heard { stream, kept: Vec::new() }), ..self }
+        Self { chat, told: Mutex::new(Told { stream, kept: Vec::new() }), ..self }
     }
 
     /// The size of the database's write-ahead log.
