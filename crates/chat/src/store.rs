@@ -10,8 +10,8 @@ pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod company;
 mod heads;
-mod pace;
 mod queue;
 mod readers;
 mod writer;

@@ -9,7 +9,7 @@ use crate::listener::{Answering, Listener};
 use crate::live::Live;
 use crate::logging;
 use crate::pacing::Pacing;
-use crate::places::Places;
+use crate::seats::Seats;
 use crate::setup::Setup;
 use crate::tls::Certificate;
 use anyhow::{Context, Result, bail};
@@ -89,7 +89,7 @@ impl Server {
             doors: Doors::new(config, address),
             setup: Setup::new(chat.waits_for_owner().await?, chat.now())?,
             settings: Settings::new(config),
-            places: Places::new(&config.limits, open_files()),
+            seats: Seats::new(&config.limits, open_files()),
             draining: AtomicBool::new(false),
             chat,
             delivery,
@@ -148,7 +148,7 @@ impl Server {
         }
         line("data", &self.data.display().to_string());
         line("config", &loaded.file_shown());
-        let most = self.app.places.most();
+        let most = self.app.seats.most();
         line("limits", &format!("up to {most} connections at once ({} open files)", open_files()));
         line("guests", self.app.doors.guests_shown());
         if let Some(link) = self.app.setup.link() {

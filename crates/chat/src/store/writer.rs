@@ -1,8 +1,8 @@
 //! The one thread that writes: gathers what waits into a transaction, commits, tells, answers.
 
 use super::Tx;
+use super::company::Company;
 use super::heads::Heads;
-use super::pace::Pace;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
 use crate::stream::{Batch, Committed, Kept};
@@ -209,11 +209,11 @@ impl Drop for Attendance<'_> {
 fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
     let _attendance = Attendance(jobs);
     let mut batch = Vec::with_capacity(BATCH);
-    let mut pace = Pace::default();
-    while jobs.take(&mut batch, BATCH, pace.company(), pace.patience()) {
+    let mut company = Company::default();
+    while jobs.take(&mut batch, BATCH, company.wanted(), company.patience()) {
         let began = Instant::now();
         let committed = commit(&mut connection, &mut batch);
-        pace = Pace { jobs: batch.len(), commit: began.elapsed() };
+        company = Company { jobs: batch.len(), commit: began.elapsed() };
         let committed = match committed {
             Ok(committed) => Some(committed),
             Err(error) => {
