@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::sessions::Caller;
 use crate::store::invites::{self, Living};
-use crate::store::{accounts, memberships as members};
+use crate::store::{accounts, memberships as members, rooms};
 use crate::token::Token;
 use crate::{Chat, memberships};
 use protocol::frame::{InvitePage, NewInvite};
@@ -91,6 +91,27 @@ impl Chat {
             self.0.store.read(move |sql| invites::find(sql, hash, now)?.ok_or(Error::LinkSpent)).await?;
         let Living { by, room, expires_at, .. } = living;
         Ok(InviteView { by, room: room.map(|(_, name)| name), expires_at })
+    }
+
+    /// The room that whoever uses a link would join; none where it joins nobody anywhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn room_of_invite(&self, caller: Option<&Caller>, token: &str) -> Result<Option<RoomId>> {
+        let (hash, now, user) = (Token::hash(token), self.now(), caller.map(Caller::key));
+        self.0
+            .store
+            .read(move |sql| {
+                let Some((key, _)) = invites::find(sql, hash, now)?.and_then(|living| living.room) else {
+                    return Ok(None);
+                };
+                let is_in = match user {
+                    Some(user) => members::exists(sql, key, user)?,
+                    None => false,
+                };
+                Ok(if is_in { None } else { rooms::find_key(sql, key)?.map(|room| room.id) })
+            })
+            .await
     }
 
     /// Uses a link as somebody who has an account already: joins its room. Counts as a use unless they were in it.

@@ -30,7 +30,7 @@ pub use memberships::Membership;
 pub use messages::Place;
 pub use sessions::{Caller, NewSession};
 pub use store::{OpenError, SqlError};
-pub use stream::{Committed, RoomKey, RoomRef, UserKey};
+pub use stream::{Batch, Committed, Kept, RoomKey, RoomRef, UserKey};
 pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
 pub use token::Token;
 pub use visitors::{History, Visitor};
@@ -51,19 +51,20 @@ pub const LOBBY: &str = "lobby";
 /// More missed events than this are not sent one by one: the client starts afresh from the newest page.
 pub const RESUME_EVENTS: u64 = 1_000;
 
-/// Batches of [`Committed`] that may wait for whoever tells them on; then the writer waits.
+/// [`Batch`]es that may wait for whoever tells them on; then the writer waits.
 const TOLD: usize = 64;
 
 /// The product. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Chat(Arc<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     store: Store,
     clock: Clock,
     passwords: Passwords,
-    reads: Reads,
-    epoch: String,
+    reads: Arc<Reads>,
+    epoch: Arc<str>,
 }
 
 impl Chat {
@@ -75,7 +76,7 @@ impl Chat {
     pub async fn open(
         path: &Path,
         clock: Clock,
-    ) -> std::result::Result<(Self, mpsc::Receiver<Vec<Committed>>), OpenError> {
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
         let store = Store::open(path, told)?;
         let now = clock.now();
@@ -84,9 +85,16 @@ impl Chat {
                 Error::Store(error) => OpenError::Sql(error),
                 other => OpenError::Thread(std::io::Error::other(other)),
             })?;
-        let chat =
-            Self(Arc::new(Parts { store, clock, passwords: Passwords::new(), reads: Reads::new(), epoch }));
-        Ok((chat, stream))
+        let (passwords, reads) = (Passwords::new(), Arc::new(Reads::new()));
+        Ok((Self(Arc::new(Parts { store, clock, passwords, reads, epoch: epoch.into() })), stream))
+    }
+
+    /// The same, but what it writes keeps `kept` until it has failed, or until what was committed was told on: whether or
+    /// not somebody still waits for the answer.
+    #[must_use]
+    pub fn keeping(&self, kept: Kept) -> Self {
+        let store = self.0.store.keeping(kept);
+        Self(Arc::new(Parts { store, ..Parts::clone(&self.0) }))
     }
 
     /// Which life of the database this is: another one after every restore.

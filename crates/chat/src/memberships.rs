@@ -102,6 +102,23 @@ impl Chat {
         rooms
     }
 
+    /// Whether [`join_room`](Self::join_room) would make the caller a member: the room is open, and they are not in it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn may_join(&self, caller: &Caller, room: RoomId) -> Result<bool> {
+        let user = caller.key();
+        self.0
+            .store
+            .read(move |sql| match rooms::find(sql, room)? {
+                Some(place) if place.kind == RoomKind::Open => {
+                    Ok(!memberships::exists(sql, place.key, user)?)
+                }
+                Some(_) | None => Ok(false),
+            })
+            .await
+    }
+
     /// Becomes a member of an open room. Joining again changes nothing.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use crate::text::Draft;
 use crate::{Chat, PAGE, PAGE_BYTES};
 use protocol::frame::{MessagePage, Posted, Revised};
 use protocol::{Event, EventKind, Message, Nonce, Role, RoomId, User};
+use std::sync::Arc;
 
 /// Which messages of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,21 +56,14 @@ impl Chat {
     ) -> impl Future<Output = Result<Posted>> + Send + use<> {
         let draft = Draft::new(text);
         let (author, user, now) = (caller.key(), caller.user().clone(), self.now());
-        let chat = self.clone();
+        let reads = Arc::clone(&self.0.reads);
         let queued = draft.map(|draft| {
             self.0.store.write_plain(move |tx| insert(tx, author, &user, room, &draft, &nonce, now))
         });
         async move {
             let (key, posted) = queued?.await?;
-            chat.has_posted(author, key, &posted);
+            reads.has_posted(author, key, &posted);
             Ok(posted)
-        }
-    }
-
-    /// Moves an author's read mark to what they have just posted; not for what was posted before.
-    pub(crate) fn has_posted(&self, author: UserKey, room: Option<crate::RoomKey>, posted: &Posted) {
-        if let Some(room) = room {
-            self.0.reads.advance(author, room, protocol::ReadMark { seq: posted.seq, n: posted.n });
         }
     }
 

@@ -12,6 +12,7 @@ const AT_ONCE: usize = 2;
 const MAPPED_BLOCKS: usize = 33 * 1024;
 
 /// Argon2id with the parameters that OWASP asks for at least: 19 MiB, two passes, one lane.
+#[derive(Clone)]
 pub(crate) struct Passwords {
     permits: Arc<Semaphore>,
     /// What an unknown name is checked against, so that it takes as long as a wrong password.

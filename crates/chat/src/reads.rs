@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::sessions::Caller;
 use crate::store::{memberships, messages, reads};
 use crate::stream::{Committed, RoomKey, UserKey};
+use protocol::frame::Posted;
 use protocol::{ReadMark, RoomId};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,13 @@ impl Reads {
         let read = marks.newest(user, room, read);
         marks.waiting.insert((user, room), read);
         read
+    }
+
+    /// Moves an author's mark to what they have just posted; not for what was posted before.
+    pub(crate) fn has_posted(&self, author: UserKey, room: Option<RoomKey>, posted: &Posted) {
+        if let Some(room) = room {
+            self.advance(author, room, ReadMark { seq: posted.seq, n: posted.n });
+        }
     }
 
     /// The mark as it stands, given what the database says.

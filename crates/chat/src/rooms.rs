@@ -10,7 +10,7 @@ use crate::text::Name;
 use crate::token::new_id;
 use crate::{Chat, LOBBY, PAGE};
 use protocol::frame::RoomPage;
-use protocol::{Nonce, Role, Room, RoomKind};
+use protocol::{Nonce, Role, Room, RoomId, RoomKind};
 
 impl Chat {
     /// Opens a room; the caller is its first member and owner. The same nonce again gives the same room.
@@ -82,6 +82,14 @@ impl Chat {
         open.truncate(PAGE as usize);
         let next = open.last().filter(|_| more).map(|(folded, _)| folded.clone());
         Ok(RoomPage { mine, open: open.into_iter().map(|(_, room)| room).collect(), next })
+    }
+
+    /// The room that everybody is in from the start; none once it was renamed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lobby(&self) -> Result<Option<RoomId>> {
+        self.0.store.read(|sql| Ok(lobby(sql)?.map(|room| room.id))).await
     }
 
     /// Removes what nobody needs after a restart: expired sessions, and rooms in which nothing was said, for nobody is

@@ -16,6 +16,9 @@ const SESSION: i64 = 90 * DAY;
 /// How long a guest keeps name and place without coming back.
 const GUEST_SESSION: i64 = 30 * DAY;
 
+/// Sessions looked at and extended at a time.
+const AT_ONCE: usize = 256;
+
 /// Who acts: the proof that somebody is signed in. Only this crate makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -102,10 +105,8 @@ impl Chat {
         if expires_at <= now {
             return Ok(None);
         }
-        let whole = lifetime(account.role);
-        // Half the time left is soon enough: a write for every request would be too many.
-        if expires_at - now < whole / 2 {
-            let extended = self.0.store.write(move |tx| sessions::extend(&tx.sql, id, now + whole)).await;
+        if let Some(until) = extended(expires_at, account.role, now) {
+            let extended = self.0.store.write(move |tx| sessions::extend(&tx.sql, id, until)).await;
             if let Err(error) = extended {
                 tracing::warn!(%error, "a session was not extended");
             }
@@ -122,6 +123,35 @@ impl Chat {
         let Some(session) = caller.session() else { return Ok(true) };
         let now = self.now();
         self.0.store.read(move |sql| sessions::lives(sql, session, now)).await
+    }
+
+    /// Extends sessions that are in use without being asked for, by connections that live on. Looks before it writes, in
+    /// pieces that hold nobody up: mostly none is due.
+    ///
+    /// # Errors
+    /// When the database fails; what was not extended is the next time.
+    pub async fn keep_signed_in(&self, sessions: Vec<SessionId>) -> Result<()> {
+        let now = self.now();
+        for piece in sessions.chunks(AT_ONCE) {
+            let piece = piece.to_vec();
+            let due = self.0.store.read(move |sql| {
+                let mut due = Vec::new();
+                for id in piece {
+                    let living = sessions::find_living(sql, id, now)?;
+                    let until = living.and_then(|(expires_at, role)| extended(expires_at, role, now));
+                    due.extend(until.map(|until| (id, until)));
+                }
+                Ok(due)
+            });
+            let due = due.await?;
+            if !due.is_empty() {
+                let extend = move |tx: &mut Tx<'_>| {
+                    due.into_iter().try_for_each(|(id, until)| sessions::extend(&tx.sql, id, until))
+                };
+                self.0.store.write(extend).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the sessions that have expired; their connections close. Looks before it writes: mostly there are none.
@@ -171,6 +201,13 @@ pub(crate) fn start(tx: &mut Tx<'_>, account: AccountRow, now: i64) -> Result<Ne
         memberships::join(tx, &lobby, &account, Role::Member, &memberships::By::themselves(&account), now)?;
     }
     Ok(NewSession { caller: Caller::of(account, Some(session)), token, expires_at })
+}
+
+/// Until when a session that is in use lasts from now on; nothing while more than half of its time is left: a write for
+/// every use would be too many.
+fn extended(expires_at: i64, role: Role, now: i64) -> Option<i64> {
+    let whole = lifetime(role);
+    (expires_at - now < whole / 2).then_some(now + whole)
 }
 
 const fn lifetime(role: Role) -> i64 {

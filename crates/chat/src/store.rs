@@ -10,14 +10,14 @@ pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod company;
 mod heads;
-mod pace;
 mod queue;
 mod readers;
 mod writer;
 
 use crate::error::{Error, Result};
-use crate::stream::Committed;
+use crate::stream::{Batch, Committed, Kept};
 use readers::Readers;
 use rusqlite::Transaction;
 use std::path::Path;
@@ -43,6 +43,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 pub(crate) struct Tx<'c> {
     pub(crate) sql: Transaction<'c>,
     pub(crate) told: Vec<Committed>,
+    /// What is to be dropped once that was told on, or the batch has failed.
+    pub(crate) kept: Vec<Kept>,
     heads: heads::Heads,
 }
 
@@ -51,14 +53,13 @@ pub(crate) struct Tx<'c> {
 pub(crate) struct Store {
     writer: Arc<Writer>,
     readers: Arc<Readers>,
+    /// What everything that is written keeps.
+    kept: Option<Kept>,
 }
 
 impl Store {
     /// Opens the database at `path`, makes or migrates its tables, and starts the writer.
-    pub(crate) fn open(
-        path: &Path,
-        told: mpsc::Sender<Vec<Committed>>,
-    ) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, told: mpsc::Sender<Batch>) -> std::result::Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
@@ -67,7 +68,12 @@ impl Store {
         migrations::migrations::runner().set_abort_divergent(true).run(&mut connection)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(path, connection, told)?;
-        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers) })
+        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), kept: None })
+    }
+
+    /// The same, but what is written keeps `kept` until it has failed or was told on.
+    pub(crate) fn keeping(&self, kept: Kept) -> Self {
+        Self { kept: Some(kept), ..self.clone() }
     }
 
     /// Queues `work` for the next batch, behind all that was queued before. A refusal undoes what `work` did; the answer
@@ -76,7 +82,7 @@ impl Store {
         &self,
         work: W,
     ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
-        let submitted = self.writer.submit(true, work);
+        let submitted = self.writer.submit(true, self.kept.clone(), work);
         async move { submitted?.await.map_err(|_| Error::Unknown)? }
     }
 
@@ -86,7 +92,7 @@ impl Store {
         &self,
         work: W,
     ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
-        let submitted = self.writer.submit(false, work);
+        let submitted = self.writer.submit(false, self.kept.clone(), work);
         async move { submitted?.await.map_err(|_| Error::Unknown)? }
     }
 

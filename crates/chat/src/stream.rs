@@ -2,6 +2,7 @@
 
 use protocol::{Event, ReadMark, Room, RoomId, RoomKind, SessionId, User};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A room's key inside the server: small and never shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +74,24 @@ pub enum Committed {
         /// Which.
         session: SessionId,
     },
+}
+
+/// Something that is dropped only once what was written with it is settled; see [`Chat::keeping`](crate::Chat::keeping).
+pub type Kept = Arc<dyn Send + Sync>;
+
+/// What one commit changed, in order.
+pub struct Batch {
+    /// What is so from now on.
+    pub committed: Vec<Committed>,
+    /// What those who wrote it want kept until it was told on: to be dropped after that.
+    pub kept: Vec<Kept>,
+}
+
+impl Batch {
+    /// Whether there is nothing to tell.
+    pub const fn is_empty(&self) -> bool {
+        self.committed.is_empty()
+    }
 }
 
 /// What is known of a room that one may enter.

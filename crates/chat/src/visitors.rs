@@ -11,6 +11,7 @@ use crate::stream::{RoomKey, RoomRef};
 use crate::text::{Draft, Name};
 use protocol::frame::Posted;
 use protocol::{Message, Nonce, Role, RoomId, RoomKind};
+use std::sync::Arc;
 
 /// Somebody who speaks the simple protocol.
 #[derive(Debug, Clone)]
@@ -118,7 +119,7 @@ impl Chat {
         text: &str,
         nonce: Nonce,
     ) -> impl Future<Output = Result<(Caller, Posted)>> + Send + use<> {
-        let (chat, visitor, now) = (self.clone(), visitor.clone(), self.now());
+        let (reads, visitor, now) = (Arc::clone(&self.0.reads), visitor.clone(), self.now());
         let queued = Draft::new(text).map(|draft| {
             self.0.store.write(move |tx| {
                 let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
@@ -149,7 +150,7 @@ impl Chat {
         });
         async move {
             let (caller, key, posted) = queued?.await?;
-            chat.has_posted(caller.key(), key, &posted);
+            reads.has_posted(caller.key(), key, &posted);
             Ok((caller, posted))
         }
     }

@@ -22,27 +22,41 @@ pub(crate) struct Spending {
     allowance: Allowance,
     frames_at: u64,
     bytes_at: u64,
+    /// Since when, in milliseconds, the peer may have sent what is read only now.
+    unread_since: Option<u64>,
 }
 
 impl Spending {
     pub(crate) fn new(allowance: Allowance) -> Spending {
-        Spending { allowance, frames_at: 0, bytes_at: 0 }
+        Spending { allowance, frames_at: 0, bytes_at: 0, unread_since: None }
     }
 
-    /// Notes what came at `now`, in milliseconds; `false` if it was too much.
+    /// From `now` on what the peer sends is not read, for reasons of ours: it counts as sent from here on, not all at once
+    /// when it is read.
+    pub(crate) fn pause(&mut self, now: u64) {
+        self.unread_since.get_or_insert(now);
+    }
+
+    /// All that the peer has sent was read.
+    pub(crate) fn catch_up(&mut self) {
+        self.unread_since = None;
+    }
+
+    /// Notes what came by `now`, in milliseconds; `false` if it was too much.
     pub(crate) fn allows(&mut self, now: u64, frames: u64, bytes: usize) -> bool {
         let Allowance { frames: frame_rate, bytes: byte_rate } = self.allowance;
-        let frames = spend(&mut self.frames_at, now, frames, frame_rate);
-        let bytes = spend(&mut self.bytes_at, now, bytes as u64, byte_rate);
+        let since = self.unread_since.unwrap_or(now);
+        let frames = spend(&mut self.frames_at, since, now, frames, frame_rate);
+        let bytes = spend(&mut self.bytes_at, since, now, bytes as u64, byte_rate);
         frames && bytes
     }
 }
 
-fn spend(at: &mut u64, now: u64, count: u64, rate: NonZero<u32>) -> bool {
-    let now = now.saturating_mul(1_000_000);
+fn spend(at: &mut u64, since: u64, now: u64, count: u64, rate: NonZero<u32>) -> bool {
+    let nanos = |milliseconds: u64| milliseconds.saturating_mul(1_000_000);
     let cost = count.saturating_mul(NANOS) / u64::from(rate.get());
-    *at = (*at).max(now).saturating_add(cost);
-    *at - now <= BURST * NANOS
+    *at = (*at).max(nanos(since)).saturating_add(cost);
+    at.saturating_sub(nanos(now)) <= BURST * NANOS
 }
 
 #[cfg(test)]
@@ -65,6 +79,26 @@ mod tests {
     fn who_keeps_to_the_rate_may_send_for_ever() {
         let mut spending = spending(2, 100);
         assert!((0..10_000).all(|turn| spending.allows(1 + turn * 500, 1, 50)));
+    }
+
+    #[test]
+    fn what_was_not_read_for_our_own_reasons_counts_as_sent_meanwhile() {
+        let mut spending = spending(2, 1_000_000);
+        assert!(spending.allows(1, 1, 10));
+        spending.pause(1);
+        spending.pause(20_000);
+        let now = 30_001;
+        assert!((0..79).all(|_| spending.allows(now, 1, 10)), "thirty seconds' worth and a burst");
+        assert!(!spending.allows(now, 1, 10), "and no more");
+    }
+
+    #[test]
+    fn who_was_silent_while_not_read_has_earned_no_more_than_a_burst() {
+        let mut spending = spending(2, 1_000_000);
+        spending.pause(1);
+        spending.catch_up();
+        assert!((0..20).all(|_| spending.allows(30_001, 1, 10)));
+        assert!(!spending.allows(30_001, 1, 10));
     }
 
     #[test]

@@ -116,6 +116,13 @@ impl Connection {
         self.phase == Phase::Open && self.unanswered >= max_unanswered
     }
 
+    /// All that has come was read and acted on: what comes from here on comes when it is read.
+    pub(crate) fn catch_up(&mut self) {
+        if let Some(spending) = &mut self.spending {
+            spending.catch_up();
+        }
+    }
+
     pub(crate) fn backlog(&mut self) -> &mut Backlog {
         self.backlog.get_or_insert_default()
     }

@@ -49,9 +49,10 @@ impl Shard {
                 let mut scratch = mem::take(&mut self.scratch);
                 let used = self.digest(slot, &mut scratch[..len]);
                 self.hold(slot, used, |used| Held { bytes: scratch[used..len].to_vec(), at: 0 }, len);
+                self.caught_up(slot);
                 self.scratch = scratch;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => conn.catch_up(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
             Err(_) => self.lose(slot),
         }
@@ -78,8 +79,9 @@ impl Shard {
                 }
                 let used = self.digest(slot, &mut plain);
                 self.hold(slot, used, |used| Held { bytes: plain[used..].to_vec(), at: 0 }, plain.len());
+                self.caught_up(slot);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => conn.catch_up(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
             Err(_) => {
                 // The alert that says what was wrong; without it the peer sees a cut.
@@ -123,6 +125,17 @@ impl Shard {
         }
     }
 
+    /// Takes note if nothing is left to be read or acted on.
+    fn caught_up(&mut self, slot: usize) {
+        if let Some(conn) = self.connections.get_mut(slot)
+            && !conn.unread
+            && conn.held.is_none()
+            && !conn.paused(self.options.max_unanswered)
+        {
+            conn.catch_up();
+        }
+    }
+
     /// Acts on bytes; returns how many are done with, or `None` when none will be acted on any more.
     fn digest(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
         let conn = &mut self.connections[slot];
@@ -143,6 +156,11 @@ impl Shard {
             }
         };
         conn.decoder.release();
+        if conn.paused(self.options.max_unanswered)
+            && let Some(spending) = &mut conn.spending
+        {
+            spending.pause(self.now);
+        }
         match end {
             None => {
                 if conn.backlog.is_some() {

@@ -4,7 +4,7 @@ use crate::config::{Config, PublicUrl};
 use crate::doors::Doors;
 use crate::live::Live;
 use crate::pacing::Pacing;
-use crate::places::Places;
+use crate::seats::Seats;
 use crate::setup::Setup;
 use chat::Chat;
 use delivery::{Allowance, Delivery};
@@ -34,7 +34,7 @@ pub struct App {
     /// What the operator decided.
     pub settings: Settings,
     /// How many connections there are.
-    pub places: Places,
+    pub seats: Seats,
     /// True from the first signal to stop: readiness is red and nobody new is let in.
     pub draining: AtomicBool,
 }
@@ -85,6 +85,14 @@ impl Settings {
 }
 
 impl App {
+    /// Extends the sessions that somebody is connected in: who stays connected asks for nothing that would.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_signed_in(&self) -> chat::Result<()> {
+        self.chat.keep_signed_in(self.live.sessions().await).await
+    }
+
     /// The numbers a client would otherwise have to guess.
     pub fn limits(&self) -> Limits {
         Limits {

@@ -10,7 +10,7 @@ pub use sources::{Flags, Loaded, Origin, Sources};
 pub(crate) use values::without_default_port;
 pub use values::{Guests, LogFormat, PublicUrl};
 
-use crate::pacing::Pace;
+use crate::pacing::Bounds;
 use ipnet::IpNet;
 use settings::SETTINGS;
 use std::fmt::Write as _;
@@ -48,7 +48,7 @@ pub struct Config {
     pub limits: Limits,
     /// How far posts may run ahead of a room's readers. Follows from the size of a tail, so it is in no file; tests make
     /// it small.
-    pub pace: Pace,
+    pub pacing: Bounds,
     /// What is worth a line in the log.
     pub log: Targets,
     /// How a line in the log looks.
@@ -70,7 +70,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(25),
             compression: true,
             limits: Limits::default(),
-            pace: Pace::default(),
+            pacing: Bounds::default(),
             log: Targets::new().with_default(LevelFilter::INFO),
             log_format: LogFormat::Auto,
         }

@@ -17,7 +17,7 @@ pub mod logging;
 pub mod openapi;
 pub mod operator;
 pub mod pacing;
-pub mod places;
+pub mod seats;
 pub mod serve;
 pub mod setup;
 pub mod tls;

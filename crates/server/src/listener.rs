@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::config::Limits;
 use crate::http::TurnedAway;
-use crate::places::{Standing, Who};
+use crate::seats::{Standing, Who};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -61,7 +61,7 @@ impl Listener {
         self.address
     }
 
-    /// Answers requests with `router`, which finds the peer's address as [`ConnectInfo`] and the connection's place as
+    /// Answers requests with `router`, which finds the peer's address as [`ConnectInfo`] and the connection's seat as
     /// `Arc<Standing>`. With `tls` nothing else is spoken, and whoever tries plain HTTP is turned away.
     pub fn answer(
         self,
@@ -132,7 +132,7 @@ async fn accept(socket: TcpListener, welcome: Welcome, mut stopped: oneshot::Rec
                     tracing::warn!(%error, "no connection can be accepted; trying again as others end");
                 }
                 // The same error would come at once, for as long as nothing changes.
-                let _ = timeout(BREATH, welcome.app.places.left()).await;
+                let _ = timeout(BREATH, welcome.app.seats.left()).await;
             }
         }
     }
@@ -143,7 +143,7 @@ async fn accept(socket: TcpListener, welcome: Welcome, mut stopped: oneshot::Rec
 }
 
 async fn next(socket: &TcpListener, app: &App) -> io::Result<(TcpStream, SocketAddr)> {
-    app.places.room().await;
+    app.seats.room().await;
     socket.accept().await
 }
 
@@ -174,21 +174,21 @@ impl Welcome {
         self.converse(stream, guest, ending).await
     }
 
-    /// Gives a connection its place, and says why it is not served if there is none. Nothing for one of an address with
+    /// Gives a connection its seat, and says why it is not served if there is none. Nothing for one of an address with
     /// too many, while enough of those are being told so.
     fn seat(&self, peer: SocketAddr) -> Option<Guest> {
-        let places = &self.app.places;
+        let seats = &self.app.seats;
         let address = self.app.doors.counted_peer(peer);
-        let of_address = address.and_then(|address| places.take(Who::Address(address)));
+        let of_address = address.and_then(|address| seats.take(Who::Address(address)));
         let is_one_too_many = address.is_some() && of_address.is_none();
-        let turned_away = if is_one_too_many { Some(places.take(Who::TurnedAway)?) } else { None };
-        let (place, fits) = places.enter();
+        let turned_away = if is_one_too_many { Some(seats.take(Who::TurnedAway)?) } else { None };
+        let (seat, fits) = seats.enter();
         let why = match (fits, is_one_too_many) {
             (false, _) => Some(TurnedAway::Crowded),
             (true, true) => Some(TurnedAway::TooMany),
             (true, false) => None,
         };
-        let standing = Arc::new(Standing { place, of_address, turned_away });
+        let standing = Arc::new(Standing { seat, of_address, turned_away });
         Some(Guest { peer, standing, turned_away: why })
     }
 

@@ -14,10 +14,10 @@ pub use people::{Greeting, Resuming, Rooms};
 pub use simple::{Entered, Entering};
 
 use crate::pacing::Pacing;
-use chat::{Caller, Chat, Committed, RoomKey};
+use chat::{Batch, Caller, Chat, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
-use protocol::UserId;
 use protocol::simple::SimpleRooms;
+use protocol::{SessionId, UserId};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +54,7 @@ enum Order {
     Closed { conn: ConnId },
     Removed { room: RoomKey },
     Here { room: RoomKey, here: oneshot::Sender<Here> },
+    Sessions { sessions: oneshot::Sender<Vec<SessionId>> },
     NameHere { folded: String, here: oneshot::Sender<bool> },
     SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
     Stop { done: oneshot::Sender<()> },
@@ -79,12 +80,7 @@ impl Drop for Arrival {
 
 impl Live {
     /// Starts the task on the stream of what is committed.
-    pub fn start(
-        chat: Chat,
-        delivery: Delivery,
-        pacing: Pacing,
-        committed: mpsc::Receiver<Vec<Committed>>,
-    ) -> Self {
+    pub fn start(chat: Chat, delivery: Delivery, pacing: Pacing, committed: mpsc::Receiver<Batch>) -> Self {
         let (orders, waiting) = mpsc::unbounded_channel();
         let encoded = Arc::new(AtomicU64::new(0));
         let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
@@ -152,6 +148,11 @@ impl Live {
         self.ask(|here| Order::NameHere { folded, here }).await.unwrap_or_default()
     }
 
+    /// The sessions that somebody is connected in, each once.
+    pub async fn sessions(&self) -> Vec<SessionId> {
+        self.ask(|sessions| Order::Sessions { sessions }).await.unwrap_or_default()
+    }
+
     /// Open rooms with somebody connected, by name.
     pub async fn simple_rooms(&self) -> SimpleRooms {
         self.ask(|rooms| Order::SimpleRooms { rooms }).await.unwrap_or(SimpleRooms { rooms: Vec::new() })
@@ -181,7 +182,7 @@ impl Live {
 
 async fn run(
     mut tables: Tables,
-    mut committed: mpsc::Receiver<Vec<Committed>>,
+    mut committed: mpsc::Receiver<Batch>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     loop {
@@ -189,10 +190,12 @@ async fn run(
         tokio::select! {
             biased;
             // First what was committed: whoever asks next is judged by it.
-            Some(batch) = committed.recv() => {
-                for committed in batch {
+            Some(Batch { committed, kept }) = committed.recv() => {
+                for committed in committed {
                     tables.apply(committed);
                 }
+                // Only now: what was published counts as such, so nobody is admitted twice in its place.
+                drop(kept);
             }
             Some(order) = orders.recv() => {
                 if let Order::Stop { done } = order {
@@ -250,6 +253,9 @@ impl Tables {
             Order::Removed { room } => self.removed(room),
             Order::Here { room, here } => {
                 let _ = here.send(self.here(room));
+            }
+            Order::Sessions { sessions } => {
+                let _ = sessions.send(self.sessions());
             }
             Order::NameHere { folded, here } => {
                 let _ = here.send(self.presence.is_name_anywhere(&folded));

@@ -1,9 +1,11 @@
-//! Posting at the pace of the readers: whose post may be written now, whose waits, and who comes back later.
+//! Writing at the pace of the readers: who may write into a room now, who waits, and who comes back later.
 //!
-//! A room's load is the bytes of its posts that are being written and of its frames that some shard has not offered to
-//! all its readers yet. Posts are admitted while that is under half a tail, so no reader whose socket takes what it is
-//! offered is ever lapped by them, and no other room waits for a room that is loud.
+//! A room's load is the bytes of its events that are being written and of its frames that some shard has not offered to
+//! all its readers yet. Writes are admitted while that is under half a tail, so no reader whose socket takes what it is
+//! offered is ever lapped by them, and no other room waits for a room that is loud. A write takes its place along until
+//! its event is published: see [`Chat::keeping`].
 
+use chat::{Caller, Chat};
 use delivery::Milestone;
 use protocol::{Error, ErrorCode, RoomId};
 use serde_json::Map;
@@ -12,34 +14,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// What a post weighs beside its text: the frame around it.
+/// What an event weighs beside its text: the frame around it.
 const FRAME: usize = 320;
 /// When whoever found no place in the queue may try again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// What may be under way to a room's readers, and wait to be.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// Bytes under way at which posts begin to wait.
+pub struct Bounds {
+    /// Bytes under way at which writes begin to wait.
     pub bytes: usize,
-    /// Posts that may wait; beyond it the answer is `slow_down`.
+    /// Writes that may wait; beyond it the answer is `slow_down`.
     pub waiting: usize,
 }
 
-impl Default for Pace {
+impl Default for Bounds {
     fn default() -> Self {
         Self { bytes: delivery::Options::default().tail_bytes / 2, waiting: 256 }
     }
 }
 
-/// Admits posts, room by room. A handle: clones share the rooms.
+/// Admits writes, room by room. A handle: clones share the rooms.
 #[derive(Clone)]
 pub struct Pacing {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    pace: Pace,
+    bounds: Bounds,
     /// Rooms with something under way; the others cost nothing.
     rooms: Mutex<HashMap<RoomId, Load>>,
 }
@@ -62,7 +64,7 @@ pub struct UnderWay {
     bytes: usize,
 }
 
-/// What becomes of a post.
+/// What becomes of a write.
 pub enum Verdict {
     /// It may be written now. What is held must be kept until it is.
     Admitted(UnderWay),
@@ -73,24 +75,25 @@ pub enum Verdict {
 }
 
 impl Pacing {
-    pub(crate) fn new(pace: Pace) -> Self {
-        Self { inner: Arc::new(Inner { pace, rooms: Mutex::default() }) }
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { inner: Arc::new(Inner { bounds, rooms: Mutex::default() }) }
     }
 
-    /// Asks for a post of so many bytes of text. Posts of a room are admitted in the order they asked.
+    /// Asks for a write of so many bytes of text, of somebody who may write into the room. Writes into a room are admitted
+    /// in the order they asked.
     pub fn ask(&self, room: RoomId, text: usize) -> Verdict {
         let bytes = text + FRAME;
         let mut rooms = self.inner.rooms();
         let load = rooms.entry(room).or_default();
-        if load.waiting.is_empty() && load.bytes < self.inner.pace.bytes {
+        if load.waiting.is_empty() && load.bytes < self.inner.bounds.bytes {
             load.bytes += bytes;
             return Verdict::Admitted(self.inner.under_way(room, bytes));
         }
         // Whoever has given up waiting takes no place.
-        if load.waiting.len() >= self.inner.pace.waiting {
+        if load.waiting.len() >= self.inner.bounds.waiting {
             load.waiting.retain(|waiting| !waiting.admit.is_closed());
         }
-        if load.waiting.len() >= self.inner.pace.waiting {
+        if load.waiting.len() >= self.inner.bounds.waiting {
             return Verdict::Refused(slow_down());
         }
         let (admit, admitted) = oneshot::channel();
@@ -98,10 +101,58 @@ impl Pacing {
         Verdict::Waits(admitted)
     }
 
+    /// A member's way to write so many bytes of text into a room, once its readers can follow. Whoever is no member asks for
+    /// nothing, takes nobody's place and waits for nothing: the write itself refuses them.
+    ///
+    /// # Errors
+    /// `slow_down`.
+    pub(crate) async fn member(
+        &self,
+        chat: &Chat,
+        caller: &Caller,
+        room: RoomId,
+        text: usize,
+    ) -> Result<Chat, Error> {
+        match chat.membership(caller.key(), room).await {
+            Ok(_) => self.admit(chat, room, text).await,
+            Err(_) => Ok(chat.clone()),
+        }
+    }
+
+    /// The way to become a member of an open room, once its readers can follow. Where nobody would become one, nothing is
+    /// asked for.
+    ///
+    /// # Errors
+    /// `slow_down`.
+    pub(crate) async fn joiner(&self, chat: &Chat, caller: &Caller, room: RoomId) -> Result<Chat, Error> {
+        let joins = chat.may_join(caller, room).await.unwrap_or_default();
+        self.newcomer(chat, Some(room).filter(|_| joins)).await
+    }
+
+    /// The way to become a member of a room that one is let into, if it is any.
+    ///
+    /// # Errors
+    /// `slow_down`.
+    pub(crate) async fn newcomer(&self, chat: &Chat, room: Option<RoomId>) -> Result<Chat, Error> {
+        match room {
+            Some(room) => self.admit(chat, room, 0).await,
+            None => Ok(chat.clone()),
+        }
+    }
+
+    async fn admit(&self, chat: &Chat, room: RoomId, text: usize) -> Result<Chat, Error> {
+        let under_way = match self.ask(room, text) {
+            Verdict::Admitted(under_way) => Some(under_way),
+            Verdict::Waits(admitted) => admitted.await.ok(),
+            Verdict::Refused(error) => return Err(error),
+        };
+        Ok(keeping(chat, under_way))
+    }
+
     /// Bytes published between two milestones: few enough that what is not known to have passed is little, and enough
     /// that milestones cost nothing.
     pub(crate) fn stride(&self) -> usize {
-        self.inner.pace.bytes / 8
+        self.inner.bounds.bytes / 8
     }
 
     /// Counts bytes that were published, until the milestone behind them is passed.
@@ -122,7 +173,7 @@ impl Inner {
         let mut rooms = self.rooms();
         let Some(load) = rooms.get_mut(&room) else { return };
         load.bytes = load.bytes.saturating_sub(bytes);
-        while load.bytes < self.pace.bytes
+        while load.bytes < self.bounds.bytes
             && let Some(Waiting { bytes, admit }) = load.waiting.pop_front()
         {
             if !admit.is_closed() {
@@ -151,6 +202,14 @@ impl Drop for UnderWay {
     }
 }
 
+/// The way to write what was admitted: its place is kept until it was told on.
+pub(crate) fn keeping(chat: &Chat, under_way: Option<UnderWay>) -> Chat {
+    match under_way {
+        Some(under_way) => chat.keeping(Arc::new(under_way)),
+        None => chat.clone(),
+    }
+}
+
 fn slow_down() -> Error {
     Error {
         code: ErrorCode::SlowDown,
@@ -164,7 +223,7 @@ fn slow_down() -> Error {
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace { bytes: 2 * FRAME, waiting: 2 };
+    const BOUNDS: Bounds = Bounds { bytes: 2 * FRAME, waiting: 2 };
 
     fn lobby() -> RoomId {
         "0192f0c1-0001-7000-8000-000000000001".parse().expect("an id")
@@ -192,7 +251,7 @@ mod tests {
 
     #[test]
     fn posts_beyond_the_pace_wait_in_order_and_beyond_the_queue_come_back_later() {
-        let pacing = Pacing::new(PACE);
+        let pacing = Pacing::new(BOUNDS);
         let first = admitted(&pacing, lobby());
         let _second = admitted(&pacing, lobby());
         let (mut third, mut fourth) = (waits(&pacing, lobby()), waits(&pacing, lobby()));
@@ -209,7 +268,7 @@ mod tests {
 
     #[test]
     fn whoever_gives_up_waiting_holds_up_nobody() {
-        let pacing = Pacing::new(PACE);
+        let pacing = Pacing::new(BOUNDS);
         let (first, second) = (admitted(&pacing, lobby()), admitted(&pacing, lobby()));
         let gone = (waits(&pacing, lobby()), waits(&pacing, lobby()));
         drop(gone);
@@ -222,8 +281,8 @@ mod tests {
 
     #[test]
     fn what_was_published_counts_until_its_milestone_is_passed() {
-        let pacing = Pacing::new(PACE);
-        let milestone = pacing.published(lobby(), PACE.bytes);
+        let pacing = Pacing::new(BOUNDS);
+        let milestone = pacing.published(lobby(), BOUNDS.bytes);
         let beyond = pacing.published(lobby(), 1);
         let mut post = waits(&pacing, lobby());
         drop(milestone);

@@ -9,7 +9,7 @@ use crate::listener::{Answering, Listener};
 use crate::live::Live;
 use crate::logging;
 use crate::pacing::Pacing;
-use crate::places::Places;
+use crate::seats::Seats;
 use crate::setup::Setup;
 use crate::tls::Certificate;
 use anyhow::{Context, Result, bail};
@@ -39,10 +39,11 @@ const STOPPING: Duration = Duration::from_secs(9);
 /// The reason of the close frame of who sends too much: by then a whole allowance is there again.
 const FLOOD: &str = r#"{"retry_after_ms":10000}"#;
 /// How often read marks are written and the certificate is looked at, and how many of those until sessions that have
-/// expired are ended, and until old attempts are forgotten.
+/// expired are ended, until old attempts are forgotten, and until sessions of living connections are extended.
 const CHORES: Duration = Duration::from_secs(1);
 const EXPIRING: u32 = 10;
 const FORGETTING: u32 = 60;
+const EXTENDING: u32 = 60 * 60;
 
 /// A running server.
 pub struct Server {
@@ -81,14 +82,14 @@ impl Server {
             ..delivery::Options::default()
         };
         let delivery = Delivery::start(options).context("the delivery threads")?;
-        let pacing = Pacing::new(config.pace);
+        let pacing = Pacing::new(config.pacing);
         let app = Arc::new(App {
             live: Live::start(chat.clone(), delivery.clone(), pacing.clone(), committed),
             pacing,
             doors: Doors::new(config, address),
             setup: Setup::new(chat.waits_for_owner().await?, chat.now())?,
             settings: Settings::new(config),
-            places: Places::new(&config.limits, open_files()),
+            seats: Seats::new(&config.limits, open_files()),
             draining: AtomicBool::new(false),
             chat,
             delivery,
@@ -147,7 +148,7 @@ impl Server {
         }
         line("data", &self.data.display().to_string());
         line("config", &loaded.file_shown());
-        let most = self.app.places.most();
+        let most = self.app.seats.most();
         line("limits", &format!("up to {most} connections at once ({} open files)", open_files()));
         line("guests", self.app.doors.guests_shown());
         if let Some(link) = self.app.setup.link() {
@@ -228,6 +229,11 @@ async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
             && let Err(error) = tokio::task::spawn_blocking(move || certificate.follow()).await
         {
             tracing::error!(%error, "the certificate's files could not be watched");
+        }
+        if tick % EXTENDING == 0
+            && let Err(error) = app.keep_signed_in().await
+        {
+            tracing::warn!(%error, "sessions of living connections were not extended; they are the next time");
         }
         if tick % EXPIRING == 0
             && let Err(error) = app.chat.end_expired().await

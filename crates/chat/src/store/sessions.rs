@@ -4,8 +4,11 @@ use super::accounts::{self, AccountRow, Id};
 use crate::error::Result;
 use crate::stream::UserKey;
 use crate::token::new_id;
-use protocol::SessionId;
+use protocol::{Role, SessionId};
 use rusqlite::{Connection, OptionalExtension, params};
+
+const HAS_EXPIRED: &str = "select exists (select 1 from sessions where expires_at <= ?1)";
+const DELETE_EXPIRED: &str = "delete from sessions where expires_at <= ?1 returning user, id";
 
 pub(crate) fn insert(
     sql: &Connection,
@@ -41,6 +44,17 @@ pub(crate) fn lives(sql: &Connection, id: SessionId, now: i64) -> Result<bool> {
         .query_row(params![Id(id.uuid()), now], |row| row.get(0))?)
 }
 
+/// When a session expires, and whose it is; nothing for one that has expired or ended.
+pub(crate) fn find_living(sql: &Connection, id: SessionId, now: i64) -> Result<Option<(i64, Role)>> {
+    Ok(sql
+        .prepare_cached(
+            "select s.expires_at, u.role from sessions s join users u on u.key = s.user
+             where s.id = ?1 and s.expires_at > ?2",
+        )?
+        .query_row(params![Id(id.uuid()), now], |row| Ok((row.get(0)?, accounts::role(row, 1)?)))
+        .optional()?)
+}
+
 pub(crate) fn extend(sql: &Connection, id: SessionId, expires_at: i64) -> Result<()> {
     sql.prepare_cached("update sessions set expires_at = ?2 where id = ?1")?
         .execute(params![Id(id.uuid()), expires_at])?;
@@ -53,14 +67,30 @@ pub(crate) fn delete(sql: &Connection, id: SessionId) -> Result<bool> {
 }
 
 pub(crate) fn has_expired(sql: &Connection, now: i64) -> Result<bool> {
-    Ok(sql
-        .prepare_cached("select exists (select 1 from sessions where expires_at <= ?1)")?
-        .query_row([now], |row| row.get(0))?)
+    Ok(sql.prepare_cached(HAS_EXPIRED)?.query_row([now], |row| row.get(0))?)
 }
 
 /// Whose sessions they were, and which.
 pub(crate) fn delete_expired(sql: &Connection, now: i64) -> Result<Vec<(UserKey, SessionId)>> {
-    let mut delete = sql.prepare_cached("delete from sessions where expires_at <= ?1 returning user, id")?;
+    let mut delete = sql.prepare_cached(DELETE_EXPIRED)?;
     let ended = delete.query_map([now], |row| Ok((row.get(0)?, SessionId::new(row.get::<_, Id>(1)?.0))))?;
     Ok(ended.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_looks_for_expired_sessions_does_not_read_the_living_ones() {
+        let mut sql = Connection::open_in_memory().expect("a database");
+        crate::store::migrations::migrations::runner().run(&mut sql).expect("its tables");
+        for statement in [HAS_EXPIRED, DELETE_EXPIRED] {
+            let plan: Vec<String> = sql
+                .prepare(&format!("explain query plan {statement}"))
+                .and_then(|mut plan| plan.query_map([0], |row| row.get(3))?.collect())
+                .expect("a plan");
+            assert!(plan.iter().any(|step| step.contains("sessions_expiry")), "{plan:?}");
+        }
+    }
 }

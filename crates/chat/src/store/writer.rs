@@ -1,11 +1,11 @@
 //! The one thread that writes: gathers what waits into a transaction, commits, tells, answers.
 
 use super::Tx;
+use super::company::Company;
 use super::heads::Heads;
-use super::pace::Pace;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
-use crate::stream::Committed;
+use crate::stream::{Batch, Committed, Kept};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +39,7 @@ pub enum OpenError {
     Thread(#[from] std::io::Error),
 }
 
-type Told = mpsc::Sender<Vec<Committed>>;
+type Told = mpsc::Sender<Batch>;
 
 /// One piece of work in a batch.
 trait Job: Send {
@@ -54,11 +54,13 @@ struct Work<T, F> {
     answer: Option<Result<T>>,
     to: oneshot::Sender<Result<T>>,
     savepoint: bool,
+    kept: Option<Kept>,
 }
 
 impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
+        tx.kept.extend(self.kept.take());
         let told = tx.told.len();
         if self.savepoint {
             // Only posts know of heads that are not written yet.
@@ -152,10 +154,11 @@ impl Writer {
     pub(super) fn submit<T: Send + 'static>(
         &self,
         savepoint: bool,
+        kept: Option<Kept>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T>>> {
         let (to, answer) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), answer: None, to, savepoint });
+        let job = Box::new(Work { work: Some(work), answer: None, to, savepoint, kept });
         match self.queue.push(job) {
             Ok(()) => Ok(answer),
             Err(Refused::Full) => Err(Error::Overloaded),
@@ -165,7 +168,7 @@ impl Writer {
 
     pub(super) async fn tell(&self, committed: Committed) {
         // Nobody listens any more only while the server stops.
-        let _ = self.told.send(vec![committed]).await;
+        let _ = self.told.send(Batch { committed: vec![committed], kept: Vec::new() }).await;
     }
 
     pub(super) async fn close(&self) {
@@ -206,11 +209,11 @@ impl Drop for Attendance<'_> {
 fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
     let _attendance = Attendance(jobs);
     let mut batch = Vec::with_capacity(BATCH);
-    let mut pace = Pace::default();
-    while jobs.take(&mut batch, BATCH, pace.company(), pace.patience()) {
+    let mut company = Company::default();
+    while jobs.take(&mut batch, BATCH, company.wanted(), company.patience()) {
         let began = Instant::now();
         let committed = commit(&mut connection, &mut batch);
-        pace = Pace { jobs: batch.len(), commit: began.elapsed() };
+        company = Company { jobs: batch.len(), commit: began.elapsed() };
         let committed = match committed {
             Ok(committed) => Some(committed),
             Err(error) => {
@@ -233,15 +236,15 @@ fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, lo
     fold(&connection, "truncate");
 }
 
-fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Vec<Committed>> {
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Batch> {
     let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut tx = Tx { sql, told: Vec::new(), heads: Heads::default() };
+    let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), heads: Heads::default() };
     for job in batch {
         job.run(&mut tx)?;
     }
     tx.heads.write(&tx.sql)?;
     tx.sql.commit()?;
-    Ok(tx.told)
+    Ok(Batch { committed: tx.told, kept: tx.kept })
 }
 
 /// Folds the log into the database as it grows, so that the writer seldom has to.

@@ -47,6 +47,25 @@ async fn a_session_lives_while_it_is_used_and_dies_when_it_is_not() {
 }
 
 #[tokio::test]
+async fn a_session_lives_while_somebody_stays_connected_in_it_and_no_other_comes_back() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let mut world = world().await;
+    let (ana, dot) = (world.ana().await, world.chat.come_in("Dot").await.unwrap().caller);
+    let connected = [&ana, &dot].map(|caller| caller.session().unwrap());
+    for _ in 0..5 {
+        world.pass(25 * DAY);
+        world.chat.keep_signed_in(connected.to_vec()).await.unwrap();
+        world.chat.end_expired().await.unwrap();
+    }
+    assert!(world.chat.is_signed_in(&ana).await.unwrap());
+    assert!(world.chat.is_signed_in(&dot).await.unwrap());
+
+    world.pass(91 * DAY);
+    world.chat.keep_signed_in(connected.to_vec()).await.unwrap();
+    assert!(!world.chat.is_signed_in(&ana).await.unwrap(), "too late");
+}
+
+#[tokio::test]
 async fn a_session_that_expires_ends_and_tells_its_connections() {
     const DAY: i64 = 24 * 60 * 60 * 1000;
     let mut world = world().await;

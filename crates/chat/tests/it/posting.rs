@@ -1,8 +1,9 @@
 //! Posting, editing, deleting.
 
 use crate::support::{nonce, world};
-use chat::{Error, Place};
+use chat::{Error, Kept, Place};
 use protocol::{Event, EventKind};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn what_was_posted_is_told_and_stays_said_after_a_restart() {
@@ -229,4 +230,25 @@ async fn a_page_of_long_messages_ends_early_and_says_that_there_is_more() {
     let before =
         world.chat.list_messages(&ana, lobby, Place::Before(newest.messages[0].seq), Some(40)).await.unwrap();
     assert_eq!(before.messages.last().unwrap().seq, newest.messages[0].seq - 1);
+}
+
+#[tokio::test]
+async fn what_is_kept_with_a_post_is_kept_until_the_post_was_told_on_whoever_still_waits_for_it() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    world.listen();
+    let place = Arc::new(());
+    let keeping = || world.chat.keeping(Arc::clone(&place) as Kept);
+
+    keeping().post(&ana, lobby, "one", nonce()).await.unwrap();
+    drop(keeping().post(&ana, lobby, "two", nonce()));
+    let all = keeping().post(&ana, lobby, "three", nonce()).await.unwrap();
+    assert_eq!(Arc::strong_count(&place), 4, "answered and not told on");
+    assert_eq!(world.events().last().unwrap().seq, all.seq);
+    assert_eq!(Arc::strong_count(&place), 1);
+
+    let refused = keeping().edit(&ana, lobby, 99, "no such message").await;
+    assert!(matches!(refused, Err(Error::NotFound(_))));
+    assert_eq!(Arc::strong_count(&place), 1, "nothing came of it");
 }

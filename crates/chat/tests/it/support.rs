@@ -1,6 +1,6 @@
 //! The cast and what they can do.
 
-use chat::{Caller, Chat, Clock, Committed};
+use chat::{Batch, Caller, Chat, Clock, Committed};
 use protocol::frame::Posted;
 use protocol::{Event, Nonce, Role, Room, RoomId, RoomKind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ pub struct World {
 }
 
 struct Told {
-    stream: mpsc::Receiver<Vec<Committed>>,
+    stream: mpsc::Receiver<Batch>,
     kept: Vec<Committed>,
 }
 
@@ -30,7 +30,7 @@ pub async fn world() -> World {
     World { chat, told: Mutex::new(Told { stream: told, kept: Vec::new() }), time, directory }
 }
 
-async fn open(directory: &TempDir, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiver<Vec<Committed>>) {
+async fn open(directory: &TempDir, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiver<Batch>) {
     let now = Arc::clone(time);
     let clock = Clock::new(move || now.fetch_add(1, Ordering::Relaxed));
     Chat::open(&directory.path().join("roomful.db"), clock).await.unwrap()
@@ -96,7 +96,7 @@ impl World {
     pub fn listen(&self) {
         let mut told = self.told.lock().unwrap();
         while let Ok(batch) = told.stream.try_recv() {
-            told.kept.extend(batch);
+            told.kept.extend(batch.committed);
         }
     }
 

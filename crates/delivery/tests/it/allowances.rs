@@ -1,6 +1,7 @@
 //! Peers who may send so much and no more.
 
 use std::num::NonZero;
+use std::time::Duration;
 
 use delivery::{Allowance, Closed, Options, Socket};
 use flate2::{Compress, Compression, FlushCompress};
@@ -78,6 +79,33 @@ async fn who_sends_too_many_bytes_is_sent_away_and_the_neighbour_is_not() {
     ben.says(&"x".repeat(6_000)).await;
     ben.says(&"x".repeat(6_000)).await;
     is_sent_away(ben, &hall, &mut ana).await;
+}
+
+#[tokio::test]
+async fn what_came_while_we_did_not_read_is_not_a_flood() {
+    // Bounded to what comes in ten seconds at once; in the second in which Ben waits he earns another tenth of that.
+    let options = Options { max_unanswered: 1, silence: Duration::from_secs(1), ..options() };
+    let hall = hall_with(Options { shards: 1, ..options });
+    let stream = TcpStream::connect(hall.address()).await.unwrap();
+    let allowance = Allowance { frames: NonZero::new(100).unwrap(), bytes: NonZero::new(10_000).unwrap() };
+    let socket = Socket::from(hall.accepted()).allowed(allowance);
+    let mut ben = hall.seat_on(stream, socket, NATIVE).await;
+    ben.says("one").await;
+    ben.gateway_is_told(Told::Text("one".to_owned())).await;
+    // Cyd comes when Ben waits already, and is silent for longer than a second.
+    let mut cyd = hall.person().await;
+    let (two, three) = ("2".repeat(52_500), "3".repeat(52_500));
+    ben.says(&two).await;
+    ben.says(&three).await;
+    cyd.gateway_is_told(Told::Closed(Closed::Silent)).await;
+
+    for text in [two, three] {
+        hall.delivery.answered(ben.conn);
+        ben.gateway_is_told(Told::Text(text)).await;
+    }
+    ben.says("four").await;
+    hall.delivery.answered(ben.conn);
+    ben.gateway_is_told(Told::Text("four".to_owned())).await;
 }
 
 #[tokio::test]

@@ -3,19 +3,19 @@
 use crate::app::App;
 use crate::doors::is_at_this_machine;
 use crate::http::error::Refusal;
-use crate::places::{Place, Standing, Who};
+use crate::seats::{Seat, Standing, Who};
 use axum::extract::Request;
 use chat::UserKey;
 use delivery::{Allowance, Socket};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The places of a WebSocket, given back when dropped, so whoever stands for the connection keeps it.
+/// The seats of a WebSocket, given back when dropped, so whoever stands for the connection keeps it.
 #[derive(Debug)]
 pub(super) struct Admission {
     _standing: Option<Arc<Standing>>,
-    _of_address: Option<Place>,
-    _of_user: Option<Place>,
+    _of_address: Option<Seat>,
+    _of_user: Option<Seat>,
     allowance: Option<Allowance>,
 }
 
@@ -35,7 +35,7 @@ impl Admission {
         if is_at_this_machine(request.headers(), peer) {
             return Ok(Self { _standing: standing, _of_address: None, _of_user: None, allowance: None });
         }
-        let take = |who| app.places.take(who).ok_or_else(Refusal::too_many_connections);
+        let take = |who| app.seats.take(who).ok_or_else(Refusal::too_many_connections);
         let is_counted = standing.as_ref().is_some_and(|standing| standing.of_address.is_some());
         let address = app.doors.counted_address(request.headers(), peer);
         let of_address = if is_counted { None } else { Some(take(Who::Address(address))?) };

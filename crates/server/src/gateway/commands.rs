@@ -1,16 +1,44 @@
 //! Everything a native client can ask for: parse, call `chat`, answer. The one screen of it.
 
 use super::native::{Connection, Missed};
-use chat::{Place, RESUME_EVENTS, Result};
+use chat::{Chat, Place, RESUME_EVENTS, Result};
 use protocol::frame::{Done, Resumed};
-use protocol::{Command, RoomId};
+use protocol::{Command, Error, RoomId};
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Does what a command asks, posts excepted: those go beside each other.
-pub(super) async fn run(connection: &Arc<Connection>, command: Command) -> Result<Value> {
-    let (chat, caller) = (&connection.app.chat, &connection.caller);
+/// The way to do what a command asks: what writes into a room waits until its readers can follow.
+///
+/// # Errors
+/// `slow_down`.
+pub(super) async fn admit(connection: &Connection, command: &Command) -> std::result::Result<Chat, Error> {
+    let (app, caller) = (&connection.app, &connection.caller);
+    match command {
+        Command::PostMessage { room, text, .. } | Command::EditMessage { room, text, .. } => {
+            app.pacing.member(&app.chat, caller, *room, text.len()).await
+        }
+        Command::DeleteMessage { room, .. }
+        | Command::LeaveRoom { room }
+        | Command::InviteMember { room, .. }
+        | Command::RemoveMember { room, .. } => app.pacing.member(&app.chat, caller, *room, 0).await,
+        Command::JoinRoom { room } => app.pacing.joiner(&app.chat, caller, *room).await,
+        Command::MarkRead { .. }
+        | Command::OpenRoom { .. }
+        | Command::Resume { .. }
+        | Command::ListRooms { .. }
+        | Command::ListMessages { .. }
+        | Command::ListMembers { .. }
+        | Command::ListUsers { .. }
+        | Command::CreateInvite { .. }
+        | Command::ListInvites {}
+        | Command::RevokeInvite { .. } => Ok(app.chat.clone()),
+    }
+}
+
+/// Does what a command asks.
+pub(super) async fn run(connection: &Arc<Connection>, chat: &Chat, command: Command) -> Result<Value> {
+    let caller = &connection.caller;
     match command {
         Command::PostMessage { room, text, nonce } => value(chat.post(caller, room, &text, nonce).await?),
         Command::EditMessage { room, seq, text } => value(chat.edit(caller, room, seq, &text).await?),

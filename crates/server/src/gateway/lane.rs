@@ -3,13 +3,15 @@
 use delivery::Frame;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 /// Ends with the reply, where there is one to hand over.
 pub(super) type Work = Pin<Box<dyn Future<Output = Option<Frame>> + Send>>;
+type Held = Pin<Box<dyn Future<Output = Work> + Send>>;
 type Start = Box<dyn FnOnce() -> Started + Send>;
 
 /// What comes of starting work.
@@ -17,16 +19,16 @@ pub(super) enum Started {
     /// It is under way.
     Now(Work),
     /// It has to wait before it is, and so has whatever is behind it.
-    Held(Pin<Box<dyn Future<Output = Work> + Send>>),
+    Held(Held),
 }
 
-/// How a command stands to those before it.
+/// When a command starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// Starts as soon as all before it that are [`Pace::InTurn`] are done.
+pub(super) enum Turn {
+    /// As soon as all before it that have a turn of their own are done: beside the others.
     Beside,
-    /// Starts when all before it are done.
-    InTurn,
+    /// In a turn of its own: when all before it are done, and nothing behind it starts until it is.
+    Own,
 }
 
 /// A queue of work for one connection. Work is finished, and so answered, in the order it came; nothing but the queue
@@ -35,46 +37,61 @@ pub(super) struct Lane {
     runtime: Handle,
     inner: Mutex<Inner>,
     reply: Box<dyn Fn(Vec<Frame>) + Send + Sync>,
+    closed: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
-    steps: VecDeque<Step>,
-    /// Steps in turn that are not done, and the step that is held.
-    turns: usize,
+    /// All of it came before all that waits.
+    started: VecDeque<Started>,
+    waiting: VecDeque<(Turn, Start)>,
+    /// Whether something is held or has a turn of its own: until that is over nothing else starts.
+    turn: bool,
     running: bool,
+    closed: bool,
 }
 
 enum Step {
     Started(Started),
-    Waiting(Pace, Start),
+    /// Its turn has come.
+    Start(Start),
 }
 
 impl Lane {
     /// Replies that are ready together are handed to `reply` together.
     pub(super) fn new(runtime: Handle, reply: impl Fn(Vec<Frame>) + Send + Sync + 'static) -> Self {
-        Self { runtime, inner: Mutex::default(), reply: Box::new(reply) }
+        Self { runtime, inner: Mutex::default(), reply: Box::new(reply), closed: Notify::new() }
     }
 
     /// Adds work. Called by one thread, the shard's; `start` must not block.
-    pub(super) fn push(self: &Arc<Self>, pace: Pace, start: impl FnOnce() -> Started + Send + 'static) {
+    pub(super) fn push(self: &Arc<Self>, turn: Turn, start: impl FnOnce() -> Started + Send + 'static) {
         let mut inner = self.lock();
-        if pace == Pace::Beside && inner.turns == 0 {
+        if turn == Turn::Beside && !inner.turn && inner.waiting.is_empty() {
             drop(inner);
-            // Started outside the lock: starting a post takes the writer's. Nobody else adds a turn meanwhile.
+            // Started outside the lock: starting a post takes the writer's. Nobody else starts anything meanwhile.
             let started = start();
             inner = self.lock();
-            inner.turns += usize::from(started.is_held());
-            inner.steps.push_back(Step::Started(started));
+            inner.turn = started.is_held();
+            inner.started.push_back(started);
         } else {
-            inner.turns += usize::from(pace == Pace::InTurn);
-            // Under the same lock as the look at the turns: the last of them starts whatever waits for it.
-            inner.steps.push_back(Step::Waiting(pace, Box::new(start)));
+            inner.waiting.push_back((turn, Box::new(start)));
         }
         if !std::mem::replace(&mut inner.running, true) {
             drop(inner);
             self.runtime.spawn(Arc::clone(self).run());
         }
+    }
+
+    /// The connection is over: what has started is finished, for its commit is its own; what waits or is held is let go,
+    /// with whatever it holds of the connection and of a room's queue.
+    pub(super) fn close(&self) {
+        let waiting = {
+            let mut inner = self.lock();
+            inner.closed = true;
+            std::mem::take(&mut inner.waiting)
+        };
+        self.closed.notify_waiters();
+        drop(waiting);
     }
 
     async fn run(self: Arc<Self>) {
@@ -84,18 +101,19 @@ impl Lane {
                 match step {
                     Step::Started(Started::Now(work)) => self.finish(work, &mut ready).await,
                     Step::Started(Started::Held(held)) => {
-                        let work = self.begin(held, &mut ready).await;
-                        self.turn_done();
-                        self.finish(work, &mut ready).await;
+                        if let Some(work) = self.begin(held, &mut ready).await {
+                            self.turn_over();
+                            self.finish(work, &mut ready).await;
+                        }
                     }
-                    Step::Waiting(pace, start) => {
+                    Step::Start(start) => {
                         let work = match start() {
-                            Started::Now(work) => work,
+                            Started::Now(work) => Some(work),
                             Started::Held(held) => self.begin(held, &mut ready).await,
                         };
-                        self.finish(work, &mut ready).await;
-                        if pace == Pace::InTurn {
-                            self.turn_done();
+                        if let Some(work) = work {
+                            self.finish(work, &mut ready).await;
+                            self.turn_over();
                         }
                     }
                 }
@@ -107,23 +125,38 @@ impl Lane {
         }
     }
 
-    /// Waits until work that is held may begin; what is ready leaves before that.
-    async fn begin(&self, held: Pin<Box<dyn Future<Output = Work> + Send>>, ready: &mut Vec<Frame>) -> Work {
-        self.hand_over(ready);
-        held.await
+    /// Waits until work that is held may begin; nothing begins once the connection is over.
+    async fn begin(&self, held: Held, ready: &mut Vec<Frame>) -> Option<Work> {
+        let mut closed = pin!(self.closed.notified());
+        closed.as_mut().enable();
+        if self.lock().closed {
+            return None;
+        }
+        let begun = pin!(async {
+            tokio::select! {
+                biased;
+                () = closed => None,
+                work = held => Some(work),
+            }
+        });
+        self.wait(begun, ready).await
     }
 
-    /// Waits for work; what is ready leaves before that.
-    async fn finish(&self, mut work: Work, ready: &mut Vec<Frame>) {
-        let at_once = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
-        let reply = match at_once {
-            Poll::Ready(reply) => reply,
+    async fn finish(&self, work: Work, ready: &mut Vec<Frame>) {
+        let reply = self.wait(work, ready).await;
+        ready.extend(reply);
+    }
+
+    /// Waits for something; what is ready leaves before that.
+    async fn wait<T>(&self, mut awaited: impl Future<Output = T> + Unpin, ready: &mut Vec<Frame>) -> T {
+        let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut awaited).poll(context))).await;
+        match at_once {
+            Poll::Ready(came) => came,
             Poll::Pending => {
                 self.hand_over(ready);
-                work.await
+                awaited.await
             }
-        };
-        ready.extend(reply);
+        }
     }
 
     fn hand_over(&self, ready: &mut Vec<Frame>) {
@@ -133,42 +166,40 @@ impl Lane {
     }
 
     fn next(&self) -> Option<Step> {
-        self.lock().steps.pop_front()
+        let mut inner = self.lock();
+        if let Some(started) = inner.started.pop_front() {
+            return Some(Step::Started(started));
+        }
+        let (_, start) = inner.waiting.pop_front()?;
+        inner.turn = true;
+        Some(Step::Start(start))
     }
 
     /// Whether nothing came meanwhile: what comes from here on starts the lane again.
     fn is_done(&self) -> bool {
         let mut inner = self.lock();
-        inner.running = !inner.steps.is_empty();
+        inner.running = !inner.started.is_empty() || !inner.waiting.is_empty();
         !inner.running
     }
 
-    /// Starts what waited for this turn alone, before anything newer can start. Should one of those be held, the turn is
-    /// now its own.
-    fn turn_done(&self) {
-        let mut started = VecDeque::new();
-        let mut held = false;
-        loop {
-            let mut inner = self.lock();
-            match inner.steps.pop_front() {
-                Some(Step::Waiting(Pace::Beside, start)) if !held => {
-                    drop(inner);
-                    let start = start();
-                    held = start.is_held();
-                    started.push_back(Step::Started(start));
-                }
-                other => {
-                    inner.turns -= usize::from(!held);
-                    if let Some(step) = other {
-                        inner.steps.push_front(step);
-                    }
-                    for step in started.into_iter().rev() {
-                        inner.steps.push_front(step);
-                    }
-                    return;
-                }
+    /// Starts what waited for this turn alone. Should one of those be held, the turn is now its own.
+    fn turn_over(&self) {
+        while let Some(start) = self.next_beside() {
+            let started = start();
+            let held = started.is_held();
+            self.lock().started.push_back(started);
+            if held {
+                return;
             }
         }
+    }
+
+    /// What may start beside what has started; without any, the turn is over.
+    fn next_beside(&self) -> Option<Start> {
+        let mut inner = self.lock();
+        let next = inner.waiting.pop_front_if(|(turn, _)| *turn == Turn::Beside);
+        inner.turn = next.is_some();
+        next.map(|(_, start)| start)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -219,7 +250,7 @@ mod tests {
             let (gate, opened) = oneshot::channel::<()>();
             gates.push(gate);
             let done = done.clone();
-            lane.push(Pace::Beside, move || {
+            lane.push(Turn::Beside, move || {
                 Started::now(async move {
                     let _ = opened.await;
                     let _ = done.send(number);
@@ -241,7 +272,7 @@ mod tests {
         let (note, mut noted) = mpsc::unbounded_channel();
         let (gate, opened) = oneshot::channel::<()>();
         let started = note.clone();
-        lane.push(Pace::InTurn, move || {
+        lane.push(Turn::Own, move || {
             Started::now(async move {
                 let _ = opened.await;
                 let _ = started.send("turn done");
@@ -250,7 +281,7 @@ mod tests {
         });
         for _ in 0..2 {
             let note = note.clone();
-            lane.push(Pace::Beside, move || {
+            lane.push(Turn::Beside, move || {
                 let _ = note.send("post started");
                 Started::now(async move {
                     let _ = note.send("post done");
@@ -275,7 +306,7 @@ mod tests {
             let (gate, opened) = oneshot::channel::<()>();
             gates.push(gate);
             let note = note.clone();
-            lane.push(Pace::Beside, move || {
+            lane.push(Turn::Beside, move || {
                 // The first two are held, one after the other.
                 let begun = note.clone();
                 let work = move || -> Work {
@@ -306,6 +337,43 @@ mod tests {
         assert!(at(("begun", 3)) < at(("done", 1)), "not until it is answered: {seen:?}");
     }
 
+    #[tokio::test]
+    async fn when_the_connection_is_over_what_has_started_is_finished_and_the_rest_is_let_go() {
+        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
+        let (note, mut noted) = mpsc::unbounded_channel();
+        let (gate, opened) = oneshot::channel::<()>();
+        let started = note.clone();
+        lane.push(Turn::Beside, move || {
+            Started::now(async move {
+                let _ = opened.await;
+                let _ = started.send("started");
+                None
+            })
+        });
+        let (mut admit, admitted) = oneshot::channel::<()>();
+        let held = note.clone();
+        lane.push(Turn::Beside, move || {
+            Started::held(admitted, move |_| {
+                let _ = held.send("held");
+                Box::pin(async { None })
+            })
+        });
+        for turn in [Turn::Own, Turn::Beside] {
+            let waiting = note.clone();
+            lane.push(turn, move || {
+                let _ = waiting.send("waiting");
+                Started::now(async { None })
+            });
+        }
+        drop(note);
+
+        lane.close();
+        gate.send(()).unwrap();
+        assert_eq!(noted.recv().await, Some("started"));
+        assert_eq!(noted.recv().await, None, "what was never started holds nothing any more");
+        admit.closed().await;
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn work_starts_in_the_order_it_came_however_turns_end_meanwhile() {
         let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
@@ -313,8 +381,8 @@ mod tests {
         let pushing = std::thread::spawn(move || {
             for number in 0..20_000 {
                 let note = note.clone();
-                let pace = if number % 3 == 0 { Pace::InTurn } else { Pace::Beside };
-                lane.push(pace, move || {
+                let turn = if number % 3 == 0 { Turn::Own } else { Turn::Beside };
+                lane.push(turn, move || {
                     let _ = note.send(number);
                     Started::now(async { None })
                 });

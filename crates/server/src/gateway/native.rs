@@ -2,10 +2,10 @@
 
 use super::admission::Admission;
 use super::commands;
-use super::lane::{Lane, Pace, Started, Work};
+use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
 use crate::live::{Greeting, Resuming, Rooms, is_room, native};
-use crate::pacing::{UnderWay, Verdict};
+use crate::pacing::{UnderWay, Verdict, keeping};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::frame::{Hello, Lagged, Posted, ReadMarked, Reply};
@@ -218,11 +218,21 @@ impl Connection {
     }
 
     fn write(&self, Post { id, room, text, nonce }: Post, under_way: Option<UnderWay>) -> Work {
-        let posting = self.app.chat.post(&self.caller, room, &text, nonce);
-        Box::pin(async move {
-            let answer = posting.await;
-            drop(under_way);
-            Some(posted(id, answer))
+        let posting = keeping(&self.app.chat, under_way).post(&self.caller, room, &text, nonce);
+        Box::pin(async move { Some(posted(id, posting.await)) })
+    }
+
+    /// Does anything but post, once it may.
+    fn command(self: Arc<Self>, id: u64, command: Command) -> Started {
+        let connection = Arc::clone(&self);
+        let admitting = async move { (commands::admit(&connection, &command).await, command) };
+        Started::held(admitting, move |(admitted, command)| {
+            Box::pin(async move {
+                Some(match admitted {
+                    Ok(chat) => answered(id, commands::run(&self, &chat, command).await),
+                    Err(error) => refused(Some(id), error),
+                })
+            })
         })
     }
 
@@ -279,12 +289,12 @@ impl Gateway for Native {
         match read(text) {
             Ok(ClientFrame { id, command: Command::PostMessage { room, text, nonce } }) => {
                 let post = Post { id, room, text, nonce };
-                self.0.lane.push(Pace::Beside, move || connection.post(post));
+                self.0.lane.push(Turn::Beside, move || connection.post(post));
             }
-            Ok(ClientFrame { id, command }) => self.0.lane.push(Pace::InTurn, move || {
-                Started::now(async move { Some(answered(id, commands::run(&connection, command).await)) })
-            }),
-            Err(wrong) => self.0.lane.push(Pace::Beside, move || {
+            Ok(ClientFrame { id, command }) => {
+                self.0.lane.push(Turn::Own, move || connection.command(id, command));
+            }
+            Err(wrong) => self.0.lane.push(Turn::Beside, move || {
                 let (id, error) = *wrong;
                 Started::now(async move { Some(refused(id, error)) })
             }),
@@ -293,7 +303,7 @@ impl Gateway for Native {
 
     fn on_binary(&self, _: ConnId, _: &[u8]) {
         let error = bad(ErrorCode::BadRequest, "Binary frames are not understood. Send JSON as text.");
-        self.0.lane.push(Pace::Beside, move || Started::now(async move { Some(refused(None, error)) }));
+        self.0.lane.push(Turn::Beside, move || Started::now(async move { Some(refused(None, error)) }));
     }
 
     fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
@@ -323,6 +333,7 @@ impl Gateway for Native {
 
     fn on_closed(&self, conn: ConnId, closed: Closed) {
         tracing::debug!(user = %self.0.caller.user().id, ?closed, "a connection ended");
+        self.0.lane.close();
         self.0.over.store(true, Ordering::Release);
         self.0.drained.notify_waiters();
         self.0.app.live.closed(conn);

@@ -1,14 +1,14 @@
 //! The simple protocol: join, chat, leave.
 
 use super::admission::Admission;
-use super::lane::{Lane, Pace, Started, Work};
+use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
 use crate::live::{Entered, Entering, plain};
-use crate::pacing::{UnderWay, Verdict};
-use chat::{Caller, Name, RoomRef, Visitor};
+use crate::pacing::{Verdict, keeping};
+use chat::{Caller, Chat, Name, RoomRef, Visitor};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::simple::{SimpleCommand, SimpleFrame};
-use protocol::{CloseCode, Nonce, RoomId};
+use protocol::{CloseCode, Nonce, RoomId, RoomKind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,14 +35,14 @@ pub(super) struct Connection {
     lane: Arc<Lane>,
     /// Who came with a token is that user, whatever name they give.
     caller: Option<Caller>,
-    place: Mutex<Place>,
+    whereabouts: Mutex<Whereabouts>,
     /// Joins and leaves that were asked for and are not done: until then nobody knows who speaks where.
     moves: AtomicUsize,
 }
 
 /// Where a connection is, and as whom.
 #[derive(Clone, Default)]
-struct Place {
+struct Whereabouts {
     room: Option<RoomRef>,
     visitor: Option<Visitor>,
     /// Whether they are a member of the room, as far as is known here.
@@ -59,8 +59,8 @@ impl Connection {
         let delivery = app.delivery.clone();
         let lane = Lane::new(tokio::runtime::Handle::current(), move |frames| delivery.reply(conn, frames));
         let lane = Arc::new(lane);
-        let (place, moves) = (Mutex::default(), AtomicUsize::new(0));
-        Arc::new(Self { app, conn, _admission: admission, lane, caller, place, moves })
+        let (whereabouts, moves) = (Mutex::default(), AtomicUsize::new(0));
+        Arc::new(Self { app, conn, _admission: admission, lane, caller, whereabouts, moves })
     }
 
     /// Joins before anything the client says, once the connection is attached: before that nothing reaches it.
@@ -71,7 +71,7 @@ impl Connection {
         attached: oneshot::Receiver<()>,
     ) {
         let connection = Arc::clone(self);
-        self.lane.push(Pace::InTurn, move || {
+        self.lane.push(Turn::Own, move || {
             Started::now(async move {
                 if attached.await.is_err() {
                     return None;
@@ -129,7 +129,7 @@ impl Connection {
         };
         let entered = self.app.live.enter(entering).await.ok_or(STOPPING)?;
         if entered == Entered::In {
-            *self.place() = Place { room: Some(room), visitor: Some(visitor.clone()), member };
+            *self.whereabouts() = Whereabouts { room: Some(room), visitor: Some(visitor.clone()), member };
         }
         Ok(entered)
     }
@@ -140,7 +140,7 @@ impl Connection {
             return Ok(Visitor::Known(caller.clone()));
         }
         let name = Name::new("username", username)?;
-        let before = self.place().visitor.clone();
+        let before = self.whereabouts().visitor.clone();
         Ok(match before {
             Some(Visitor::Known(caller)) if caller.user().name == name.shown() => Visitor::Known(caller),
             Some(_) | None => Visitor::Passing(name),
@@ -148,23 +148,23 @@ impl Connection {
     }
 
     async fn leave(&self) {
-        let was_in = self.place().room.take();
+        let was_in = self.whereabouts().room.take();
         if was_in.is_some() {
             self.app.live.leave(self.conn).await;
         }
     }
 
-    /// The pace of a chat: the first one in a room makes the user and the membership, so those behind it wait for it.
-    fn pace(&self) -> Pace {
+    /// The turn of a chat: the first one in a room makes the user and the membership, so those behind it wait for it.
+    fn turn(&self) -> Turn {
         let settled = self.moves.load(Ordering::Acquire) == 0;
-        if settled && self.place().member { Pace::Beside } else { Pace::InTurn }
+        if settled && self.whereabouts().member { Turn::Beside } else { Turn::Own }
     }
 
     /// Joins or leaves, in turn.
     fn moves(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
         self.moves.fetch_add(1, Ordering::AcqRel);
         let connection = Arc::clone(self);
-        self.lane.push(Pace::InTurn, move || {
+        self.lane.push(Turn::Own, move || {
             Started::now(async move {
                 work.await;
                 connection.moves.fetch_sub(1, Ordering::AcqRel);
@@ -176,23 +176,36 @@ impl Connection {
 
     /// Posts when the room's readers can follow.
     fn chat(self: Arc<Self>, text: String) -> Started {
-        let room = self.place().room.as_ref().map(|room| room.id);
-        match room.map(|room| self.app.pacing.ask(room, text.len())) {
-            None => Started::Now(self.write(&text, None)),
-            Some(Verdict::Admitted(under_way)) => Started::Now(self.write(&text, Some(under_way))),
-            Some(Verdict::Waits(admitted)) => {
-                Started::held(admitted, move |admitted| self.write(&text, admitted.ok()))
+        let Whereabouts { room, visitor, .. } = self.whereabouts().clone();
+        let (Some(room), Some(visitor)) = (room, visitor) else {
+            return Started::Now(self.write(&text, &self.app.chat));
+        };
+        match (self.app.pacing.ask(room.id, text.len()), visitor.caller()) {
+            (Verdict::Admitted(under_way), _) => {
+                Started::Now(self.write(&text, &keeping(&self.app.chat, Some(under_way))))
             }
-            Some(Verdict::Refused(error)) => Started::now(async move {
-                self.say(&SimpleFrame::Error { message: error.message });
-                self.app.delivery.answered(self.conn);
-                None
+            // Who was removed may not have noticed: they neither wait in a closed room nor learn that others do.
+            (Verdict::Waits(_) | Verdict::Refused(_), Some(caller)) if room.kind != RoomKind::Open => {
+                self.chat_as_member(caller.clone(), room.id, text)
+            }
+            (Verdict::Waits(admitted), _) => Started::held(admitted, move |admitted| {
+                self.write(&text, &keeping(&self.app.chat, admitted.ok()))
             }),
+            (Verdict::Refused(error), _) => Started::Now(self.refusing(error.message)),
         }
     }
 
-    fn write(self: &Arc<Self>, text: &str, under_way: Option<UnderWay>) -> Work {
-        let posting = self.posting(text);
+    fn chat_as_member(self: Arc<Self>, caller: Caller, room: RoomId, text: String) -> Started {
+        let (app, len) = (Arc::clone(&self.app), text.len());
+        let admitting = async move { app.pacing.member(&app.chat, &caller, room, len).await };
+        Started::held(admitting, move |admitted| match admitted {
+            Ok(chat) => self.write(&text, &chat),
+            Err(error) => self.refusing(error.message),
+        })
+    }
+
+    fn write(self: &Arc<Self>, text: &str, chat: &Chat) -> Work {
+        let posting = self.posting(text, chat);
         let connection = Arc::clone(self);
         Box::pin(async move {
             let refused = match posting {
@@ -210,7 +223,6 @@ impl Connection {
                     Err(error) => Some(refusal(&error)),
                 },
             };
-            drop(under_way);
             if let Some(message) = refused {
                 connection.say(&SimpleFrame::Error { message });
             }
@@ -221,10 +233,9 @@ impl Connection {
 
     /// Queues a post in the room one is in. The first one makes the membership, those after it need it: whoever was
     /// removed would be back with the next word.
-    fn posting(&self, text: &str) -> Option<(RoomId, Posting)> {
-        let Place { room, visitor, member } = self.place().clone();
+    fn posting(&self, text: &str, chat: &Chat) -> Option<(RoomId, Posting)> {
+        let Whereabouts { room, visitor, member } = self.whereabouts().clone();
         let (room, visitor) = (room?.id, visitor?);
-        let chat = &self.app.chat;
         let posting: Posting = match visitor {
             Visitor::Known(caller) if member => {
                 let posting = chat.post(&caller, room, text, nonce());
@@ -239,19 +250,19 @@ impl Connection {
     }
 
     fn became_member(&self, room: RoomId, caller: Caller) {
-        let mut place = self.place();
-        if place.member || place.room.as_ref().is_none_or(|here| here.id != room) {
+        let mut whereabouts = self.whereabouts();
+        if whereabouts.member || whereabouts.room.as_ref().is_none_or(|here| here.id != room) {
             return;
         }
-        if let Some(Visitor::Passing(_)) = place.visitor {
+        if let Some(Visitor::Passing(_)) = whereabouts.visitor {
             self.app.live.known(self.conn, caller.clone());
         }
-        place.visitor = Some(Visitor::Known(caller));
-        place.member = true;
+        whereabouts.visitor = Some(Visitor::Known(caller));
+        whereabouts.member = true;
     }
 
     async fn is_out_of(&self, room: RoomId) {
-        let was_in = self.place().room.take_if(|here| here.id == room);
+        let was_in = self.whereabouts().room.take_if(|here| here.id == room);
         if was_in.is_some() {
             self.app.live.leave(self.conn).await;
         }
@@ -261,19 +272,22 @@ impl Connection {
         self.app.delivery.unicast(self.conn, plain(frame));
     }
 
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn whereabouts(&self) -> MutexGuard<'_, Whereabouts> {
+        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn refuse(self: &Arc<Self>, message: String) {
         let connection = Arc::clone(self);
-        self.lane.push(Pace::Beside, move || {
-            Started::now(async move {
-                connection.say(&SimpleFrame::Error { message });
-                connection.app.delivery.answered(connection.conn);
-                None
-            })
-        });
+        self.lane.push(Turn::Beside, move || Started::Now(connection.refusing(message)));
+    }
+
+    fn refusing(self: &Arc<Self>, message: String) -> Work {
+        let connection = Arc::clone(self);
+        Box::pin(async move {
+            connection.say(&SimpleFrame::Error { message });
+            connection.app.delivery.answered(connection.conn);
+            None
+        })
     }
 }
 
@@ -290,7 +304,7 @@ impl Gateway for Simple {
                 }
             }),
             Ok(SimpleCommand::Chat { text }) => {
-                self.0.lane.push(self.0.pace(), move || connection.chat(text));
+                self.0.lane.push(self.0.turn(), move || connection.chat(text));
             }
             Ok(SimpleCommand::Leave {}) => self.0.moves(async move { connection.leave().await }),
             Err(wrong) => self.0.refuse(format!("invalid message: {wrong}")),
@@ -317,6 +331,7 @@ impl Gateway for Simple {
 
     fn on_closed(&self, conn: ConnId, closed: Closed) {
         tracing::debug!(?closed, "a simple connection ended");
+        self.0.lane.close();
         self.0.app.live.closed(conn);
     }
 }

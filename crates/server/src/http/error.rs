@@ -1,6 +1,6 @@
 //! Refusals over HTTP: which status an error has, and how it leaves.
 
-use crate::places::COME_BACK;
+use crate::seats::COME_BACK;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};

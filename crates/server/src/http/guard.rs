@@ -5,7 +5,7 @@ use super::error::Refusal;
 use super::signed_in::{self, Peer};
 use crate::app::App;
 use crate::doors::{OriginVerdict, host};
-use crate::places::COME_BACK;
+use crate::seats::COME_BACK;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, LOCATION, UPGRADE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};

@@ -74,5 +74,7 @@ pub async fn accept(
     SignedIn(caller): SignedIn,
     Body(body): Body<InviteToken>,
 ) -> Result<Json<Option<Room>>, Refusal> {
-    Ok(Json(app.chat.accept_invite(&caller, &body.token).await?))
+    let room = app.chat.room_of_invite(Some(&caller), &body.token).await?;
+    let chat = app.pacing.newcomer(&app.chat, room.filter(|_| !caller.user().guest)).await?;
+    Ok(Json(chat.accept_invite(&caller, &body.token).await?))
 }

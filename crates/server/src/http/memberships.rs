@@ -47,9 +47,13 @@ pub async fn add(
 ) -> Result<Response, Refusal> {
     let room = room(&app, &caller, &named).await?;
     match somebody_else(&caller, &user)? {
-        None => Ok(Json(app.chat.join_room(&caller, room).await?).into_response()),
+        None => {
+            let chat = app.pacing.joiner(&app.chat, &caller, room).await?;
+            Ok(Json(chat.join_room(&caller, room).await?).into_response())
+        }
         Some(user) => {
-            app.chat.invite_member(&caller, room, user).await?;
+            let chat = app.pacing.member(&app.chat, &caller, room, 0).await?;
+            chat.invite_member(&caller, room, user).await?;
             Ok(Json(Done {}).into_response())
         }
     }
@@ -68,9 +72,11 @@ pub async fn remove(
     Path((named, user)): Path<(String, String)>,
 ) -> Result<Json<Done>, Refusal> {
     let room = room(&app, &caller, &named).await?;
-    match somebody_else(&caller, &user)? {
-        None => app.chat.leave_room(&caller, room).await?,
-        Some(user) => app.chat.remove_member(&caller, room, user).await?,
+    let somebody_else = somebody_else(&caller, &user)?;
+    let chat = app.pacing.member(&app.chat, &caller, room, 0).await?;
+    match somebody_else {
+        None => chat.leave_room(&caller, room).await?,
+        Some(user) => chat.remove_member(&caller, room, user).await?,
     }
     Ok(Json(Done {}))
 }

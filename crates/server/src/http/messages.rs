@@ -5,14 +5,13 @@ use super::error::Refusal;
 use super::parameters::{Asked, Path, parsed, room};
 use super::signed_in::SignedIn;
 use crate::app::App;
-use crate::pacing::{UnderWay, Verdict};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use chat::{Caller, Place};
+use chat::Place;
 use protocol::frame::{EventPage, MessagePage, Posted, Revised};
 use protocol::http::{NewMessage, NewText};
-use protocol::{ErrorCode, Nonce, RoomId};
+use protocol::{ErrorCode, Nonce};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -77,23 +76,8 @@ pub async fn post(
 ) -> Result<(StatusCode, Json<Posted>), Refusal> {
     let nonce = nonce(&headers, body.nonce)?;
     let room = room(&app, &caller, &named).await?;
-    let _under_way = admitted(&app, &caller, room, &body.text).await?;
-    Ok((StatusCode::CREATED, Json(app.chat.post(&caller, room, &body.text, nonce).await?)))
-}
-
-/// Waits until the room's readers can follow. Whoever is no member learns nothing of that, and takes nobody's place.
-async fn admitted(app: &App, caller: &Caller, room: RoomId, text: &str) -> Result<Option<UnderWay>, Refusal> {
-    match app.pacing.ask(room, text.len()) {
-        Verdict::Admitted(under_way) => Ok(Some(under_way)),
-        Verdict::Waits(admitted) => {
-            app.chat.membership(caller.key(), room).await?;
-            Ok(admitted.await.ok())
-        }
-        Verdict::Refused(error) => {
-            app.chat.membership(caller.key(), room).await?;
-            Err(error.into())
-        }
-    }
+    let chat = app.pacing.member(&app.chat, &caller, room, body.text.len()).await?;
+    Ok((StatusCode::CREATED, Json(chat.post(&caller, room, &body.text, nonce).await?)))
 }
 
 /// Replaces the text of one's own message.
@@ -108,7 +92,9 @@ pub async fn edit(
     Body(body): Body<NewText>,
 ) -> Result<Json<Revised>, Refusal> {
     let room = room(&app, &caller, &named).await?;
-    Ok(Json(app.chat.edit(&caller, room, parsed(&seq, "message")?, &body.text).await?))
+    let seq = parsed(&seq, "message")?;
+    let chat = app.pacing.member(&app.chat, &caller, room, body.text.len()).await?;
+    Ok(Json(chat.edit(&caller, room, seq, &body.text).await?))
 }
 
 /// Takes the text of a message away for everyone.
@@ -122,7 +108,9 @@ pub async fn delete(
     Path((named, seq)): Path<(String, String)>,
 ) -> Result<Json<Revised>, Refusal> {
     let room = room(&app, &caller, &named).await?;
-    Ok(Json(app.chat.delete(&caller, room, parsed(&seq, "message")?).await?))
+    let seq = parsed(&seq, "message")?;
+    let chat = app.pacing.member(&app.chat, &caller, room, 0).await?;
+    Ok(Json(chat.delete(&caller, room, seq).await?))
 }
 
 /// Lists events of a room, in order and without holes.

@@ -77,7 +77,8 @@ pub async fn come_in(
     if app.live.is_name_here(chat::fold(&body.name)).await {
         return Err(chat::Error::NameTaken(body.name).into());
     }
-    let session = app.chat.come_in(&body.name).await.inspect_err(|error| refused(address, error))?;
+    let chat = app.pacing.newcomer(&app.chat, app.chat.lobby().await?).await?;
+    let session = chat.come_in(&body.name).await.inspect_err(|error| refused(address, error))?;
     Ok(let_in(&app, &session, address, body.token, StatusCode::CREATED))
 }
 

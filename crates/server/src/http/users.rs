@@ -50,7 +50,9 @@ pub async fn sign_up(
     MaybeSignedIn(caller): MaybeSignedIn,
     Body(body): Body<SignUp>,
 ) -> Result<Response, Refusal> {
-    let session = app.chat.sign_up(caller.as_ref(), &body.invite, &body.name, &body.password).await;
+    let room = app.chat.room_of_invite(None, &body.invite).await?;
+    let chat = app.pacing.newcomer(&app.chat, room).await?;
+    let session = chat.sign_up(caller.as_ref(), &body.invite, &body.name, &body.password).await;
     let session = session.inspect_err(|error| sessions::refused(address, error))?;
     Ok(sessions::let_in(&app, &session, address, body.token, StatusCode::CREATED))
 }

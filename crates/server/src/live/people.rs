@@ -286,20 +286,18 @@ impl Tables {
 
     pub(super) fn session_ended(&mut self, user: UserKey, ended: SessionId) {
         let Some(entry) = self.users.get(&user) else { return };
-        for conn in entry.conns.clone() {
-            let (session, goodbye) = match self.conns.get(&conn) {
-                Some(Conn::Native(native_conn)) => {
-                    (native_conn.session, native(&ServerFrame::SessionEnded {}))
-                }
-                Some(Conn::Simple(visit)) => (visit.session(), plain(&signed_out())),
+        let of_session = |conn: &ConnId| self.conns.get(conn).and_then(Conn::session) == Some(ended);
+        let over: Vec<ConnId> = entry.conns.iter().copied().filter(of_session).collect();
+        for conn in over {
+            let goodbye = match self.conns.get(&conn) {
+                Some(Conn::Native(_)) => native(&ServerFrame::SessionEnded {}),
+                Some(Conn::Simple(_)) => plain(&signed_out()),
                 None => continue,
             };
-            if session == Some(ended) {
-                self.delivery.unicast(conn, goodbye);
-                self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
-                // Nothing more is theirs to hear, however long the close takes.
-                self.closed(conn);
-            }
+            self.delivery.unicast(conn, goodbye);
+            self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
+            // Nothing more is theirs to hear, however long the close takes.
+            self.closed(conn);
         }
     }
 

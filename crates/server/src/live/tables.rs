@@ -75,6 +75,16 @@ pub(super) struct Connected {
     pub(super) conns: Vec<ConnId>,
 }
 
+impl Conn {
+    /// The session it lives by; none for somebody passing.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Native(native) => native.session,
+            Self::Simple(visit) => visit.session(),
+        }
+    }
+}
+
 impl Tables {
     pub(super) fn new(
         chat: Chat,
@@ -236,6 +246,11 @@ impl Tables {
             .filter_map(|shown| shown.who().map(|user| user.id))
             .collect();
         Here { count: self.presence.count(room) as u64, users }
+    }
+
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        let sessions: HashSet<SessionId> = self.conns.values().filter_map(Conn::session).collect();
+        sessions.into_iter().collect()
     }
 
     /// Milliseconds since the task began, never 0.

@@ -273,3 +273,28 @@ async fn a_connection_ends_when_its_session_expires() {
     assert_eq!(visitor.hear().await.unwrap()["type"], "welcome", "who has no session stays");
     assert!(PATIENCE > Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn who_stays_connected_stays_signed_in() {
+    const DAYS_60: i64 = 60 * 24 * 60 * 60 * 1000;
+    let server = server(|_| {}).await;
+    let (ben, dot) = (server.ben().await, server.dot().await);
+    let mut bens = connection(&ben).await;
+    let token = format!("Bearer {}", dot.token);
+    let mut dots = Wire::open(server.address(), "/ws", &[("authorization", &token)]).await;
+    let join = r#"{"type":"join","room":"lobby","username":"Dot"}"#;
+    dots.say(join).await;
+    for heard in ["welcome", "joined", "roster"] {
+        assert_eq!(dots.hear().await.unwrap()["type"], heard);
+    }
+    for _ in 0..3 {
+        server.pass(DAYS_60);
+        server.running.app().keep_signed_in().await.unwrap();
+    }
+    server.running.app().chat.end_expired().await.unwrap();
+
+    bens.send(Command::ListInvites {}).await.unwrap();
+    assert_eq!(next_reply(&mut bens).await.error, None);
+    dots.say(join).await;
+    assert_eq!(dots.hear().await.unwrap()["type"], "welcome");
+}

@@ -19,9 +19,9 @@ const LEAST: u64 = 16;
 /// When to come back after being told that there are too many: connections come and go in seconds.
 pub const COME_BACK: Duration = Duration::from_secs(10);
 
-/// All places there are. Clones are one.
+/// All seats there are. Clones are one.
 #[derive(Debug, Clone)]
-pub struct Places(Arc<Inner>);
+pub struct Seats(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -44,25 +44,25 @@ pub enum Who {
     TurnedAway,
 }
 
-/// A connection's place, given back when dropped.
+/// A connection's seat, given back when dropped.
 #[derive(Debug)]
-pub struct Place {
-    places: Places,
+pub struct Seat {
+    seats: Seats,
     who: Option<Who>,
 }
 
 /// What a connection holds from when it is accepted to its end.
 #[derive(Debug)]
 pub struct Standing {
-    /// Its place among all.
-    pub place: Place,
-    /// Its place among those of its address, where the peer itself is the client.
-    pub of_address: Option<Place>,
-    /// Its place among those who are told that their address has none.
-    pub turned_away: Option<Place>,
+    /// Its seat among all.
+    pub seat: Seat,
+    /// Its seat among those of its address, where the peer itself is the client.
+    pub of_address: Option<Seat>,
+    /// Its seat among those who are told that their address has none.
+    pub turned_away: Option<Seat>,
 }
 
-impl Places {
+impl Seats {
     /// As many as `limits` says and `files` open files allow.
     pub fn new(limits: &Limits, files: u64) -> Self {
         let possible = files.saturating_sub(HEADROOM).max(LEAST);
@@ -103,13 +103,13 @@ impl Places {
     }
 
     /// One more connection; `false` with it if that is one too many.
-    pub fn enter(&self) -> (Place, bool) {
+    pub fn enter(&self) -> (Seat, bool) {
         let before = self.0.all.fetch_add(1, Ordering::AcqRel);
-        (Place { places: self.clone(), who: None }, before < self.0.most)
+        (Seat { seats: self.clone(), who: None }, before < self.0.most)
     }
 
     /// One more connection of somebody, unless they have as many as they may.
-    pub fn take(&self, who: Who) -> Option<Place> {
+    pub fn take(&self, who: Who) -> Option<Seat> {
         let most = match who {
             Who::Address(_) => self.0.most_of_address,
             Who::User(_) => self.0.most_of_user,
@@ -121,7 +121,7 @@ impl Places {
             return None;
         }
         *taken += 1;
-        Some(Place { places: self.clone(), who: Some(who) })
+        Some(Seat { seats: self.clone(), who: Some(who) })
     }
 
     fn give_back(&self, who: Who) {
@@ -139,13 +139,13 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         match self.who {
-            Some(who) => self.places.give_back(who),
+            Some(who) => self.seats.give_back(who),
             None => {
-                self.places.0.all.fetch_sub(1, Ordering::AcqRel);
-                self.places.0.left.notify_waiters();
+                self.seats.0.all.fetch_sub(1, Ordering::AcqRel);
+                self.seats.0.left.notify_waiters();
             }
         }
     }
@@ -161,30 +161,30 @@ mod tests {
 
     #[test]
     fn who_has_as_many_as_they_may_waits_for_one_to_end_and_others_do_not() {
-        let places = Places::new(&Limits { connections_per_address: 2, ..Limits::default() }, 1_000);
-        let (one, two) = (places.take(address("192.0.2.1")), places.take(address("192.0.2.1")));
-        assert!(one.is_some() && two.is_some() && places.take(address("192.0.2.1")).is_none());
-        assert!(places.take(address("192.0.2.2")).is_some());
+        let seats = Seats::new(&Limits { connections_per_address: 2, ..Limits::default() }, 1_000);
+        let (one, two) = (seats.take(address("192.0.2.1")), seats.take(address("192.0.2.1")));
+        assert!(one.is_some() && two.is_some() && seats.take(address("192.0.2.1")).is_none());
+        assert!(seats.take(address("192.0.2.2")).is_some());
         drop(one);
-        assert!(places.take(address("192.0.2.1")).is_some());
+        assert!(seats.take(address("192.0.2.1")).is_some());
         drop(two);
-        assert!(places.of().is_empty(), "nothing is kept of those who left");
+        assert!(seats.of().is_empty(), "nothing is kept of those who left");
     }
 
     #[test]
-    fn few_are_told_that_their_address_has_no_place() {
-        let places = Places::new(&Limits::default(), 20_000);
-        let told: Vec<_> = (0..TURNED_AWAY).filter_map(|_| places.take(Who::TurnedAway)).collect();
+    fn few_are_told_that_their_address_has_no_seat() {
+        let seats = Seats::new(&Limits::default(), 20_000);
+        let told: Vec<_> = (0..TURNED_AWAY).filter_map(|_| seats.take(Who::TurnedAway)).collect();
         assert_eq!(told.len(), TURNED_AWAY);
-        assert!(places.take(Who::TurnedAway).is_none(), "silent ones would take the places of all");
+        assert!(seats.take(Who::TurnedAway).is_none(), "silent ones would take the seats of all");
         drop(told);
-        assert!(places.take(Who::TurnedAway).is_some());
+        assert!(seats.take(Who::TurnedAway).is_some());
     }
 
     #[test]
-    fn there_are_as_many_places_as_files_allow() {
+    fn there_are_as_many_seats_as_files_allow() {
         let of = |connections, files| {
-            Places::new(&Limits { connections, ..Limits::default() }, files).most() as u64
+            Seats::new(&Limits { connections, ..Limits::default() }, files).most() as u64
         };
         assert_eq!(of(0, 20_000), 20_000 - HEADROOM);
         assert_eq!(of(500, 20_000), 500);
