@@ -4,6 +4,8 @@
 //! ROOMFUL_TOKEN=… cargo run -p roomful-client --example echo_bot -- 127.0.0.1:3000 lobby
 //! ```
 //!
+//! A server that speaks TLS is named by its address, such as `https://chat.example`.
+//!
 //! Without `ROOMFUL_TOKEN` it comes in as the guest Dot, where guests are admitted.
 
 use client::protocol::Command;

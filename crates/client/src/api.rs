@@ -1,11 +1,11 @@
-//! The HTTP interface: one small JSON request per connection, plain `http` only.
+//! The HTTP interface: one small JSON request per connection.
 
+use crate::address::Address;
 use protocol::http::{ComeIn, ErrorBody, Session, SetUp, SignIn, SignUp, SignedIn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// The largest response read, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Who asks, and whom.
 #[derive(Debug, Clone)]
 pub struct Api {
-    address: String,
+    address: Address,
     token: Option<String>,
 }
 
@@ -54,8 +54,8 @@ pub enum ApiError {
 }
 
 impl Api {
-    /// Asks the server at `address` (`host:port`) as nobody in particular.
-    pub fn new(address: impl Into<String>) -> Self {
+    /// Asks the server at `address` as nobody in particular.
+    pub fn new(address: impl Into<Address>) -> Self {
         Self { address: address.into(), token: None }
     }
 
@@ -179,7 +179,7 @@ impl Api {
             head.push_str(&format!("{name}: {value}\r\n"));
         };
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            field("Host", &self.address);
+            field("Host", self.address.authority());
         }
         if let Some(token) = &self.token {
             field("Authorization", &format!("Bearer {token}"));
@@ -196,7 +196,7 @@ impl Api {
     }
 
     async fn exchange(&self, request: &[u8]) -> Result<Vec<u8>, ApiError> {
-        let mut stream = TcpStream::connect(&self.address).await?;
+        let mut stream = self.address.connect().await?;
         stream.write_all(request).await?;
         let mut response = Vec::new();
         stream.take(LARGEST).read_to_end(&mut response).await?;

@@ -1,5 +1,6 @@
 //! A client that stays connected.
 
+use crate::address::Address;
 use crate::backoff::Backoff;
 use crate::connection::{ConnectError, Connection};
 use crate::run::{Ask, Runner, Shared};
@@ -118,11 +119,14 @@ impl Events {
 }
 
 impl Client {
-    /// Connects to `address` (`host:port`) as the owner of a bearer token and waits for the hello.
+    /// Connects to `address` as the owner of a bearer token and waits for the hello.
     ///
     /// # Errors
     /// [`ConnectError`] when the first attempt fails; only later ones are repeated.
-    pub async fn connect(address: impl Into<String>, token: impl Into<String>) -> Result<Self, ConnectError> {
+    pub async fn connect(
+        address: impl Into<Address>,
+        token: impl Into<String>,
+    ) -> Result<Self, ConnectError> {
         Self::connect_with(address, token, Options::default()).await
     }
 
@@ -131,7 +135,7 @@ impl Client {
     /// # Errors
     /// As [`Client::connect`].
     pub async fn connect_with(
-        address: impl Into<String>,
+        address: impl Into<Address>,
         token: impl Into<String>,
         options: Options,
     ) -> Result<Self, ConnectError> {

@@ -1,5 +1,6 @@
 //! One bare native connection: commands out, frames in. No reconnecting, no state.
 
+use crate::address::Address;
 use crate::socket::{Heard, Socket};
 use protocol::frame::Hello;
 use protocol::{ClientFrame, Command, SUBPROTOCOL, ServerFrame};
@@ -73,13 +74,14 @@ pub enum Received {
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`) and waits for the hello.
+    /// Connects to `address` and waits for the hello.
     ///
     /// # Errors
     /// [`ConnectError`], which says whether it was the network, the server's refusal or its silence.
-    pub async fn open(address: &str, token: Option<&str>) -> Result<Self, ConnectError> {
+    pub async fn open(address: impl Into<Address>, token: Option<&str>) -> Result<Self, ConnectError> {
+        let address = address.into();
         let opened = tokio::time::timeout(HELLO, async {
-            let mut socket = Socket::open(address, "/ws", Some(SUBPROTOCOL), token).await?;
+            let mut socket = Socket::open(&address, "/ws", Some(SUBPROTOCOL), token).await?;
             loop {
                 match socket.next().await {
                     Heard::Sign => {}

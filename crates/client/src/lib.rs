@@ -16,8 +16,11 @@
 //! # }
 //! ```
 //!
+//! An [`Address`] says where a server is; `https://chat.example` is spoken to over TLS.
+//!
 //! Must not know: the server's crates, terminals.
 
+pub mod address;
 pub mod api;
 pub mod client;
 pub mod connection;
@@ -31,7 +34,9 @@ mod backoff;
 mod commands;
 mod run;
 mod socket;
+mod trust;
 
+pub use address::Address;
 pub use agreement::Disagreement;
 pub use api::Api;
 pub use backoff::Backoff;

@@ -1,5 +1,6 @@
 //! The task behind a client: one connection after the other, all asks through it.
 
+use crate::address::Address;
 use crate::client::{Failure, News, Options};
 use crate::connection::{Closing, ConnectError, Connection, Received};
 use crate::state::{Ended, Link, State};
@@ -106,7 +107,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Owns the connection of a client.
 pub(crate) struct Runner {
-    address: String,
+    address: Address,
     token: String,
     options: Options,
     shared: Arc<Shared>,
@@ -156,7 +157,7 @@ enum Woken {
 
 impl Runner {
     pub(crate) fn new(
-        address: String,
+        address: Address,
         token: String,
         options: Options,
         shared: Arc<Shared>,

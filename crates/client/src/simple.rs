@@ -1,5 +1,6 @@
 //! The simple protocol: rooms and people by name, nothing to resume.
 
+use crate::address::Address;
 use crate::connection::{Closing, ConnectError};
 use crate::socket::{Heard, Socket};
 use protocol::simple::{SimpleCommand, SimpleFrame};
@@ -21,11 +22,11 @@ pub enum SimpleReceived {
 }
 
 impl Simple {
-    /// Connects to `address` (`host:port`) without entering a room.
+    /// Connects to `address` without entering a room.
     ///
     /// # Errors
     /// [`ConnectError`]. A refusal does not show here: it comes as an `error` frame and close code 4403.
-    pub async fn connect(address: &str) -> Result<Self, ConnectError> {
+    pub async fn connect(address: impl Into<Address>) -> Result<Self, ConnectError> {
         Self::connect_to(address, "/ws", None).await
     }
 
@@ -33,8 +34,12 @@ impl Simple {
     ///
     /// # Errors
     /// As [`Simple::connect`].
-    pub async fn connect_to(address: &str, path: &str, token: Option<&str>) -> Result<Self, ConnectError> {
-        Ok(Self { socket: Socket::open(address, path, None, token).await? })
+    pub async fn connect_to(
+        address: impl Into<Address>,
+        path: &str,
+        token: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self { socket: Socket::open(&address.into(), path, None, token).await? })
     }
 
     /// Enters a room under a name. Answered by a `welcome` or an `error`. False when the connection is gone.

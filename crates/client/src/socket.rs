@@ -1,10 +1,10 @@
 //! A WebSocket to `/ws`, by whichever protocol.
 
+use crate::address::{Address, Stream};
 use crate::connection::{Closing, ConnectError};
 use futures_util::{SinkExt, StreamExt, stream::SplitStream};
 use protocol::http::ErrorBody;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -21,7 +21,7 @@ const WRITES: usize = 64;
 /// An open WebSocket: reading here, writing in a task of its own, so that a server that reads slowly can still be
 /// heard.
 pub(crate) struct Socket {
-    read: SplitStream<WebSocketStream<TcpStream>>,
+    read: SplitStream<WebSocketStream<Box<dyn Stream>>>,
     /// None once the connection has ended.
     write: Option<mpsc::Sender<Message>>,
     writer: AbortHandle,
@@ -37,17 +37,15 @@ pub(crate) enum Heard {
 }
 
 impl Socket {
-    /// Connects to `path` on `address` (`host:port`), offering `subprotocol`, signed in by `token`.
+    /// Connects to `path` on `address`, offering `subprotocol`, signed in by `token`.
     pub(crate) async fn open(
-        address: &str,
+        address: &Address,
         path: &str,
         subprotocol: Option<&'static str>,
         token: Option<&str>,
     ) -> Result<Self, ConnectError> {
-        let request = request(address, path, subprotocol, token)?;
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (socket, _) = client_async(request, stream).await.map_err(refusal)?;
+        let request = request(address.authority(), path, subprotocol, token)?;
+        let (socket, _) = client_async(request, address.connect().await?).await.map_err(refusal)?;
         let (mut sink, read) = socket.split();
         let (write, mut writes) = mpsc::channel(WRITES);
         let writer = tokio::spawn(async move {
@@ -113,12 +111,13 @@ fn closing(frame: Option<&CloseFrame>) -> Closing {
 }
 
 fn request(
-    address: &str,
+    authority: &str,
     path: &str,
     subprotocol: Option<&'static str>,
     token: Option<&str>,
 ) -> Result<Request<()>, ConnectError> {
-    let mut request = format!("ws://{address}{path}").into_client_request().map_err(refusal)?;
+    // Makes the head of the request; by what way it goes is decided already.
+    let mut request = format!("ws://{authority}{path}").into_client_request().map_err(refusal)?;
     let headers = request.headers_mut();
     if let Some(subprotocol) = subprotocol {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));

@@ -32,9 +32,12 @@ pub(crate) struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn inflate(self, payload: &[u8]) -> Result<&'a [u8], Violation> {
-        // A header with RSV1 is refused without an inflater, so there is one.
-        self.inflater.ok_or(Violation::Protocol)?.inflate(payload, self.limit)
+    /// What a payload says: deflated ones are only let in where there is an inflater.
+    fn read(self, payload: &'a [u8], deflated: bool) -> Result<&'a [u8], Violation> {
+        match self.inflater.filter(|_| deflated) {
+            Some(inflater) => inflater.inflate(payload, self.limit),
+            None => Ok(payload),
+        }
     }
 }
 
@@ -138,8 +141,7 @@ impl Decoder {
         if whole {
             let payload = payload.unwrap_or_else(|| &mut self.finished[header.size..]);
             unmask(payload, header.mask);
-            let payload = if header.deflated { terms.inflate(payload)? } else { payload };
-            return incoming(header.opcode, payload).map(Some);
+            return incoming(header.opcode, terms.read(payload, header.deflated)?).map(Some);
         }
         let payload = payload.unwrap_or_else(|| &mut self.finished[header.size..]);
         unmask(payload, header.mask);
@@ -150,8 +152,7 @@ impl Decoder {
             Some(fragments) => {
                 let whole = fragments.finish();
                 self.finished = whole.bytes;
-                let bytes = &self.finished;
-                message(whole.text, if whole.deflated { terms.inflate(bytes)? } else { bytes }).map(Some)
+                message(whole.text, terms.read(&self.finished, whole.deflated)?).map(Some)
             }
             None => Ok(None),
         }

@@ -10,6 +10,7 @@ use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
 use crate::gateway::Gateway;
 use crate::key::ConnId;
+use crate::options::Options;
 use crate::tls::Tls;
 
 /// A connection. Owns no buffer while nothing is half read or half written.
@@ -111,9 +112,15 @@ impl Connection {
         }
     }
 
-    /// Whether the peer has to wait for answers before it is heard again.
-    pub(crate) fn paused(&self, max_unanswered: u32) -> bool {
-        self.phase == Phase::Open && self.unanswered >= max_unanswered
+    /// Whether the peer has to wait for answers, or to take those there are, before it is heard again.
+    pub(crate) fn paused(&self, options: &Options) -> bool {
+        let waits = self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
+        waits && self.phase == Phase::Open
+    }
+
+    /// Bytes of frames that wait in the backlog.
+    fn owes(&self) -> usize {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
     }
 
     /// All that has come was read and acted on: what comes from here on comes when it is read.

@@ -154,13 +154,6 @@ impl Delivery {
         self.ask(conn, Order::Close { conn, code, reason: reason.into() });
     }
 
-    /// Closes every connection that follows the key, after everything published under it so far.
-    pub fn close_key(&self, key: Key, code: u16, reason: &str) {
-        for shard in self.followers(key) {
-            self.ask_shard(shard, Order::CloseKey { key, code, reason: reason.into() });
-        }
-    }
-
     /// A second way to ask, for a thread that has much to ask at once.
     pub fn gathering(&self) -> Gathering {
         Gathering::new(self.clone(), self.inner.doors.len())

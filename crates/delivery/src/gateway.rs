@@ -44,7 +44,7 @@ pub enum Closed {
         /// The code the peer gave (RFC 6455 §7.4).
         code: Option<u16>,
     },
-    /// We closed it, by `close`, `close_key`, `drain`, `stop` (1012) or after a gateway's panic (1011).
+    /// We closed it, by `close`, `drain`, `stop` (1012) or after a gateway's panic (1011).
     ByUs {
         /// The code of our close frame.
         code: u16,

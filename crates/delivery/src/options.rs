@@ -19,6 +19,9 @@ pub struct Options {
     pub tails_total: usize,
     /// Messages of one connection that may wait for an answer before its socket is no longer read. Default 16.
     pub max_unanswered: u32,
+    /// Bytes of unicast frames that may wait in one connection before its socket is no longer read: who does not take the
+    /// answers is not asked what else there is. Default 64 KiB.
+    pub max_owed: usize,
     /// Bytes of unicast frames that may wait in one connection; beyond it the connection is closed with 1013. Default 8 MiB.
     pub max_unicast: usize,
     /// How often each connection gets a ping and what [`Gateway::on_beat`](crate::Gateway::on_beat) gives. Default 25 s.
@@ -45,6 +48,7 @@ impl Default for Options {
             tail_bytes: 256 << 10,
             tails_total: 64 << 20,
             max_unanswered: 16,
+            max_owed: 64 << 10,
             max_unicast: 8 << 20,
             heartbeat: Duration::from_secs(25),
             silence: Duration::from_secs(75),

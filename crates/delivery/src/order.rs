@@ -25,7 +25,6 @@ pub(crate) enum Order {
     Reply { conn: ConnId, frames: Vec<Frame> },
     Answered { conn: ConnId },
     Close { conn: ConnId, code: u16, reason: Box<str> },
-    CloseKey { key: Key, code: u16, reason: Box<str> },
     Drain { code: u16, reason: Box<str>, over: Duration },
     Stop,
 }

@@ -136,25 +136,10 @@ impl Shard {
     pub(crate) fn answered(&mut self, id: ConnId) {
         let Some(slot) = self.open_slot(id) else { return };
         let conn = &mut self.connections[slot];
-        let paused = conn.paused(self.options.max_unanswered);
+        let paused = conn.paused(&self.options);
         conn.unanswered = conn.unanswered.saturating_sub(1);
-        if paused && !conn.paused(self.options.max_unanswered) {
-            // Nothing was read from it while it waited, so it was not silent.
-            conn.heard_at = self.now;
-            self.read_later(slot);
-        }
-    }
-
-    pub(crate) fn close_key(&mut self, key: Key, code: u16, reason: &str) {
-        for audience in self.audiences.of(key) {
-            let followers = self.audiences.get(audience).map_or(&[][..], |audience| &audience.followers[..]);
-            let slots: Vec<usize> = followers.iter().map(|follower| follower.slot as usize).collect();
-            for slot in slots {
-                let backlog = self.connections[slot].backlog.as_ref();
-                if backlog.and_then(|backlog| backlog.intent(key)) != Some(Intent::Stop) {
-                    self.close_slot(slot, code, reason);
-                }
-            }
+        if paused {
+            self.hear_again(slot);
         }
     }
 

@@ -31,7 +31,7 @@ impl Shard {
     /// Reads once, at most a scratch buffer full.
     pub(crate) fn read(&mut self, slot: usize) {
         let conn = &mut self.connections[slot];
-        if conn.paused(self.options.max_unanswered) || conn.held.is_some() {
+        if conn.paused(&self.options) || conn.held.is_some() {
             return;
         }
         if conn.tls.is_some() {
@@ -95,6 +95,17 @@ impl Shard {
         self.plain = plain;
     }
 
+    /// Goes on with a connection that was paused, if it is so no longer.
+    pub(crate) fn hear_again(&mut self, slot: usize) {
+        if let Some(conn) = self.connections.get_mut(slot)
+            && !conn.paused(&self.options)
+        {
+            // Nothing was read from it while it waited, so it was not silent.
+            conn.heard_at = self.now;
+            self.read_later(slot);
+        }
+    }
+
     /// Goes on with connections that had more to read, or may be heard again.
     pub(crate) fn read_on(&mut self) {
         for _ in 0..self.unread.len() {
@@ -141,7 +152,7 @@ impl Shard {
         let conn = &mut self.connections[slot];
         let mut at = 0;
         let end = loop {
-            if at == bytes.len() || conn.paused(self.options.max_unanswered) {
+            if at == bytes.len() || conn.paused(&self.options) {
                 break None;
             }
             let terms = terms(conn, &self.options, &mut self.inflater);

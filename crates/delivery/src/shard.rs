@@ -241,7 +241,6 @@ impl Shard {
             }
             Order::Answered { conn } => self.answered(conn),
             Order::Close { conn, code, reason } => self.close(conn, code, &reason),
-            Order::CloseKey { key, code, reason } => self.close_key(key, code, &reason),
             Order::Drain { code, reason, over } => self.begin_drain(code, reason, over),
             Order::Stop => self.stopping = true,
         }

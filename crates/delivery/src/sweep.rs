@@ -80,7 +80,7 @@ impl Shard {
             Phase::Open if conn.stalled_at > 0 && over(conn.stalled_at, self.options.stall) => {
                 self.expel(slot, TOO_SLOW, Closed::Slow);
             }
-            Phase::Open if conn.paused(self.options.max_unanswered) => {}
+            Phase::Open if conn.paused(&self.options) => {}
             Phase::Open if over(conn.heard_at, self.options.silence) => {
                 self.expel(slot, WENT_AWAY, Closed::Silent);
             }

@@ -60,8 +60,19 @@ impl Shard {
         }
     }
 
-    /// Writes what is due to a connection until its socket is full or others have waited long enough.
-    pub(crate) fn flush(&mut self, slot: usize, mut scope: Scope) {
+    /// Writes what is due to a connection until its socket is full or others have waited long enough. Who has taken enough
+    /// of what it was owed is heard again.
+    pub(crate) fn flush(&mut self, slot: usize, scope: Scope) {
+        // What is owed lies in a backlog, and few connections have one.
+        let conn = self.connections.get(slot).filter(|conn| conn.backlog.is_some());
+        let was_paused = conn.is_some_and(|conn| conn.paused(&self.options));
+        self.write(slot, scope);
+        if was_paused {
+            self.hear_again(slot);
+        }
+    }
+
+    fn write(&mut self, slot: usize, mut scope: Scope) {
         for _ in 0..WRITES {
             let Some(conn) = self.connections.get_mut(slot) else { return };
             let mut drained = 0;

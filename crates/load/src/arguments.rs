@@ -126,6 +126,16 @@ pub(crate) struct Target {
     /// The program to start in place of the `roomful` beside this one.
     #[arg(long, global = true)]
     pub(crate) binary: Option<PathBuf>,
+    /// Lets the server that is started speak TLS. At --url, https:// says so.
+    #[arg(long, global = true, conflicts_with = "url")]
+    pub(crate) tls: bool,
+    /// Believes a server at https:// that shows a certificate of this file, or one that they vouch for. Without it the
+    /// system says who is believed.
+    #[arg(long, global = true, value_name = "FILE", requires = "url")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Asks the server to compress messages (permessage-deflate), and inflates them.
+    #[arg(long, global = true)]
+    pub(crate) deflate: bool,
     /// Lets server and load run wherever the kernel puts them. Without it the server has processor 0 and the load 1.
     #[arg(long, global = true)]
     pub(crate) unpinned: bool,

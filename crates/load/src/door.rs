@@ -2,11 +2,13 @@
 //!
 //! `client::Api` opens a connection for each request, which for tens of thousands of accounts would use up the ports.
 
+use crate::way::Way;
 use anyhow::{Context, Result, bail};
+use rustls::StreamOwned;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -18,20 +20,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection to a server.
 pub struct Door {
-    address: SocketAddr,
-    stream: BufReader<TcpStream>,
+    host: String,
+    stream: BufReader<Box<dyn Stream>>,
 }
+
+/// A connection, plain or encrypted.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
 
 impl Door {
     /// Connects.
     ///
     /// # Errors
     /// When nobody answers.
-    pub fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).with_context(|| format!("nobody answers at {address}"))?;
+    pub fn open(way: &Way) -> Result<Self> {
+        let host = way.address.authority().to_owned();
+        let stream = TcpStream::connect(way.socket).with_context(|| format!("nobody answers at {host}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { address, stream: BufReader::new(stream) })
+        let stream: Box<dyn Stream> = match way.session()? {
+            Some(session) => Box::new(StreamOwned::new(*session, stream)),
+            None => Box::new(stream),
+        };
+        Ok(Self { host, stream: BufReader::new(stream) })
     }
 
     /// Sends a request and reads the JSON that answers it.
@@ -48,7 +60,7 @@ impl Door {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
-            self.address,
+            self.host,
             body.len()
         );
         if let Some(token) = token {
@@ -89,13 +101,13 @@ impl Door {
 /// # Errors
 /// The first refusal.
 pub fn ask_all<I: Sync, T: Send>(
-    address: SocketAddr,
+    way: &Way,
     items: &[I],
     ask: impl Fn(&mut Door, &I) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<(usize, T)>> {
-        let mut door = Door::open(address)?;
+        let mut door = Door::open(way)?;
         let mut answers = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);

@@ -27,6 +27,7 @@ mod program;
 mod progress;
 mod usage;
 mod watch;
+mod way;
 
 mod lower_bound;
 mod textbook;

@@ -1,12 +1,12 @@
 //! Who opens connections, and where they are: told to a server before they come.
 
 use crate::door::ask_all;
+use crate::way::Way;
 use anyhow::{Context, Result};
 use protocol::Room;
 use protocol::http::SignedIn;
 use serde::Serialize;
 use serde_json::json;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 /// Which wire protocol is spoken.
@@ -114,9 +114,9 @@ impl Spread {
     ///
     /// # Errors
     /// When the server does not let them in.
-    pub fn guests(&self, address: SocketAddr, run: u32) -> Result<Crowd> {
-        let tokens = self.sign_in(address, run)?;
-        let rooms = open_rooms(address, &tokens[0], run, self.rooms)?;
+    pub fn guests(&self, way: &Way, run: u32) -> Result<Crowd> {
+        let tokens = self.sign_in(way, run)?;
+        let rooms = open_rooms(way, &tokens[0], run, self.rooms)?;
         let crowd = self
             .crowd(rooms, |number| (String::new(), Some(Rc::from(tokens[self.user_of(number)].as_str()))));
         let mut joins: Vec<(String, String)> = Vec::new();
@@ -125,7 +125,7 @@ impl Spread {
             joins
                 .extend(person.rooms.iter().map(|room| (token.clone(), crowd.rooms[*room as usize].clone())));
         }
-        ask_all(address, &joins, |door, (token, room)| {
+        ask_all(way, &joins, |door, (token, room)| {
             door.ask::<Room>("PUT", &format!("/api/v1/rooms/{room}/members/me"), Some(token), None).map(drop)
         })?;
         Ok(crowd)
@@ -143,10 +143,10 @@ impl Spread {
         if number < posters { number } else { posters + (number - posters) % self.users }
     }
 
-    fn sign_in(&self, address: SocketAddr, run: u32) -> Result<Vec<String>> {
+    fn sign_in(&self, way: &Way, run: u32) -> Result<Vec<String>> {
         let users = self.posters() + self.users;
         let names: Vec<String> = (0..users).map(|user| format!("Guest {run} {user}")).collect();
-        let signed_in = ask_all(address, &names, |door, name| {
+        let signed_in = ask_all(way, &names, |door, name| {
             let body = json!({ "name": name, "token": true });
             door.ask::<SignedIn>("POST", "/api/v1/guests", None, Some(&body))
         })?;
@@ -165,9 +165,9 @@ impl Spread {
     }
 }
 
-fn open_rooms(address: SocketAddr, token: &str, run: u32, count: usize) -> Result<Vec<String>> {
+fn open_rooms(way: &Way, token: &str, run: u32, count: usize) -> Result<Vec<String>> {
     let names: Vec<String> = (0..count).map(|room| format!("room {run} {room}")).collect();
-    let rooms = ask_all(address, &names, |door, name| {
+    let rooms = ask_all(way, &names, |door, name| {
         let body = json!({ "name": name, "kind": "open" });
         door.ask::<Room>("POST", "/api/v1/rooms", Some(token), Some(&body))
     })?;

@@ -1,10 +1,13 @@
 //! The server that is measured: started on an empty directory and a private port, or running already.
 
-use crate::processor::Pins;
+use crate::arguments::Target;
 use crate::usage::{Memory, Usage};
+use crate::way::Way;
 use anyhow::{Context, Result, bail};
+use client::Address;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -36,60 +39,73 @@ impl Kind {
 pub struct Program {
     /// What it is.
     pub kind: Kind,
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// How one comes to it.
+    pub way: Way,
     /// Its process, if it is on this machine and known.
     pub pid: Option<u32>,
-    child: Option<Child>,
-    _directory: Option<TempDir>,
+    /// The server that was started here, and its folder.
+    _running: Option<(Running, TempDir)>,
 }
 
 impl Program {
     /// A server that runs already.
     ///
     /// # Errors
-    /// When `url` is not `http://host:port` or the host has no address.
-    pub fn running(url: &str, pid: Option<u32>) -> Result<Self> {
-        let authority = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-        let address = authority
-            .to_socket_addrs()
-            .with_context(|| format!("{url} is not the address of a server, such as http://127.0.0.1:3000"))?
-            .next()
-            .with_context(|| format!("{authority} has no address"))?;
-        Ok(Self { kind: Kind::Roomful, address, pid, child: None, _directory: None })
+    /// When `url` is not `http://host:port` or `https://host:port`, the host has no address, or nobody can be trusted.
+    pub fn running(url: &str, target: &Target) -> Result<Self> {
+        let mut address = Address::from(url);
+        if let Some(file) = &target.trust {
+            address = address.trusting(file)?;
+        }
+        let mut way = Way::to(address)?;
+        way.deflate = target.deflate;
+        Ok(Self { kind: Kind::Roomful, way, pid: target.pid, _running: None })
     }
 
     /// Starts a server and waits until it says where it listens.
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(kind: Kind, binary: &Path, pins: Option<Pins>) -> Result<Self> {
+    pub fn start(kind: Kind, binary: &Path, target: &Target) -> Result<Self> {
         let directory = tempfile::tempdir()?;
+        // Only Roomful knows either; the others stay the yardsticks they are.
+        let is_ours = kind == Kind::Roomful;
+        let certificate = (target.tls && is_ours).then(|| certificate_in(directory.path())).transpose()?;
         let mut command = Command::new(binary);
         match kind {
             Kind::Roomful => {
                 command.arg("--data").arg(directory.path().join("data"));
                 command.args(["--listen", "127.0.0.1:0", "--log", "error"]);
+                if let Some((certificate, key)) = &certificate {
+                    command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+                }
             }
             Kind::LowerBound => drop(command.arg("lower-bound")),
             Kind::Textbook => drop(command.arg("textbook")),
         }
         command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut spawn = || command.spawn().with_context(|| format!("{} cannot be started", binary.display()));
-        let child = match pins {
+        let mut child = Running(match target.pins() {
             Some(pins) => pins.start_apart(spawn)?,
             None => spawn()?,
-        };
-        let pid = child.id();
-        let mut program = Self {
-            kind,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            pid: Some(pid),
-            child: Some(child),
-            _directory: Some(directory),
-        };
-        program.address = program.read_address()?;
-        Ok(program)
+        });
+        let mut address = child.read_address()?;
+        if let Some((certificate, _)) = &certificate {
+            address = address.trusting(certificate)?;
+        }
+        let mut way = Way::to(address)?;
+        way.deflate = target.deflate && is_ours;
+        Ok(Self { kind, way, pid: Some(child.0.id()), _running: Some((child, directory)) })
+    }
+
+    /// What it is called in reports.
+    pub fn name(&self) -> &'static str {
+        match (self.kind, self.way.is_encrypted(), self.way.deflate) {
+            (Kind::Roomful, true, true) => "roomful over TLS, deflated",
+            (Kind::Roomful, true, false) => "roomful over TLS",
+            (Kind::Roomful, false, true) => "roomful, deflated",
+            (kind, ..) => kind.name(),
+        }
     }
 
     /// What it has used so far.
@@ -101,17 +117,26 @@ impl Program {
     pub fn memory(&self) -> Memory {
         self.pid.map(Memory::of).unwrap_or_default()
     }
+}
 
-    fn read_address(&mut self) -> Result<SocketAddr> {
-        let Some(out) = self.child.as_mut().and_then(|child| child.stdout.take()) else {
+/// A server that was started here, and ends with it.
+#[derive(Debug)]
+struct Running(Child);
+
+impl Running {
+    fn read_address(&mut self) -> Result<Address> {
+        let Some(out) = self.0.stdout.take() else {
             bail!("the server says nothing");
         };
         let mut lines = BufReader::new(out);
         let mut line = String::new();
         while lines.read_line(&mut line)? > 0 {
-            if let Some((_, address)) = line.split_once("http://")
-                && let Ok(address) = address.trim().parse()
+            let url = line.find("http").map(|at| line[at..].trim());
+            if let Some(url) = url
+                && let Some((_, authority)) = url.split_once("://")
+                && authority.parse::<SocketAddr>().is_ok()
             {
+                let address = Address::from(url);
                 // Read to its end, or the server would one day wait for a reader.
                 std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
                 return Ok(address);
@@ -122,14 +147,21 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // Already gone is as good.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        // Already gone is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
+}
+
+/// A new certificate and its key, in files.
+fn certificate_in(folder: &Path) -> Result<(PathBuf, PathBuf)> {
+    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    fs::write(&certificate, made.cert.pem())?;
+    fs::write(&key, made.signing_key.serialize_pem())?;
+    Ok((certificate, key))
 }
 
 /// The binary `roomful`: the one that is named, or the one beside this program.

@@ -5,7 +5,6 @@ use crate::book::Times;
 use crate::checker::Faults;
 use crate::people::Protocol;
 use crate::plot::Plot;
-use crate::program::Kind;
 use crate::scenario::{Leg, Shape};
 use crate::usage::Memory;
 use anyhow::{Context, Result};
@@ -110,11 +109,11 @@ impl Quantiles {
 
 impl Report {
     /// What a run of `shape` against a server showed.
-    pub fn new(scenario: &str, server: Kind, shape: &Shape, leg: &Leg) -> Self {
+    pub fn new(scenario: &str, server: &'static str, shape: &Shape, leg: &Leg) -> Self {
         let share = |us: f64| us / leg.deliveries.max(1) as f64;
         Self {
             scenario: scenario.to_owned(),
-            server: server.name(),
+            server,
             protocol: shape.protocol,
             connections: shape.spread.connections,
             rooms: shape.spread.rooms,

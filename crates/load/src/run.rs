@@ -64,7 +64,7 @@ fn plain(name: &str, target: &Target, output: &Output, shape: &Shape) -> Result<
     let (contender, progress) = prepare(name, target, shape.protocol, &shape.spread)?;
     let leg = contender.run(shape, &progress)?;
     drop(progress);
-    tell(&Report::new(name, contender.program.kind, shape, &leg), output)
+    tell(&Report::new(name, contender.program.name(), shape, &leg), output)
 }
 
 fn idle(
@@ -103,7 +103,7 @@ fn prepare(
 /// When it cannot be started or reached.
 pub(crate) fn start(target: &Target, other: Option<Kind>) -> Result<Program> {
     if let (Some(url), None) = (&target.url, other) {
-        return Program::running(url, target.pid);
+        return Program::running(url, target);
     }
     let kind = other.unwrap_or(match target.serve {
         Served::Roomful => Kind::Roomful,
@@ -114,5 +114,5 @@ pub(crate) fn start(target: &Target, other: Option<Kind>) -> Result<Program> {
         Kind::Roomful => program::find_binary(target.binary.as_deref())?,
         Kind::LowerBound | Kind::Textbook => std::env::current_exe()?,
     };
-    Program::start(kind, &binary, target.pins())
+    Program::start(kind, &binary, target)
 }

@@ -87,7 +87,7 @@ impl Contender {
         ensure!(known, "only Roomful has people who are in several rooms at once");
         let run = u32::from(fastrand::u16(..));
         let crowd = match (program.kind, protocol) {
-            (Kind::Roomful, Protocol::Native) => spread.guests(program.address, run)?,
+            (Kind::Roomful, Protocol::Native) => spread.guests(&program.way, run)?,
             (Kind::LowerBound | Kind::Textbook, Protocol::Native) => spread.visitors(run, true),
             (_, Protocol::Simple) => spread.visitors(run, false),
         };
@@ -110,7 +110,7 @@ impl Contender {
     /// When the kernel gives no epoll.
     pub fn swarm(&self, protocol: Protocol, listeners: usize) -> Result<Swarm> {
         let names_room = self.program.kind == Kind::LowerBound;
-        Swarm::new(self.program.address, protocol, names_room, self.crowd.clone(), listeners)
+        Swarm::new(self.program.way.clone(), protocol, names_room, self.crowd.clone(), listeners)
     }
 
     /// Runs a load from the first connection to the last delivery.

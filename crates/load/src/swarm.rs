@@ -3,6 +3,8 @@
 //! No task, timer or buffer per connection, and no JSON parser where deliveries pass: what is measured is the server.
 
 mod conn;
+mod inflating;
+mod line;
 mod opening;
 mod posting;
 mod reading;
@@ -14,13 +16,14 @@ use crate::book::Book;
 use crate::checker::Faults;
 use crate::mark::Eye;
 use crate::people::{Crowd, Protocol};
+use crate::way::Way;
 use anyhow::Result;
 use conn::Conn;
+use inflating::Inflating;
 use mio::{Events, Poll};
 use posting::Posting;
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Events taken from the kernel at a time.
@@ -43,7 +46,7 @@ pub struct Read {
 
 /// The connections of one run.
 pub struct Swarm {
-    address: SocketAddr,
+    way: Way,
     protocol: Protocol,
     /// Whether a native connection names its room when it asks to be let in: the lower bound has no memberships.
     names_room: bool,
@@ -52,6 +55,9 @@ pub struct Swarm {
     rooms: HashMap<Vec<u8>, u32>,
     poll: Poll,
     scratch: Vec<u8>,
+    /// What was read over TLS.
+    plain: Vec<u8>,
+    inflating: Inflating,
     eye: Eye,
     conns: Vec<Conn>,
     posting: Posting,
@@ -70,7 +76,7 @@ impl Swarm {
     /// # Errors
     /// When the kernel gives no epoll.
     pub fn new(
-        address: SocketAddr,
+        way: Way,
         protocol: Protocol,
         names_room: bool,
         crowd: Crowd,
@@ -83,12 +89,14 @@ impl Swarm {
         let audience = heard_by.iter().flat_map(|heard_by| vec![*heard_by; crowd.senders]).collect();
         let rooms = crowd.rooms.iter().zip(0..).map(|(id, index)| (id.clone().into_bytes(), index)).collect();
         Ok(Self {
-            address,
+            way,
             protocol,
             names_room,
             rooms,
             poll: Poll::new()?,
             scratch: vec![0; SCRATCH],
+            plain: Vec::new(),
+            inflating: Inflating::default(),
             eye: Eye::default(),
             conns: Vec::with_capacity(crowd.people.len()),
             posting: Posting::new(&crowd),
@@ -118,8 +126,8 @@ impl Swarm {
     /// When the kernel does not know the socket.
     pub fn stall(&mut self, number: usize) -> Result<()> {
         let conn = &mut self.conns[number];
-        if let Some(socket) = &mut conn.socket {
-            self.poll.registry().deregister(socket)?;
+        if let Some(line) = &mut conn.line {
+            self.poll.registry().deregister(&mut line.socket)?;
         }
         conn.phase = Phase::Stalled;
         Ok(())

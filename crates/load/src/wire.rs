@@ -31,6 +31,8 @@ pub enum Kind {
 pub struct Frame {
     /// What it is.
     pub kind: Kind,
+    /// Whether its payload is deflated (RFC 7692 §6).
+    pub deflated: bool,
     /// Where its payload lies.
     pub payload: Range<usize>,
 }
@@ -51,7 +53,7 @@ pub fn first(bytes: &[u8]) -> Option<Frame> {
         PING => Kind::Ping,
         _ => Kind::Other,
     };
-    (bytes.len() >= payload.end).then_some(Frame { kind, payload })
+    (bytes.len() >= payload.end).then_some(Frame { kind, deflated: head & 0x40 != 0, payload })
 }
 
 /// Appends a text frame of a client. The mask is zero: a client must mask, and nobody says with what.
@@ -90,17 +92,19 @@ fn push(out: &mut Vec<u8>, opcode: u8, masked: u8, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// The request that opens a WebSocket.
-pub fn request(address: &str, path: &str, subprotocol: Option<&str>, token: Option<&str>) -> Vec<u8> {
+/// The extension that compresses, with messages that start afresh each (RFC 7692 §7.1.1).
+pub const DEFLATE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+/// The request that opens a WebSocket. `more` is the value of other header fields, by name.
+pub fn request(address: &str, path: &str, more: &[(&str, Option<&str>)]) -> Vec<u8> {
     let mut text = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
     );
-    if let Some(subprotocol) = subprotocol {
-        text.push_str(&format!("Sec-WebSocket-Protocol: {subprotocol}\r\n"));
-    }
-    if let Some(token) = token {
-        text.push_str(&format!("Authorization: Bearer {token}\r\n"));
+    for (name, value) in more {
+        if let Some(value) = value {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
     }
     text.push_str("\r\n");
     text.into_bytes()

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::support::{GARDEN, LOBBY, NATIVE, Told, hall, hall_with, meanwhile, next, options};
+use super::support::{LOBBY, NATIVE, Told, hall, hall_with, meanwhile, next, options};
 
 #[tokio::test]
 async fn a_goodbye_comes_after_what_was_queued_and_nothing_comes_after_it() {
@@ -26,26 +26,6 @@ async fn a_goodbye_comes_after_what_was_queued_and_nothing_comes_after_it() {
     let goodbye = ana.goodbye().await.unwrap();
     assert_eq!((u16::from(goodbye.code), goodbye.reason.as_str()), (4401, "session ended"));
     ana.gateway_is_told(Told::Closed(Closed::ByUs { code: 4401 })).await;
-}
-
-#[tokio::test]
-async fn closing_a_key_sends_away_everybody_who_follows_it_and_nobody_else() {
-    let hall = hall();
-    let (mut ana, mut ben, mut cyd) = (hall.person().await, hall.person().await, hall.person().await);
-    ana.follows(GARDEN, 0, 0);
-    ben.follows(GARDEN, 0, 0);
-    cyd.follows(LOBBY, 0, 0);
-
-    hall.says(GARDEN, 1, "last words");
-    hall.delivery.close_key(GARDEN, 4403, "");
-    hall.says(LOBBY, 1, "life goes on");
-
-    for person in [&mut ana, &mut ben] {
-        person.hears("last words").await;
-        person.is_sent_away(4403).await;
-        person.gateway_is_told(Told::Closed(Closed::ByUs { code: 4403 })).await;
-    }
-    cyd.hears("life goes on").await;
 }
 
 #[tokio::test]

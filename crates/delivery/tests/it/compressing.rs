@@ -156,19 +156,6 @@ async fn a_tail_brings_what_was_missed_deflated_and_in_order() {
 }
 
 #[tokio::test]
-async fn closing_a_key_finds_followers_in_every_encoding() {
-    let hall = hall();
-    let (mut ben, conn, _told) = hall.raw_speaking(DEFLATED).await;
-    hall.follows(conn, GARDEN, 0, 0);
-    hall.says(GARDEN, 1, long("still open"));
-    hears_deflated(&mut ben, &long("still open")).await;
-
-    hall.delivery.close_key(GARDEN, 4403, "");
-
-    assert_eq!(frame(&mut ben).await, (0x88, 4403_u16.to_be_bytes().to_vec()));
-}
-
-#[tokio::test]
 async fn what_a_client_deflates_is_heard_whole_or_in_fragments() {
     let hall = hall();
     let (mut ben, _, mut told) = hall.raw_speaking(DEFLATED).await;

@@ -7,7 +7,7 @@ use delivery::{Gathering, Key, Milestone, Options};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
-use crate::support::{GARDEN, LOBBY, hall, hall_with, options};
+use super::support::{GARDEN, LOBBY, hall, hall_with, options};
 
 /// Says by its end that it was passed.
 struct Post(Option<Sender<()>>);

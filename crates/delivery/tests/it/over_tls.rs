@@ -12,6 +12,8 @@ mod closing;
 mod compressing;
 #[path = "following.rs"]
 mod following;
+#[path = "milestones.rs"]
+mod milestones;
 #[path = "reading.rs"]
 mod reading;
 #[path = "resuming.rs"]

@@ -84,7 +84,7 @@ async fn a_full_socket_does_not_change_the_order_of_anything() {
     ben.is_given("left");
     ben.follows_with(LOBBY, 2001, 2001, &["back"]);
     hall.says(LOBBY, 2002, numbered(2002));
-    hall.delivery.close_key(LOBBY, 4403, "");
+    hall.delivery.close(ben.conn, 4403, "");
 
     assert_eq!(reads_numbers(&mut ben, 0).await, (2000, "left".to_owned()));
     ben.hears("back").await;
@@ -121,6 +121,50 @@ async fn whoever_lets_too_much_wait_is_closed() {
 
     ben.gateway_is_told(Told::Closed(Closed::Slow)).await;
     assert_eq!(hall.delivery.connections(), 0);
+}
+
+/// Answers what somebody asked so far, until nothing more is heard of them although the shard has been through many passes.
+/// Returns how much was answered.
+async fn answers_all_that_is_heard(hall: &Hall, ben: &mut Person, clock: &mut Person) -> u64 {
+    let (mut answered, mut quiet) = (0, 0);
+    while quiet < 10 {
+        clock.says("tick").await;
+        clock.gateway_is_told(Told::Text("tick".to_owned())).await;
+        hall.delivery.answered(clock.conn);
+        quiet += 1;
+        while ben.told.try_recv().is_ok() {
+            answered += 1;
+            hall.delivery.reply(ben.conn, vec![Frame::text(numbered(answered))]);
+            quiet = 0;
+        }
+    }
+    answered
+}
+
+#[tokio::test]
+async fn whoever_asks_and_reads_no_answers_is_not_heard_until_they_do() {
+    let (asks, owed) = (1000, 16 << 10);
+    let hall = hall_with(Options { shards: 1, max_owed: owed, ..options() });
+    let (mut ben, mut ana) = (hall.lazy_person().await, hall.person().await);
+    for ask in 0..asks {
+        ben.says(&ask.to_string()).await;
+    }
+
+    let answered = answers_all_that_is_heard(&hall, &mut ben, &mut ana).await;
+
+    // Those that were heard before the first answer waited, and what the bound let in.
+    let waiting = answered * numbered(1).len() as u64 - hall.delivery.stats().bytes;
+    assert!(waiting < owed as u64 + 17 * 4100, "{waiting} bytes, {answered} answers");
+    let (delivery, conn) = (hall.delivery.clone(), ben.conn);
+    let mut told = std::mem::replace(&mut ben.told, tokio::sync::mpsc::unbounded_channel().1);
+    tokio::spawn(async move {
+        for answer in answered + 1..=asks {
+            assert!(matches!(told.recv().await, Some(Told::Text(_))));
+            delivery.reply(conn, vec![Frame::text(numbered(answer))]);
+        }
+        delivery.unicast(conn, Frame::text("that was all"));
+    });
+    assert_eq!(reads_numbers(&mut ben, 0).await, (asks, "that was all".to_owned()));
 }
 
 #[tokio::test]

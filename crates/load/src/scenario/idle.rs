@@ -71,7 +71,7 @@ pub fn run(
     let last = &seen[seen.len().saturating_sub(2)..];
     Ok(Idle {
         scenario: "idle",
-        server: program.kind.name(),
+        server: program.name(),
         protocol,
         rooms: contender.rooms(),
         rooms_each: contender.rooms_each(),

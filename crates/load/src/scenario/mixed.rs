@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::report::{self, Quantiles};
 use crate::watch::Watch;
 use anyhow::{Context, Result};
-use client::{Api, Client};
+use client::{Address, Api, Client};
 use protocol::http::SignedIn;
 use protocol::{Room, RoomId};
 use serde::Serialize;
@@ -80,7 +80,7 @@ pub fn run(
     progress.say("making accounts");
     let run = fastrand::u16(..);
     let names: Vec<String> = (0..people).map(|person| format!("Guest {run} {person}")).collect();
-    let signed_in = door::ask_all(program.address, &names, |door, name| {
+    let signed_in = door::ask_all(&program.way, &names, |door, name| {
         door.ask::<SignedIn>("POST", "/api/v1/guests", None, Some(&json!({ "name": name, "token": true })))
     })?;
     let tokens: Vec<String> = signed_in.into_iter().filter_map(|signed_in| signed_in.token).collect();
@@ -100,7 +100,7 @@ async fn live(
     progress: &Progress,
 ) -> Result<Mixed> {
     let rooms = open_rooms(program, tokens.first().context("nobody is there")?, run, tokens.len()).await?;
-    let address = program.address.to_string();
+    let address = &program.way.address;
     let mut coming = JoinSet::new();
     for (person, token) in tokens.into_iter().enumerate() {
         let (address, home) = (address.clone(), rooms[person % rooms.len()]);
@@ -123,7 +123,7 @@ async fn live(
 }
 
 async fn open_rooms(program: &Program, token: &str, run: u16, people: usize) -> Result<Vec<RoomId>> {
-    let api = Api::new(program.address.to_string()).with_token(token);
+    let api = Api::new(&program.way.address).with_token(token);
     let mut rooms = Vec::new();
     for room in 0..people.div_ceil(PEOPLE_PER_ROOM) {
         let ask = json!({ "name": format!("room {run} {room}"), "kind": "open" });
@@ -132,7 +132,7 @@ async fn open_rooms(program: &Program, token: &str, run: u16, people: usize) -> 
     Ok(rooms)
 }
 
-async fn come(address: &str, token: String, home: RoomId) -> Result<Client> {
+async fn come(address: &Address, token: String, home: RoomId) -> Result<Client> {
     let client = Client::connect(address, token).await?;
     client.join(home).await?;
     Ok(client)
@@ -233,7 +233,7 @@ impl Mixed {
         let (reads, reloads) = (sum(|deeds| deeds.reads), sum(|deeds| deeds.reloads));
         Self {
             scenario: "mixed",
-            server: program.kind.name(),
+            server: program.name(),
             people,
             rooms,
             posts,

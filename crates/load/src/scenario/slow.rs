@@ -92,7 +92,7 @@ impl Slow {
         let p99 = |leg: &Leg| leg.each.value_at_quantile(0.99) as f64;
         Self {
             scenario: "slow",
-            server: contender.program.kind.name(),
+            server: contender.program.name(),
             protocol: shape.protocol,
             healthy: shape.spread.connections - stalled,
             stalled,

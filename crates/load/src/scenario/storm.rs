@@ -65,7 +65,7 @@ pub fn run(contender: &Contender, shape: &Shape, times: usize, progress: &Progre
     let after: Leg = contender.measure(&mut swarm, shape)?;
     Ok(Storm {
         scenario: "storm",
-        server: contender.program.kind.name(),
+        server: contender.program.name(),
         protocol: shape.protocol,
         connections,
         waves,

@@ -1,7 +1,7 @@
 //! One connection of the swarm.
 
+use super::line::Line;
 use crate::checker::Place;
-use mio::net::TcpStream;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Phase {
 
 /// A connection.
 pub struct Conn {
-    pub socket: Option<TcpStream>,
+    pub line: Option<Line>,
     pub phase: Phase,
     /// The beginning of a frame whose end has not come yet.
     pub left: Vec<u8>,

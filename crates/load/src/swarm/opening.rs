@@ -2,6 +2,7 @@
 
 use super::Swarm;
 use super::conn::{Conn, Phase};
+use super::line::Line;
 use crate::checker::Place;
 use crate::people::Protocol;
 use crate::wire;
@@ -11,7 +12,6 @@ use mio::{Interest, Token};
 use serde::Deserialize;
 use serde_json::json;
 use socket2::SockRef;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// Connections on their way at once: the kernel queues a few thousand that nobody has accepted, and no more.
@@ -64,7 +64,7 @@ impl Swarm {
     }
 
     fn connect(&mut self, number: usize) -> Result<()> {
-        let mut socket = TcpStream::connect(self.address)?;
+        let mut socket = TcpStream::connect(self.way.socket)?;
         socket.set_nodelay(true)?;
         // A port that waits for late packets cannot be used for a minute, and there are 28,000.
         SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
@@ -75,7 +75,7 @@ impl Swarm {
             Protocol::Simple => self.crowd.senders,
         };
         let conn = Conn {
-            socket: Some(socket),
+            line: Some(Line::new(socket, self.way.session()?)),
             phase: Phase::Connecting,
             left: Vec::new(),
             places: vec![Place::default(); streams].into_boxed_slice(),
@@ -85,7 +85,8 @@ impl Swarm {
     }
 
     pub(super) fn ask_to_be_let_in(&mut self, number: usize) {
-        let (person, address) = (&self.crowd.people[number], self.address.to_string());
+        let (person, host) = (&self.crowd.people[number], self.way.address.authority());
+        let deflate = ("Sec-WebSocket-Extensions", self.way.deflate.then_some(wire::DEFLATE));
         let request = match self.protocol {
             Protocol::Native => {
                 let room = person.rooms.first().map(|room| &self.crowd.rooms[*room as usize]);
@@ -93,9 +94,11 @@ impl Swarm {
                     Some(room) if self.names_room => format!("/ws?room={room}"),
                     Some(_) | None => "/ws".to_owned(),
                 };
-                wire::request(&address, &path, Some(protocol::SUBPROTOCOL), person.token.as_deref())
+                let subprotocol = ("Sec-WebSocket-Protocol", Some(protocol::SUBPROTOCOL));
+                let bearer = person.token.as_ref().map(|token| format!("Bearer {token}"));
+                wire::request(host, &path, &[deflate, subprotocol, ("Authorization", bearer.as_deref())])
             }
-            Protocol::Simple => wire::request(&address, "/ws", None, None),
+            Protocol::Simple => wire::request(host, "/ws", &[deflate]),
         };
         self.conns[number].phase = Phase::Shaking;
         self.write(number, &request);
@@ -149,13 +152,13 @@ impl Swarm {
             self.faults.broken += 1;
         }
         conn.phase = Phase::Gone;
-        conn.socket = None;
+        conn.line = None;
     }
 
-    /// Writes a little to a socket with nothing queued: the kernel takes it whole, or the connection is broken.
+    /// Sends a little; whoever cannot take it is gone.
     pub(super) fn write(&mut self, number: usize, bytes: &[u8]) {
-        let written = self.conns[number].socket.as_mut().map(|socket| socket.write(bytes));
-        if !written.is_some_and(|written| written.is_ok_and(|written| written == bytes.len())) {
+        let sent = self.conns[number].line.as_mut().map(|line| line.send(bytes));
+        if sent.is_none_or(|sent| sent.is_err()) {
             self.gone(number);
         }
     }

@@ -38,8 +38,8 @@ impl Swarm {
     /// Reads a socket until it is empty.
     pub(super) fn read(&mut self, number: usize) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        while let Some(socket) = &mut self.conns[number].socket {
-            let now = match socket.read(&mut scratch) {
+        while let Some(line) = &mut self.conns[number].line {
+            let now = match line.socket.read(&mut scratch) {
                 Ok(0) => {
                     self.gone(number);
                     break;
@@ -53,13 +53,28 @@ impl Swarm {
                 }
             };
             self.read.reads += 1;
-            self.take(number, &scratch[..now]);
+            if line.is_encrypted() {
+                self.read_encrypted(number, &scratch[..now]);
+            } else {
+                self.take(number, &scratch[..now]);
+            }
             // Less than was asked for: there is no more, and what comes later is a new event.
             if now < scratch.len() {
                 break;
             }
         }
         self.scratch = scratch;
+    }
+
+    fn read_encrypted(&mut self, number: usize, bytes: &[u8]) {
+        let Some(line) = &mut self.conns[number].line else { return };
+        let mut plain = std::mem::take(&mut self.plain);
+        match line.decrypt(bytes, &mut plain) {
+            Ok(()) => self.take(number, &plain),
+            Err(_) => self.gone(number),
+        }
+        plain.clear();
+        self.plain = plain;
     }
 
     fn take(&mut self, number: usize, bytes: &[u8]) {
@@ -81,7 +96,9 @@ impl Swarm {
         let mut done = 0;
         if self.conns[number].phase == Phase::Shaking {
             let Some(end) = wire::head_end(bytes) else { return 0 };
-            if !bytes.starts_with(b"HTTP/1.1 101") {
+            let agrees =
+                !self.way.deflate || memchr::memmem::find(&bytes[..end], b"permessage-deflate").is_some();
+            if !bytes.starts_with(b"HTTP/1.1 101") || !agrees {
                 self.gone(number);
                 return bytes.len();
             }
@@ -92,6 +109,13 @@ impl Swarm {
         while let Some(frame) = wire::first(&bytes[done..]) {
             let payload = &bytes[done..][frame.payload.clone()];
             match frame.kind {
+                Kind::Text if frame.deflated => match self.inflating.inflate(payload) {
+                    Some(text) => self.hear(number, &text, frame.payload.end, now),
+                    None => {
+                        self.gone(number);
+                        return bytes.len();
+                    }
+                },
                 Kind::Text => self.hear(number, payload, frame.payload.end, now),
                 Kind::Ping => {
                     let mut pong = Vec::with_capacity(payload.len() + 6);

@@ -9,12 +9,14 @@ use crate::support::{Actor, Answer, Ask, Server};
 use crate::tunnel::Pair;
 use protocol::{CloseCode, Command};
 use server::config::{Guests, Limits};
+use std::net::IpAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::task::JoinSet;
 
 const FAR: &str = "192.0.2.1";
 const FARTHER: &str = "198.51.100.7";
@@ -121,6 +123,46 @@ async fn an_address_has_so_many_connections_and_another_has_its_own() {
 
     drop(one);
     comes_to_answer(async || handshake(&server, &ben, FAR).send().await, 101).await;
+}
+
+/// An address of this machine that is not loopback. What is sent to it does not leave the machine, and yet counts.
+async fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").await.ok()?;
+    // Sends nothing: only asks by which address one would come there.
+    socket.connect((FAR, 9)).await.ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+#[tokio::test]
+async fn connections_that_ask_nothing_count_for_their_address_too() {
+    let Some(own) = own_address().await else {
+        return eprintln!("This machine has no address but loopback, where nobody is limited.");
+    };
+    let server = Server::start_with(|config| {
+        config.listen = ([0, 0, 0, 0], 0).into();
+        config.limits.connections_per_address = 2;
+        // Longer than the test's patience: nobody is let go for saying nothing.
+        config.limits.handshake = 2 * PATIENCE;
+    })
+    .await;
+    let port = server.running.address().port();
+    let ask = |from: IpAddr| Ask::new((from, port).into(), "GET", "/api/v1/session").send();
+    let silent = async || TcpStream::connect((own, port)).await.unwrap();
+    let two = [silent().await, silent().await];
+
+    let refused = ask(own).await;
+    assert_eq!(is_for_a_while(&refused, 429), "rate_limited");
+    assert_eq!(refused.header("connection"), "close");
+    drop(two);
+    comes_to_answer(async || ask(own).await, 200).await;
+
+    let mut crowd = JoinSet::new();
+    for _ in 0..60 {
+        crowd.spawn(hangs_up(silent().await));
+    }
+    let first = in_time("an end", crowd.join_next()).await.unwrap().unwrap();
+    assert!(first.is_empty(), "beyond a few nobody is even told");
+    ask([127, 0, 0, 1].into()).await.ok();
 }
 
 #[tokio::test]

@@ -22,6 +22,17 @@ fn fifty_connections_hear_everything_in_both_protocols() {
 }
 
 #[test]
+fn over_tls_and_deflated_everything_is_heard_too() {
+    for way in [&["--tls"][..], &["--deflate"], &["--tls", "--deflate"]] {
+        for protocol in ["native", "simple"] {
+            let room = ["room", "--payload", "400", "--protocol", protocol];
+            assert!(all_is_delivered(&[&room[..], &FEW, way].concat()), "{protocol}, {way:?}");
+        }
+    }
+    assert!(all_is_delivered(&["mixed", "--people", "5", "--pause", "0.1", "--duration", "1", "--tls"]));
+}
+
+#[test]
 fn people_who_come_join_post_read_and_reload_see_the_same_rooms() {
     assert!(all_is_delivered(&["mixed", "--people", "20", "--pause", "0.1", "--duration", "1"]));
 }

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 use crate::stories::script::Script;
-use crate::stories::support::{client, everyone_agrees, in_time, room};
+use crate::stories::support::{client, everyone_agrees, in_time, options, room};
 use crate::support::{Ask, PASSWORD, Server};
 use crate::tunnel::{Pair, connect};
 use chat::Clock;
+use client::{Address, Api, Client, ConnectError, Simple};
 use protocol::Role;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
@@ -29,6 +30,55 @@ async fn both_protocols_meet_in_the_same_room_over_tls() {
     ana.hears("hello from a script").await.unwrap();
 
     everyone_agrees(&server, &[&ana]).await;
+}
+
+/// Somebody's client, straight to a server over TLS, and signed in over it.
+async fn encrypted(address: &Address, name: &str) -> Client {
+    let token = Api::new(address).sign_in(name, PASSWORD).await.unwrap().token.unwrap();
+    Client::connect_with(address, token, options()).await.unwrap()
+}
+
+#[tokio::test]
+async fn ana_and_ben_talk_over_wss_with_a_server_whose_certificate_they_were_given() {
+    let server = Server::start_over_tls().await;
+    for (name, role) in [("Ana", Role::Owner), ("Ben", Role::Member)] {
+        server.running.app().chat.add_user(name, PASSWORD, role).await.unwrap();
+    }
+    let (port, file) = (server.running.address().port(), server.data.path().join("cert.pem"));
+    // By the name in it, and by another, under which only a certificate that was given itself is believed.
+    let [by_name, by_number] = [format!("https://localhost:{port}"), format!("https://127.0.0.1:{port}")]
+        .map(|address| Address::from(address).trusting(&file).unwrap());
+
+    let (ana, ben) = (encrypted(&by_name, "Ana").await, encrypted(&by_number, "Ben").await);
+    let lobby = room(&ana, "lobby");
+    ana.post(lobby, "nobody listens in").await.unwrap();
+    ben.hears("nobody listens in").await.unwrap();
+    ben.disconnect().await;
+    ana.post(lobby, "while you were away").await.unwrap();
+    ben.reconnect().await.unwrap();
+    ben.hears("while you were away").await.unwrap();
+    let mut dot = Simple::connect_to(&by_name, "/ws/lobby?username=Dot", None).await.unwrap();
+    ben.post(lobby, "hello, script").await.unwrap();
+    assert!(in_time("the chat", dot.hears("hello, script")).await);
+
+    everyone_agrees(&server, &[&ana, &ben]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_shows_another_certificate_is_not_believed() {
+    let server = Server::start_over_tls().await;
+    let folder = TempDir::new().unwrap();
+    let strange = Pair::made_in(folder.path());
+    let address = Address::from(format!("https://localhost:{}", server.running.address().port()));
+    let believes = async |address: Address| match Client::connect(address, "token").await {
+        Ok(_) => true,
+        Err(ConnectError::Unreachable(error)) => !error.to_string().contains("certificate"),
+        Err(_) => true,
+    };
+
+    assert!(!believes(address.clone().trusting(&strange.certificate).unwrap()).await);
+    assert!(believes(address.clone().trusting(&server.data.path().join("cert.pem")).unwrap()).await);
+    assert!(address.clone().trusting(&strange.key).is_err() && address.trusting(folder.path()).is_err());
 }
 
 #[tokio::test]

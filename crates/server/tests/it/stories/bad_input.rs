@@ -64,9 +64,19 @@ async fn what_is_no_command_is_refused_and_the_socket_goes_on() {
     ] {
         assert_eq!(refused(&mut bare, text).await, (Some(7), code), "{text}");
     }
+    for (text, id) in [
+        (r#"{"id":7,"type":"post_message","text":"\ud800"}"#, Some(7)),
+        (r#"{"text":"\udc00","id":7}"#, Some(7)),
+        (r#"{"id":7,"type":"\ud800"}"#, Some(7)),
+        (r#"{"id":9007199254740992,"text":"\ud800"}"#, None),
+        (r#"{"id":7,"text":"\ud800""#, None),
+        (r#"[7,"\ud800"]"#, None),
+    ] {
+        assert_eq!(refused(&mut bare, text).await, (id, ErrorCode::BadRequest), "{text}");
+    }
     let deep =
         format!("{{\"id\":7,\"type\":\"list_rooms\",\"x\":{}{}}}", "[".repeat(9_000), "]".repeat(9_000));
-    assert_eq!(refused(&mut bare, &deep).await, (None, ErrorCode::BadRequest));
+    assert_eq!(refused(&mut bare, &deep).await, (Some(7), ErrorCode::BadRequest));
     assert!(bare.send_binary(b"{}".to_vec()).await);
     assert_eq!(next_reply(&mut bare).await.error.unwrap().code, ErrorCode::BadRequest);
     posts(&mut bare, lobby, "after all that").await;
