@@ -141,7 +141,7 @@ impl Shard {
         if let Some(conn) = self.connections.get_mut(slot)
             && !conn.unread
             && conn.held.is_none()
-            && !conn.paused(self.options.max_unanswered)
+            && !conn.paused(&self.options)
         {
             conn.catch_up();
         }
@@ -167,7 +167,7 @@ impl Shard {
             }
         };
         conn.decoder.release();
-        if conn.paused(self.options.max_unanswered)
+        if conn.paused(&self.options)
             && let Some(spending) = &mut conn.spending
         {
             spending.pause(self.now);

@@ -1,4 +1,4 @@
-//! Inflating what comes deflated (RFC 7692 §7.2.2), with a library that the server does not use for it.
+//! Inflating what comes deflated (RFC 7692 §7.2.2), each distinct payload once.
 
 use flate2::{Decompress, FlushDecompress};
 use std::collections::HashMap;
