@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::audience::{Audience, Follower};
 use crate::connection::Phase;
 use crate::farewell::{TOO_SLOW, WENT_AWAY};
 use crate::frame;
@@ -113,12 +114,29 @@ impl Shard {
         let end = audience.tail.end();
         let quiet = audience.tail.capacity() > 0
             && self.now.saturating_sub(audience.published_at) > millis(QUIET)
-            && audience.followers.iter().all(|follower| {
-                self.connections[follower.slot as usize].cursors[follower.cursor as usize].place >= end
-            });
+            && self.places(audience).all(|place| place >= end);
         if quiet {
             self.audiences.release(index);
         }
+    }
+
+    /// Takes the memory of a tail back at once when it holds nothing that catching up could need and everybody has it.
+    ///
+    /// Where nobody talks, presence is all there is. Kept for a minute, it would have a piece of memory for each of many
+    /// rooms, between others that stay, while everybody comes back.
+    pub(crate) fn release_fleeting(&mut self, index: u32) {
+        let Some(audience) = self.audiences.get(index) else { return };
+        let end = audience.tail.end();
+        if audience.tail.is_only_fleeting() && self.places(audience).all(|place| place == end) {
+            self.audiences.release(index);
+        }
+    }
+
+    /// Where the followers of an audience stand.
+    fn places(&self, audience: &Audience) -> impl Iterator<Item = u64> {
+        let cursor =
+            |follower: &Follower| &self.connections[follower.slot as usize].cursors[follower.cursor as usize];
+        audience.followers.iter().map(move |follower| cursor(follower).place)
     }
 }
 

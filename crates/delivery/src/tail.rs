@@ -91,6 +91,11 @@ impl Tail {
         self.ring.capacity()
     }
 
+    /// Whether it holds frames, and only such as are of no use to anybody who comes later.
+    pub(crate) fn is_only_fleeting(&self) -> bool {
+        self.fleeting > 0 && self.fleeting as u64 == self.end() - self.start()
+    }
+
     /// Whether everything above `after` is here.
     pub(crate) fn reaches(&self, after: u64) -> bool {
         after >= self.floor

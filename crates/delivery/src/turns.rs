@@ -10,10 +10,21 @@ use crate::shard::Shard;
 
 /// Writes between two looks at what has become readable, writable or published.
 const SENDS: usize = 256;
+/// Bytes written to audiences between two looks. What has gathered under load makes a write many times as long as usual,
+/// and whatever else happens on the shard would wait for 256 of those.
+const BYTES: u64 = 256 << 10;
 /// Followers of an audience passed over, because their sockets are full or they lack nothing, between two looks.
 const VISITS: usize = 16 * SENDS;
 /// Writes to one connection before others get theirs.
 const WRITES: usize = 4;
+
+/// What audiences may still take of a pass.
+struct Left {
+    sends: usize,
+    visits: usize,
+    /// Bytes written by the pass at which it is over.
+    written: u64,
+}
 
 impl Shard {
     /// Flushes connections with something of their own, each at most once.
@@ -32,28 +43,29 @@ impl Shard {
     /// Gives dirty audiences their turns until the sends of this pass are used up. The one that is cut short goes to the
     /// end of the line.
     pub(crate) fn take_turns(&mut self) {
-        let (mut sends, mut visits) = (SENDS, VISITS);
+        let mut left = Left { sends: SENDS, visits: VISITS, written: self.tally.bytes + BYTES };
         while let Some(audience) = self.dirty.pop_front() {
-            self.take_turn(audience, &mut sends, &mut visits);
+            self.take_turn(audience, &mut left);
             let unfinished = self.audiences.get(audience).is_some_and(|audience| audience.pass.dirty);
             if unfinished {
                 self.dirty.push_back(audience);
                 return;
             }
+            self.release_fleeting(audience);
         }
     }
 
-    fn take_turn(&mut self, index: u32, sends: &mut usize, visits: &mut usize) {
-        while *sends > 0 && *visits > 0 {
+    fn take_turn(&mut self, index: u32, left: &mut Left) {
+        while left.sends > 0 && left.visits > 0 && self.tally.bytes < left.written {
             let Some(audience) = self.audiences.get_mut(index) else { return };
             let Some(follower) = audience.next() else { return };
             let (slot, cursor) = (follower.slot as usize, follower.cursor as usize);
             let conn = &self.connections[slot];
-            *visits -= 1;
+            left.visits -= 1;
             if conn.blocked || conn.cursors[cursor].place >= audience.tail.end() {
                 continue;
             }
-            *sends -= 1;
+            left.sends -= 1;
             // With nothing else going on, a connection lacks only what it lacks here.
             let alone = self.dirty.is_empty() && conn.backlog.is_none() && !conn.ready;
             self.flush(slot, if alone { Scope::Only(cursor) } else { Scope::From(cursor) });

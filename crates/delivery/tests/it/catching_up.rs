@@ -140,6 +140,28 @@ async fn presence_does_not_crowd_messages_out_of_the_tail() {
 }
 
 #[tokio::test]
+async fn presence_that_everybody_has_keeps_no_memory_where_nobody_talks() {
+    let hall = small_hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 0, 0);
+    ben.follows(LOBBY, 0, 0);
+    hall.publish(LOBBY, NATIVE, None, false, "ben is here");
+    ana.hears_all(["ben is here"]).await;
+    ben.hears_all(["ben is here"]).await;
+    // Obeyed in a pass after the one that told them.
+    hall.delivery.unicast(ana.conn, delivery::Frame::text("a reply"));
+    ana.hears_all(["a reply"]).await;
+    assert_eq!(hall.delivery.stats().tail_bytes, 0);
+
+    hall.says(LOBBY, 1, "one");
+    hall.publish(LOBBY, NATIVE, None, false, "cyd is here");
+    ana.hears_all(["one", "cyd is here"]).await;
+    let mut cyd = hall.person().await;
+    cyd.follows(LOBBY, 0, 1);
+    cyd.hears_all(["one"]).await;
+}
+
+#[tokio::test]
 async fn all_tails_together_keep_within_their_limit_and_rooms_talk_on() {
     let limit = 64 << 10;
     let hall = hall_with(Options { shards: 1, tails_total: limit, ..options() });
