@@ -71,6 +71,20 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1_000)]
         stalled: usize,
     },
+    /// A small room, paced, beside a big one that is flooded and is not, in turn.
+    Flood {
+        #[command(flatten)]
+        load: Load,
+        /// How many are in the big room.
+        #[arg(long, default_value_t = 9_000)]
+        big: usize,
+        /// How many of them post.
+        #[arg(long, default_value_t = 8)]
+        bots: usize,
+        /// Posts that each of these keeps under way: the next leaves when an earlier one was heard by whoever said it.
+        #[arg(long, default_value_t = SATURATED)]
+        window: u32,
+    },
     /// Everybody is cut off at once and comes back at once.
     Storm {
         #[command(flatten)]

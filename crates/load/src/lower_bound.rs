@@ -2,8 +2,9 @@
 //!
 //! One thread, one epoll, plain non-blocking sockets. A post is read, put into a frame of the same bytes as Roomful's,
 //! and appended to its room's log; every connection is a place in that log, and what it lacks leaves in one `send`. After
-//! 256 sends it looks for new posts, as Roomful's shards do, so frames gather under load in the same way. No rights, no
-//! database, no JSON, no pings: a server cannot do less and still deliver.
+//! 256 sends it looks for new posts, as Roomful's shards do, so frames gather under load in the same way. Each
+//! connection gets a ping, and a native one the shortest beat with it, every 25 seconds. No rights, no database, no JSON: a
+//! server cannot do less and still deliver.
 
 mod frames;
 mod room;
@@ -17,11 +18,15 @@ use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(usize::MAX);
 /// Sends between two looks at what has become readable.
 const SENDS: usize = 256;
+/// How often a part of all connections gets a beat, and how many parts there are.
+const TICK: Duration = Duration::from_secs(1);
+const PARTS: usize = 25;
+const PING: [u8; 2] = [0x89, 0];
 
 struct Conn {
     socket: TcpStream,
@@ -44,6 +49,8 @@ struct LowerBound {
     names: HashMap<String, usize>,
     dirty: VecDeque<usize>,
     scratch: Vec<u8>,
+    ticked: Instant,
+    ticks: usize,
 }
 
 /// Serves for ever on a free port of the loopback interface, which it prints.
@@ -63,6 +70,8 @@ pub fn run() -> Result<()> {
         names: HashMap::new(),
         dirty: VecDeque::new(),
         scratch: vec![0; 64 << 10],
+        ticked: Instant::now(),
+        ticks: 0,
     };
     let mut events = Events::with_capacity(1024);
     loop {
@@ -72,8 +81,9 @@ pub fn run() -> Result<()> {
 
 impl LowerBound {
     fn pass(&mut self, events: &mut Events) -> Result<()> {
-        let timeout = (!self.dirty.is_empty()).then_some(Duration::ZERO);
-        if let Err(error) = self.poll.poll(events, timeout) {
+        let rest = TICK.saturating_sub(self.ticked.elapsed());
+        let timeout = if self.dirty.is_empty() { rest } else { Duration::ZERO };
+        if let Err(error) = self.poll.poll(events, Some(timeout)) {
             if error.kind() != io::ErrorKind::Interrupted {
                 return Err(error.into());
             }
@@ -94,6 +104,7 @@ impl LowerBound {
             }
         }
         self.take_turns();
+        self.beat();
         Ok(())
     }
 
@@ -263,6 +274,26 @@ impl LowerBound {
                     conn.blocked = error.kind() == io::ErrorKind::WouldBlock;
                     return;
                 }
+            }
+        }
+    }
+
+    /// Sends a part of all connections their beat, when it is time.
+    fn beat(&mut self) {
+        if self.ticked.elapsed() < TICK {
+            return;
+        }
+        self.ticked = Instant::now();
+        self.ticks = (self.ticks + 1) % PARTS;
+        let mut native = PING.to_vec();
+        wire::push_unmasked(&mut native, br#"{"type":"beat","heads":{}}"#);
+        for slot in (self.ticks..self.conns.capacity()).step_by(PARTS) {
+            if let Some(conn) = self.conns.get(slot)
+                && conn.shaken
+                && !conn.blocked
+            {
+                let beat = if conn.native { &native[..] } else { &PING };
+                self.say(slot, beat);
             }
         }
     }

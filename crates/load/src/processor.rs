@@ -1,6 +1,7 @@
 //! Which processor a process may use.
 
 use anyhow::{Context, Result};
+use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Where the server runs and where the load: apart, so that one does not pay for the other.
@@ -29,6 +30,16 @@ impl Pins {
 /// Whether a processor may be used by this process.
 pub fn is_there(processor: usize) -> bool {
     processor < CpuSet::MAX_CPU && sched_getaffinity(None).is_ok_and(|set| set.is_set(processor))
+}
+
+/// Lets this thread, and those it will start, run only when nothing else wants the processor.
+///
+/// # Errors
+/// When the kernel does not let it.
+pub fn give_way() -> Result<()> {
+    const LAST: i32 = 19;
+    // Of a thread alone, by the kernel's own account of priorities.
+    setpriority_process(None, LAST).context("this thread cannot give way to others")
 }
 
 fn stay_on(processor: usize) -> Result<()> {

@@ -108,6 +108,11 @@ impl Program {
         }
     }
 
+    /// The same server, for others who load it too. It ends with this one and not with that.
+    pub fn beside(&self) -> Self {
+        Self { kind: self.kind, way: self.way.clone(), pid: self.pid, _running: None }
+    }
+
     /// What it has used so far.
     pub fn usage(&self) -> Usage {
         self.pid.map(Usage::of).unwrap_or_default()

@@ -1,10 +1,11 @@
 //! Doing what the command line asks.
 
-use crate::arguments::{Arguments, Command, Output, Served, Target};
+use crate::arguments::{Arguments, Command, Load, Output, Served, Target};
 use crate::people::{Protocol, Spread};
 use crate::program::{self, Kind, Program};
 use crate::progress::Progress;
 use crate::report::{Report, tell};
+use crate::scenario::flood::{self, Flood};
 use crate::scenario::{Contender, Shape, idle, mixed, slow, storm};
 use crate::swarm::Pace;
 use crate::{compare, lower_bound, textbook};
@@ -42,6 +43,14 @@ pub fn run(arguments: Arguments) -> Result<bool> {
             let shape = load.shape(spread, Pace::Every(load.interval(50.0)));
             let (contender, progress) = prepare("slow", &target, shape.protocol, &spread)?;
             tell(&slow::run(&contender, &shape, stalled, &progress)?, &output)
+        }
+        Command::Flood { load, big, bots, window } => {
+            let spread = load.spread(10, 1, 2);
+            let shape = load.shape(spread, Pace::Every(load.interval(50.0)));
+            let big =
+                Load { connections: Some(big), senders: Some(bots), ..load.clone() }.spread(big, 1, bots);
+            let (contender, progress) = prepare("flood", &target, shape.protocol, &spread)?;
+            tell(&flood::run(&contender, &shape, Flood { spread: big, window }, &progress)?, &output)
         }
         Command::Storm { load, times } => {
             let spread = load.spread(5_000, 50, 1);

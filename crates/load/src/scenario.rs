@@ -1,5 +1,6 @@
 //! What is done to a server, in the plain cases: people in rooms, some of whom post.
 
+pub mod flood;
 pub mod idle;
 pub mod mixed;
 pub mod slow;

@@ -8,8 +8,8 @@ use std::ops::AddAssign;
 /// What a process had used at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
-    /// Nanoseconds on a processor, by thread.
-    threads: HashMap<u32, (String, u64)>,
+    /// Nanoseconds on a processor, and nanoseconds of waiting for one, by thread.
+    threads: HashMap<u32, (String, u64, u64)>,
     /// Clock ticks in the program and in the kernel.
     user: u64,
     system: u64,
@@ -24,6 +24,8 @@ pub struct Used {
     pub system: f64,
     /// Microseconds by the threads' names.
     pub threads: BTreeMap<String, f64>,
+    /// Microseconds for which they were ready to run and had to wait for a processor.
+    pub waits: BTreeMap<String, f64>,
 }
 
 /// Memory of a process, in bytes.
@@ -42,8 +44,10 @@ impl Usage {
         for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
             let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
             let id = task.file_name().to_str().and_then(|id| id.parse().ok()).unwrap_or(0);
-            let spent = read("schedstat").split(' ').next().and_then(|spent| spent.parse().ok()).unwrap_or(0);
-            threads.insert(id, (read("comm").trim().to_owned(), spent));
+            let schedstat = read("schedstat");
+            let mut times = schedstat.split(' ').map(|time| time.parse().unwrap_or(0));
+            let (spent, waited) = (times.next().unwrap_or(0), times.next().unwrap_or(0));
+            threads.insert(id, (read("comm").trim().to_owned(), spent, waited));
         }
         let (user, system) = ticks(pid).unwrap_or((0, 0));
         Self { threads, user, system }
@@ -52,11 +56,13 @@ impl Usage {
     /// What was used since `before`.
     pub fn since(&self, before: &Self) -> Used {
         let mut used = Used::default();
-        for (id, (name, spent)) in &self.threads {
-            let before = before.threads.get(id).map_or(0, |(_, spent)| *spent);
-            let us = spent.saturating_sub(before) as f64 / 1e3;
-            used.cpu_us += us;
-            *used.threads.entry(kind(name)).or_default() += us;
+        for (id, (name, spent, waited)) in &self.threads {
+            let (spent_before, waited_before) =
+                before.threads.get(id).map_or((0, 0), |(_, spent, waited)| (*spent, *waited));
+            let us = |now: u64, before: u64| now.saturating_sub(before) as f64 / 1e3;
+            used.cpu_us += us(*spent, spent_before);
+            *used.threads.entry(kind(name)).or_default() += us(*spent, spent_before);
+            *used.waits.entry(kind(name)).or_default() += us(*waited, waited_before);
         }
         let user = self.user.saturating_sub(before.user) as f64;
         let system = self.system.saturating_sub(before.system) as f64;
@@ -74,6 +80,9 @@ impl AddAssign for Used {
         self.cpu_us = all;
         for (name, us) in other.threads {
             *self.threads.entry(name).or_default() += us;
+        }
+        for (name, us) in other.waits {
+            *self.waits.entry(name).or_default() += us;
         }
     }
 }

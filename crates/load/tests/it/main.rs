@@ -49,6 +49,17 @@ fn the_textbook_server_can_be_measured_in_the_simple_protocol() {
 }
 
 #[test]
+fn a_small_room_is_measured_with_and_without_a_flood_beside_it() {
+    for protocol in ["native", "simple"] {
+        let flood = ["flood", "--serve", "lower-bound", "--protocol", protocol, "--big", "50", "--bots", "4"];
+        let report = report(&[&flood[..], &["--duration", "0.3", "--warm", "0.1"]].concat());
+        assert!(report["flood"]["deliveries"].as_u64().unwrap() > 50, "{report}");
+        assert!(report["p99_ratio"].as_f64().unwrap() > 0.0, "{report}");
+        assert_eq!((&report["small"], &report["big"]), (&10.into(), &50.into()));
+    }
+}
+
+#[test]
 fn times_of_an_open_loop_are_told_by_rank() {
     let steady = ["steady", "--serve", "lower-bound", "--rooms", "5", "--rate", "100"];
     let report = report(&[&steady[..], &FEW].concat());
