@@ -1,6 +1,7 @@
 //! Who writes when: connections with something of their own, then audiences in turn.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::yield_now;
 
 use crate::backlog::{Item, What};
 use crate::connection::Connection;
@@ -49,6 +50,9 @@ impl Shard {
             let unfinished = self.audiences.get(audience).is_some_and(|audience| audience.pass.dirty);
             if unfinished {
                 self.dirty.push_back(audience);
+                // There is more to send than one pass may: what would bring the next event (a commit, a reply) must not
+                // wait until the scheduler finds this thread's slice used up.
+                yield_now();
                 return;
             }
             self.release_fleeting(audience);

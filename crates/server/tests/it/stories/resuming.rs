@@ -86,7 +86,10 @@ async fn misses_hundreds(server: Server) {
 async fn more_than_a_thousand_missed_events_are_a_reset() {
     let server = Server::start().await;
     let (ana, ben, lobby) = missed(&server, 1_001).await;
-    come_back(&ana, &ben, lobby).await;
+    ben.reconnect().await.unwrap();
+    ben.hears("missed 1000").await.unwrap();
+    let live = ana.post(lobby, "live again").await.unwrap();
+    all_have(&[&ana, &ben], lobby, live.seq).await;
     assert_eq!(told(&ben), (1, 1));
     assert_eq!(texts(&ben, lobby).len(), 51, "the newest page, and what came after");
     for _ in 0..20 {
