@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::stream::{Batch, Committed, Kept};
 use readers::Readers;
 use rusqlite::Transaction;
+use sabotage::Bug;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,6 +125,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;
          pragma wal_autocheckpoint = 0; pragma journal_size_limit = 67108864;",
     )?;
+    if sabotage::has(Bug::NormalSync) {
+        connection.pragma_update(None, "synchronous", "normal")?;
+    }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

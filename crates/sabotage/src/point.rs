@@ -11,7 +11,7 @@ pub enum Point {
     BeforeCommit,
     /// The batch is on the disk, nobody has been told.
     BeforeReply,
-    /// Those who asked have their replies, nobody else has heard.
+    /// Whoever asked may have their replies, nobody has heard of the events.
     BeforePublish,
     /// Some of a room's readers have an event, others do not.
     MidFanOut,

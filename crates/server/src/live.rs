@@ -18,6 +18,7 @@ use chat::{Batch, Caller, Chat, RoomKey};
 use delivery::{ConnId, Delivery, Frame};
 use protocol::simple::SimpleRooms;
 use protocol::{SessionId, UserId};
+use sabotage::Point;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,6 +192,7 @@ async fn run(
             biased;
             // First what was committed: whoever asks next is judged by it.
             Some(Batch { committed, kept }) = committed.recv() => {
+                sabotage::pass(Point::BeforePublish);
                 for committed in committed {
                     tables.apply(committed);
                 }

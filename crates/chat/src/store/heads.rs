@@ -5,7 +5,9 @@ use crate::error::Result;
 use crate::stream::{RoomKey, UserKey};
 use protocol::RoomId;
 use rusqlite::{Connection, OptionalExtension, params};
+use sabotage::Bug;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What posts of the transaction under way have moved and the database does not know yet. Whatever else reads or moves a
 /// head must come after [`Heads::write`].
@@ -27,6 +29,16 @@ pub(super) struct Placed {
     pub(super) n: u64,
 }
 
+/// The `seq` after a room's head.
+fn after(head: u64) -> u64 {
+    static LATEST: AtomicU64 = AtomicU64::new(0);
+    if sabotage::has(Bug::GlobalSeq) {
+        LATEST.fetch_max(head, Ordering::Relaxed);
+        return LATEST.fetch_add(1, Ordering::Relaxed) + 1;
+    }
+    head + 1
+}
+
 impl Heads {
     /// The next place of a room, for a member: who is none moves no head and takes no `seq`.
     pub(super) fn advance(
@@ -40,7 +52,7 @@ impl Heads {
             return Ok(None);
         }
         Ok(self.0.get_mut(&id).map(|head| {
-            head.seq += 1;
+            head.seq = after(head.seq);
             head.n += 1;
             Placed { room: head.room, seq: head.seq, n: head.n }
         }))

@@ -7,6 +7,7 @@ use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
 use crate::stream::{Batch, Committed, Kept};
 use rusqlite::Connection;
+use sabotage::{Bug, Point};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -206,22 +207,26 @@ impl Drop for Attendance<'_> {
     }
 }
 
-fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
-    let _attendance = Attendance(jobs);
+fn write(mut connection: Connection, queue: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
+    let _attendance = Attendance(queue);
     let mut batch = Vec::with_capacity(BATCH);
     let mut company = Company::default();
-    while jobs.take(&mut batch, BATCH, company.wanted(), company.patience()) {
+    while queue.take(&mut batch, BATCH, company.wanted(), company.patience()) {
         let began = Instant::now();
-        let committed = commit(&mut connection, &mut batch);
-        company = Company { jobs: batch.len(), commit: began.elapsed() };
+        let jobs = batch.len();
+        let committed = commit(&mut connection, &mut batch, told);
+        company = Company { jobs, commit: began.elapsed() };
         let committed = match committed {
             Ok(committed) => Some(committed),
             Err(error) => {
-                tracing::error!(%error, jobs = batch.len(), "a batch failed and is unknown to those who asked");
+                tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
                 None
             }
         };
         let done = committed.is_some();
+        if done {
+            sabotage::pass(Point::BeforeReply);
+        }
         // Commit, then tell: an event for a message that then failed to commit could not be taken back.
         if let Some(committed) = committed.filter(|committed| !committed.is_empty()) {
             let _ = told.blocking_send(committed);
@@ -236,15 +241,33 @@ fn write(mut connection: Connection, jobs: &Queue<Box<dyn Job>>, told: &Told, lo
     fold(&connection, "truncate");
 }
 
-fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Batch> {
+fn commit(
+    connection: &mut Connection,
+    batch: &mut Vec<Box<dyn Job>>,
+    told: &Told,
+) -> rusqlite::Result<Batch> {
     let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), heads: Heads::default() };
-    for job in batch {
+    for job in batch.iter_mut() {
         job.run(&mut tx)?;
     }
     tx.heads.write(&tx.sql)?;
+    hurry(batch, &mut tx.told, told);
+    sabotage::pass(Point::BeforeCommit);
     tx.sql.commit()?;
     Ok(Batch { committed: tx.told, kept: tx.kept })
+}
+
+/// What must wait for the commit, done before it in a build that is to have such a bug; nothing in any other.
+fn hurry(batch: &mut Vec<Box<dyn Job>>, committed: &mut Vec<Committed>, told: &Told) {
+    if sabotage::has(Bug::PublishBeforeCommit) && !committed.is_empty() {
+        let _ = told.blocking_send(Batch { committed: std::mem::take(committed), kept: Vec::new() });
+    }
+    if sabotage::has(Bug::ReplyBeforeCommit) {
+        for job in batch.drain(..) {
+            job.settle(true);
+        }
+    }
 }
 
 /// Folds the log into the database as it grows, so that the writer seldom has to.
@@ -262,6 +285,7 @@ fn fold_beside(connection: &Connection, log: &Path, stopping: &AtomicBool) {
 }
 
 fn fold(connection: &Connection, how: &str) {
+    sabotage::pass(Point::MidCheckpoint);
     if let Err(error) = connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |_| Ok(())) {
         tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
     }
