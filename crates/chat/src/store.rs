@@ -64,6 +64,7 @@ impl Store {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
+        sabotage::mount()?;
         let mut connection = connect(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         migrations::migrations::runner().set_abort_divergent(true).run(&mut connection)?;

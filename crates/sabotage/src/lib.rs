@@ -1,11 +1,13 @@
-//! What breaks Roomful on purpose: the points where a process can be made to die, and the twelve bugs that the fault
-//! harness must catch. Must not know any crate of ours. Built without its feature `armed`, as in every release, nothing
-//! is read, nothing is counted, and each question has a constant answer.
+//! What breaks Roomful on purpose: the points where a process can be made to die, the twelve bugs that the fault harness
+//! must catch, and the disk that fails. Must not know any crate of ours. Built without its feature `armed`, as in every
+//! release, nothing is read, nothing is counted, and each question has a constant answer.
 
 mod bug;
+mod disk;
 mod point;
 
 pub use bug::{Bug, has};
+pub use disk::mount;
 pub use point::{Point, pass};
 
 /// Whether this build can be broken on purpose.
