@@ -12,6 +12,7 @@ pub(crate) mod sessions;
 
 mod company;
 mod heads;
+mod migrations;
 mod queue;
 mod readers;
 mod writer;
@@ -32,10 +33,6 @@ pub use writer::OpenError;
 
 /// What SQLite has to say when it fails.
 pub type SqlError = rusqlite::Error;
-
-mod migrations {
-    refinery::embed_migrations!("src/store/migrations");
-}
 
 /// SQLite before this can corrupt a WAL database when two connections write or checkpoint at once.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -67,7 +64,7 @@ impl Store {
         sabotage::mount()?;
         let mut connection = connect(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        migrations::migrations::runner().set_abort_divergent(true).run(&mut connection)?;
+        migrations::run(&mut connection, path)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(path, connection, told)?;
         Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), kept: None })

@@ -32,9 +32,30 @@ pub enum OpenError {
     /// The database could not be read or written.
     #[error("it could not be opened")]
     Sql(#[from] rusqlite::Error),
-    /// The tables could not be brought up to date.
-    #[error("it could not be brought up to date; one of a newer Roomful is left as it is: run that version")]
+    /// It was made by a newer program. It is left as it is.
+    #[error(
+        "its tables have version {found}, and this Roomful knows them up to {known}: use the newer Roomful that made \
+         it, or the copy from before that one"
+    )]
+    Newer {
+        /// The version of its tables.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// The tables could not be brought up to date. They are as they were.
+    #[error("it could not be brought up to date, and is as it was")]
     Migration(#[from] refinery::Error),
+    /// There is no file for a copy.
+    #[error(
+        "it must be brought up to date, and no copy of it could be kept beside it, so nothing was changed"
+    )]
+    Copy(#[source] std::io::Error),
+    /// The copy could not be written.
+    #[error(
+        "it must be brought up to date, and no copy of it could be written beside it, so nothing was changed"
+    )]
+    CopySql(#[source] rusqlite::Error),
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[from] std::io::Error),
