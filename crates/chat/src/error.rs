@@ -40,6 +40,11 @@ pub enum Error {
     /// Too much waits to be written.
     #[error("The server is busy. It takes messages again in a moment.")]
     Overloaded,
+    /// The disk is full: this was not stored.
+    #[error(
+        "The server's disk is full. Nothing can be stored until its operator makes space; reading goes on."
+    )]
+    DiskFull,
     /// The batch failed: nobody knows whether it reached the disk.
     #[error("Nobody knows yet whether this was stored. Ask again with the same nonce.")]
     Unknown,
@@ -83,6 +88,10 @@ impl Error {
             Self::BadCredentials => ErrorCode::BadCredentials,
             Self::LinkSpent => ErrorCode::LinkSpent,
             Self::Overloaded => ErrorCode::Overloaded,
+            Self::DiskFull => {
+                params.insert("reason".into(), json!("disk_full"));
+                ErrorCode::Overloaded
+            }
             Self::Unknown | Self::Stopping => ErrorCode::Unknown,
             Self::Store(_) | Self::Hashing(_) => ErrorCode::Internal,
         };

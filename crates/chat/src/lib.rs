@@ -20,6 +20,7 @@ mod sessions;
 mod store;
 mod stream;
 mod text;
+mod together;
 mod token;
 mod visitors;
 
@@ -29,18 +30,21 @@ pub use error::{Error, Result};
 pub use memberships::Membership;
 pub use messages::Place;
 pub use sessions::{Caller, NewSession};
-pub use store::{OpenError, SqlError};
+pub use store::{Checked, OpenError, SqlError};
 pub use stream::{Batch, Committed, Kept, RoomKey, RoomRef, UserKey};
 pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
 pub use token::Token;
 pub use visitors::{History, Visitor};
 
 use passwords::Passwords;
+use protocol::RoomId;
+use protocol::frame::{EventPage, Reset};
 use reads::Reads;
 use std::path::Path;
 use std::sync::Arc;
-use store::Store;
-use tokio::sync::mpsc;
+use store::{Condition, Store};
+use together::Together;
+use tokio::sync::{mpsc, watch};
 
 /// The most items on a page.
 pub const PAGE: u32 = 100;
@@ -65,6 +69,9 @@ struct Parts {
     passwords: Passwords,
     reads: Arc<Reads>,
     epoch: Arc<str>,
+    /// Pages of the log and newest pages that are about to be read.
+    pages: Arc<Together<(RoomId, u64), EventPage>>,
+    resets: Arc<Together<RoomId, Reset>>,
 }
 
 impl Chat {
@@ -85,8 +92,16 @@ impl Chat {
                 Error::Store(error) => OpenError::Sql(error),
                 other => OpenError::Thread(std::io::Error::other(other)),
             })?;
-        let (passwords, reads) = (Passwords::new(), Arc::new(Reads::new()));
-        Ok((Self(Arc::new(Parts { store, clock, passwords, reads, epoch: epoch.into() })), stream))
+        let chat = Parts {
+            store,
+            clock,
+            passwords: Passwords::new(),
+            reads: Arc::new(Reads::new()),
+            epoch: epoch.into(),
+            pages: Arc::new(Together::new()),
+            resets: Arc::new(Together::new()),
+        };
+        Ok((Self(Arc::new(chat)), stream))
     }
 
     /// The same, but what it writes keeps `kept` until it has failed, or until what was committed was told on: whether or
@@ -102,10 +117,31 @@ impl Chat {
         &self.0.epoch
     }
 
+    /// Comes back when the disk has failed, with how: nothing is written any more, and what this process knows of the
+    /// database is worth nothing. Only a new process can tell what is there.
+    pub async fn broken(&self) -> String {
+        let mut condition = self.0.store.condition();
+        loop {
+            if let Condition::Broken(how) = &*condition.borrow_and_update() {
+                return how.clone();
+            }
+            if condition.changed().await.is_err() {
+                // The store is gone, and so is whatever could break.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// What came of looking through the database, which goes on beside everything else after a stop that was none. The
+    /// receiver hears when it is done.
+    pub fn checked(&self) -> watch::Receiver<Checked> {
+        self.0.store.checked()
+    }
+
     /// Whether something could be written now.
     ///
     /// # Errors
-    /// When nothing can.
+    /// When nothing can: `DiskFull`, `Unknown` once the disk has failed, `Overloaded`.
     pub async fn is_writable(&self) -> Result<()> {
         self.0.store.write(|_| Ok(())).await
     }

@@ -10,7 +10,9 @@ pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod checkup;
 mod company;
+mod condition;
 mod heads;
 mod migrations;
 mod queue;
@@ -19,15 +21,18 @@ mod writer;
 
 use crate::error::{Error, Result};
 use crate::stream::{Batch, Committed, Kept};
+use checkup::Checkup;
+pub(crate) use condition::Condition;
 use readers::Readers;
 use rusqlite::Transaction;
 use sabotage::Bug;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use writer::Writer;
 
+pub use checkup::Checked;
 pub(crate) use rusqlite::Connection;
 pub use writer::OpenError;
 
@@ -53,6 +58,7 @@ pub(crate) struct Store {
     readers: Arc<Readers>,
     /// What everything that is written keeps.
     kept: Option<Kept>,
+    checkup: Arc<Checkup>,
 }
 
 impl Store {
@@ -62,12 +68,15 @@ impl Store {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
         sabotage::mount()?;
+        let unclean = writer::was_left(path);
         let mut connection = connect(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         migrations::run(&mut connection, path)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(path, connection, told)?;
-        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), kept: None })
+        let checkup = if unclean { Checkup::start(path)? } else { Checkup::unneeded() };
+        let (writer, readers, checkup) = (Arc::new(writer), Arc::new(readers), Arc::new(checkup));
+        Ok(Self { writer, readers, checkup, kept: None })
     }
 
     /// The same, but what is written keeps `kept` until it has failed or was told on.
@@ -108,8 +117,19 @@ impl Store {
         self.writer.tell(committed).await;
     }
 
+    /// How writing goes, and will go.
+    pub(crate) fn condition(&self) -> watch::Receiver<Condition> {
+        self.writer.condition()
+    }
+
+    /// What came of looking through a database that was not closed, and will.
+    pub(crate) fn checked(&self) -> watch::Receiver<Checked> {
+        self.checkup.checked()
+    }
+
     /// Finishes what waits, folds the log into the database and closes the writer.
     pub(crate) async fn close(&self) {
+        self.checkup.stop();
         self.writer.close().await;
     }
 }
@@ -128,6 +148,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// The error again, if it is of one stored value that is not what it should be; else a failure of the database.
+fn is_of_a_value(error: SqlError) -> Result<SqlError> {
+    match error {
+        SqlError::FromSqlConversionFailure(..)
+        | SqlError::IntegralValueOutOfRange(..)
+        | SqlError::InvalidColumnType(..)
+        | SqlError::Utf8Error(..) => Ok(error),
+        _ => Err(error.into()),
+    }
 }
 
 /// Whether a statement hit the unique index on these columns, such as `users.folded`.

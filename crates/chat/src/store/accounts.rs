@@ -67,6 +67,11 @@ pub(crate) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
     Ok(User { id: UserId::new(row.get::<_, Id>(at)?.0), name: row.get(at + 1)?, guest: row.get(at + 2)? })
 }
 
+/// Stands for a user who is not there, or cannot be read.
+pub(crate) fn nobody() -> User {
+    User { id: UserId::new(Uuid::nil()), name: "?".to_owned(), guest: true }
+}
+
 pub(crate) fn role(row: &Row<'_>, at: usize) -> rusqlite::Result<Role> {
     let name: String = row.get(at)?;
     role_named(&name).ok_or_else(|| {

@@ -2,9 +2,10 @@
 
 use super::accounts::{self, role_name, role_named};
 use crate::error::Result;
-use crate::stream::{RoomKey, UserKey};
+use crate::stream::{RoomKey, RoomRef, UserKey};
 use protocol::{Event, EventKind, Nonce, Role, RoomId, User};
 use rusqlite::{Connection, Row, params};
+use std::ops::Range;
 
 /// The kinds of event as the column names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +70,12 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Up to `limit` events with a greater `seq`, in order, each composed with the text as it stands now. Ends early once
-/// the texts pass `bytes`, but never before the first event.
+/// Up to `limit` events with a greater `seq` up to `head`, in order, each composed with the text as it stands now. Ends
+/// early once the texts pass `bytes`, but never before the first event. Where a row is missing or cannot be read, an
+/// event stands that says nothing: one bad row must not keep anybody from the rest of the room.
 pub(crate) fn after(
     sql: &Connection,
-    room: RoomKey,
-    id: RoomId,
+    room: &RoomRef,
     seq: u64,
     limit: u32,
     bytes: usize,
@@ -85,28 +86,51 @@ pub(crate) fn after(
                 s.id, s.name, s.password is null,
                 m.n, m.text, m.nonce, m.rev, m.edited_at, m.deleted
          from events e
-         join users b on b.key = e.by
-         left join users s on s.key = json_extract(e.extra, '$.user')
+         left join users b on b.key = e.by
+         left join users s on s.key = case when json_valid(e.extra) then json_extract(e.extra, '$.user') end
          left join messages m on m.room = e.room and m.seq = coalesce(e.target_seq, e.seq)
          where e.room = ?1 and e.seq > ?2 order by e.seq limit ?3",
     )?;
-    let mut rows = found.query(params![room, seq, limit])?;
-    let (mut events, mut size) = (Vec::new(), 0);
+    let mut rows = found.query(params![room.key, seq, limit])?;
+    let (mut events, mut size, limit) = (Vec::new(), 0, limit as usize);
+    let mut next = seq + 1;
     while let Some(row) = rows.next()? {
-        let event = Event {
-            room: id,
-            seq: row.get(0)?,
-            at: row.get(3)?,
-            by: accounts::user(row, 5)?,
-            kind: compose(row)?,
-        };
+        let at = row.get(0)?;
+        fill(&mut events, room, next..at, limit);
         size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or(0, str::len) + 256;
-        if size > bytes && !events.is_empty() {
-            break;
+        if events.len() == limit || (size > bytes && !events.is_empty()) {
+            return Ok(events);
         }
-        events.push(event);
+        events.push(event(row, room.id, at).or_else(|error| unreadable(error, room.id, at))?);
+        next = at + 1;
     }
+    fill(&mut events, room, next..room.head + 1, limit);
     Ok(events)
+}
+
+/// Stands for events that should be there.
+fn fill(events: &mut Vec<Event>, room: &RoomRef, missing: Range<u64>, limit: usize) {
+    for seq in missing.take(limit - events.len()) {
+        tracing::error!(room = %room.id, seq, "an event is missing; clients are told that there was something");
+        events.push(blank(room.id, seq));
+    }
+}
+
+fn event(row: &Row<'_>, room: RoomId, seq: u64) -> rusqlite::Result<Event> {
+    Ok(Event { room, seq, at: row.get(3)?, by: accounts::user(row, 5)?, kind: compose(row)? })
+}
+
+fn unreadable(error: rusqlite::Error, room: RoomId, seq: u64) -> Result<Event> {
+    super::is_of_a_value(error).map(|error| {
+        tracing::error!(%error, %room, seq, "an event cannot be read; clients are told that there was something");
+        blank(room, seq)
+    })
+}
+
+/// Takes away what stands in its own place: to a client that has nothing there, it only says that its turn is over.
+fn blank(room: RoomId, seq: u64) -> Event {
+    let kind = EventKind::MessageDeleted { target: seq, rev: seq };
+    Event { room, seq, at: 0, by: accounts::nobody(), kind }
 }
 
 fn compose(row: &Row<'_>) -> rusqlite::Result<EventKind> {

@@ -44,8 +44,19 @@ pub(crate) fn of_user(sql: &Connection, user: UserKey) -> Result<Vec<(RoomKey, R
     let mut found = sql.prepare_cached(&format!(
         "select {VIEW} from memberships m join rooms r on r.key = m.room where m.user = ?1 order by r.folded, r.key"
     ))?;
-    let rows = found.query_map([user], view)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut rows = found.query([user])?;
+    let mut rooms = Vec::new();
+    while let Some(row) = rows.next()? {
+        match view(row) {
+            Ok(room) => rooms.push(room),
+            // One bad row must not keep anybody from the other rooms.
+            Err(error) => {
+                let error = super::is_of_a_value(error)?;
+                tracing::error!(%error, room = row.get::<_, i64>(0)?, "a room cannot be read and is left out");
+            }
+        }
+    }
+    Ok(rooms)
 }
 
 pub(crate) fn exists(sql: &Connection, room: RoomKey, user: UserKey) -> Result<bool> {
@@ -112,9 +123,11 @@ pub(crate) fn page(
         accounts::USER_COLUMNS
     ))?;
     let rows = found.query_map(params![room.key, hexadecimal(here), after.0, after.1, limit], |row| {
-        let (in_room, on_server) = (accounts::role(row, 5)?, accounts::role(row, 6)?);
+        // Who cannot be read is shown with the least rights: one bad row must not hide the others.
+        let role = |at| accounts::role(row, at).unwrap_or(Role::Guest);
+        let (in_room, on_server) = (role(5), role(6));
         let role = if on_server == Role::Guest { on_server } else { in_room.max(on_server) };
-        let user = accounts::user(row, 2)?;
+        let user = accounts::user(row, 2).unwrap_or_else(|_| accounts::nobody());
         let here = here.contains(&user.id);
         Ok((row.get(0)?, row.get(1)?, Member { user, role, here }))
     })?;

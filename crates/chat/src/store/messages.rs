@@ -134,11 +134,35 @@ pub(crate) fn after(sql: &Connection, room: RoomKey, seq: u64, limit: u32) -> Re
 
 fn page(sql: &Connection, room: RoomKey, which: &str, seq: u64, limit: u32) -> Result<Vec<Message>> {
     let mut found = sql.prepare_cached(&format!(
-        "select {COLUMNS}, {} from messages m join users u on u.key = m.author where m.room = ?1 and {which} limit ?3",
+        "select {COLUMNS}, {} from messages m left join users u on u.key = m.author
+         where m.room = ?1 and {which} limit ?3",
         accounts::USER_COLUMNS
     ))?;
-    let rows = found.query_map(params![room, seq, limit], message)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut rows = found.query(params![room, seq, limit])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(message(row).or_else(|error| unreadable(error, row, room))?);
+    }
+    Ok(messages)
+}
+
+/// A message of which nothing can be told: one bad row must not keep anybody from the rest of the page.
+fn unreadable(error: rusqlite::Error, row: &Row<'_>, room: RoomKey) -> Result<Message> {
+    let error = super::is_of_a_value(error)?;
+    let seq: u64 = row.get(0)?;
+    tracing::error!(%error, room = room.number(), seq, "a message cannot be read and is shown as deleted");
+    Ok(Message {
+        seq,
+        n: row.get(1).unwrap_or(0),
+        at: row.get(2).unwrap_or(0),
+        by: accounts::user(row, 8).unwrap_or_else(|_| accounts::nobody()),
+        text: String::new(),
+        rev: seq,
+        nonce: Nonce::new("unreadable")
+            .map_err(|error| Error::invalid("nonce", "ascii", error.to_string()))?,
+        edited_at: None,
+        deleted: true,
+    })
 }
 
 /// The ordinal of the last message up to `seq`; 0 when there is none.

@@ -77,6 +77,18 @@ impl<T> Queue<T> {
         true
     }
 
+    /// Waits for a job, no longer than `time`; takes all into `batch`. `false` when the queue is closed.
+    pub(super) fn rest(&self, batch: &mut Vec<T>, time: Duration) -> bool {
+        let mut inner = self.lock();
+        if inner.jobs.is_empty() && !inner.closed {
+            inner.wanted = 1;
+            inner = self.bell.wait_timeout(inner, time).unwrap_or_else(PoisonError::into_inner).0;
+            inner.wanted = 0;
+        }
+        batch.append(&mut inner.jobs);
+        !inner.closed
+    }
+
     /// Takes no more; what waits is still done.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -52,7 +52,7 @@ impl Readers {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = super::connect(path)?;
     connection.execute_batch("pragma query_only = on; pragma cache_size = -1024;")?;
     Ok(connection)

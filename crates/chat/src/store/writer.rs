@@ -2,6 +2,7 @@
 
 use super::Tx;
 use super::company::Company;
+use super::condition::{self, Condition};
 use super::heads::Heads;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Jobs that may wait; beyond it the answer is `overloaded`.
 const QUEUE: usize = 4096;
@@ -22,6 +23,9 @@ const BATCH: usize = 512;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 /// Here the writer itself stops and folds: without a pause in the writing, the log would grow for ever.
 const RESTART_BYTES: u64 = 64 << 20;
+
+/// How often a full disk is tried.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +71,18 @@ type Told = mpsc::Sender<Batch>;
 trait Job: Send {
     /// Does the work. An error fails the whole batch; what else came of it is kept for [`Job::settle`].
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
-    /// Answers, after the commit or after its failure.
-    fn settle(self: Box<Self>, committed: bool);
+    /// Answers.
+    fn settle(self: Box<Self>, outcome: Outcome);
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Committed,
+    /// Nobody knows what of it is on the disk.
+    Unknown,
+    /// It was not begun, for the disk is full.
+    Full,
 }
 
 struct Work<T, F> {
@@ -110,9 +124,13 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
         Ok(())
     }
 
-    fn settle(self: Box<Self>, committed: bool) {
-        // What was refused was judged by a state that is gone with the batch: then nothing is known of it either.
-        let answer = self.answer.filter(|_| committed).unwrap_or(Err(Error::Unknown));
+    fn settle(self: Box<Self>, outcome: Outcome) {
+        let answer = match outcome {
+            Outcome::Committed => self.answer.unwrap_or(Err(Error::Unknown)),
+            // What was refused was judged by a state that is gone with the batch: then nothing is known of it either.
+            Outcome::Unknown => Err(Error::Unknown),
+            Outcome::Full => Err(Error::DiskFull),
+        };
         // Whoever asked may be gone; what was committed stays.
         let _ = self.to.send(answer);
     }
@@ -146,6 +164,7 @@ pub(super) struct Writer {
     told: Told,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     stopping: Arc<AtomicBool>,
+    condition: watch::Sender<Condition>,
 }
 
 impl Writer {
@@ -156,21 +175,23 @@ impl Writer {
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
-        let log = log_path(path);
-        let writing = {
-            let (queue, told, log) = (Arc::clone(&queue), told.clone(), log.clone());
-            std::thread::Builder::new()
-                .name("writer".into())
-                .spawn(move || write(connection, &queue, &told, &log))?
+        let (condition, log) = (watch::Sender::new(Condition::Sound), log_path(path));
+        let writing = Writing {
+            connection,
+            queue: Arc::clone(&queue),
+            told: told.clone(),
+            condition: condition.clone(),
+            log: log.clone(),
         };
+        let writing = std::thread::Builder::new().name("writer".into()).spawn(move || writing.run())?;
         let folder = super::connect(path)?;
         let checkpoints = {
-            let stopping = Arc::clone(&stopping);
+            let (stopping, condition) = (Arc::clone(&stopping), condition.clone());
             std::thread::Builder::new()
                 .name("checkpoints".into())
-                .spawn(move || fold_beside(&folder, &log, &stopping))?
+                .spawn(move || fold_beside(&folder, &log, &stopping, &condition))?
         };
-        Ok(Self { queue, told, threads: Mutex::new(vec![writing, checkpoints]), stopping })
+        Ok(Self { queue, told, threads: Mutex::new(vec![writing, checkpoints]), stopping, condition })
     }
 
     pub(super) fn submit<T: Send + 'static>(
@@ -179,6 +200,9 @@ impl Writer {
         kept: Option<Kept>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T>>> {
+        if let Some(refusal) = self.condition.borrow().refusal() {
+            return Err(refusal);
+        }
         let (to, answer) = oneshot::channel();
         let job = Box::new(Work { work: Some(work), answer: None, to, savepoint, kept });
         match self.queue.push(job) {
@@ -186,6 +210,11 @@ impl Writer {
             Err(Refused::Full) => Err(Error::Overloaded),
             Err(Refused::Closed) => Err(Error::Stopping),
         }
+    }
+
+    /// How writing goes, and will go.
+    pub(super) fn condition(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
     }
 
     pub(super) async fn tell(&self, committed: Committed) {
@@ -228,38 +257,94 @@ impl Drop for Attendance<'_> {
     }
 }
 
-fn write(mut connection: Connection, queue: &Queue<Box<dyn Job>>, told: &Told, log: &Path) {
-    let _attendance = Attendance(queue);
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut company = Company::default();
-    while queue.take(&mut batch, BATCH, company.wanted(), company.patience()) {
-        let began = Instant::now();
+/// What the writing thread works with.
+struct Writing {
+    connection: Connection,
+    queue: Arc<Queue<Box<dyn Job>>>,
+    told: Told,
+    condition: watch::Sender<Condition>,
+    log: PathBuf,
+}
+
+impl Writing {
+    fn run(mut self) {
+        let queue = Arc::clone(&self.queue);
+        let _attendance = Attendance(&queue);
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut company = Company::default();
+        while queue.take(&mut batch, BATCH, company.wanted(), company.patience()) {
+            let (began, jobs) = (Instant::now(), batch.len());
+            let outcome = self.write(&mut batch);
+            company = Company { jobs, commit: began.elapsed() };
+            for job in batch.drain(..) {
+                job.settle(outcome);
+            }
+            let condition = self.condition.borrow().clone();
+            match condition {
+                Condition::Sound if log_bytes(&self.log) > RESTART_BYTES => {
+                    fold(&self.connection, "restart", &self.condition);
+                }
+                Condition::Sound => {}
+                Condition::Full => self.wait_for_space(&mut batch),
+                Condition::Broken(_) => break,
+            }
+        }
+        if matches!(*self.condition.borrow(), Condition::Broken(_)) {
+            // Closing would fold the log into the database, and nobody knows what of the log the disk still has.
+            return std::mem::forget(self.connection);
+        }
+        fold(&self.connection, "truncate", &self.condition);
+    }
+
+    /// Commits a batch and tells what came of it.
+    fn write(&mut self, batch: &mut Vec<Box<dyn Job>>) -> Outcome {
         let jobs = batch.len();
-        let committed = commit(&mut connection, &mut batch, told);
-        company = Company { jobs, commit: began.elapsed() };
-        let committed = match committed {
-            Ok(committed) => Some(committed),
+        let committed = match commit(&mut self.connection, batch, &self.told) {
+            Ok(committed) => committed,
             Err(error) => {
                 tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
-                None
+                condition::note(&self.condition, &error);
+                return Outcome::Unknown;
             }
         };
-        let done = committed.is_some();
-        if done {
-            sabotage::pass(Point::BeforeReply);
-        }
+        sabotage::pass(Point::BeforeReply);
         // Commit, then tell: an event for a message that then failed to commit could not be taken back.
-        if let Some(committed) = committed.filter(|committed| !committed.is_empty()) {
-            let _ = told.blocking_send(committed);
+        if !committed.is_empty() {
+            let _ = self.told.blocking_send(committed);
+        }
+        Outcome::Committed
+    }
+
+    /// Refuses what comes until the disk takes something again.
+    fn wait_for_space(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        tracing::error!("the disk is full: nothing is written until there is space, reading goes on");
+        while *self.condition.borrow() == Condition::Full && self.queue.rest(batch, PROBE) {
+            for job in batch.drain(..) {
+                job.settle(Outcome::Full);
+            }
+            match probe(&mut self.connection) {
+                Ok(()) => {
+                    tracing::info!("the disk has space again: writing goes on");
+                    self.condition.send_replace(Condition::Sound);
+                }
+                Err(error) => condition::note(&self.condition, &error),
+            }
         }
         for job in batch.drain(..) {
-            job.settle(done);
-        }
-        if log_bytes(log) > RESTART_BYTES {
-            fold(&connection, "restart");
+            job.settle(Outcome::Full);
         }
     }
-    fold(&connection, "truncate");
+}
+
+/// Writes something of the size of a large batch, and takes it away again.
+fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
+    let mut write = |statement| {
+        let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        sql.execute(statement, [])?;
+        sql.commit()
+    };
+    write("insert or replace into meta (name, value) values ('space', hex(zeroblob(131072)))")?;
+    write("delete from meta where name = 'space'")
 }
 
 fn commit(
@@ -286,29 +371,38 @@ fn hurry(batch: &mut Vec<Box<dyn Job>>, committed: &mut Vec<Committed>, told: &T
     }
     if sabotage::has(Bug::ReplyBeforeCommit) {
         for job in batch.drain(..) {
-            job.settle(true);
+            job.settle(Outcome::Committed);
         }
     }
 }
 
 /// Folds the log into the database as it grows, so that the writer seldom has to.
-fn fold_beside(connection: &Connection, log: &Path, stopping: &AtomicBool) {
+fn fold_beside(
+    connection: &Connection,
+    log: &Path,
+    stopping: &AtomicBool,
+    condition: &watch::Sender<Condition>,
+) {
     let mut folded = None;
-    while !stopping.load(Ordering::Acquire) {
+    while !stopping.load(Ordering::Acquire) && !matches!(*condition.borrow(), Condition::Broken(_)) {
         std::thread::park_timeout(Duration::from_secs(1));
         // The file keeps its size after it is folded: without a look at its time, an idle server would fold for ever.
         let written = std::fs::metadata(log).and_then(|file| file.modified()).ok();
         if written != folded && log_bytes(log) > CHECKPOINT_BYTES {
-            fold(connection, "passive");
+            fold(connection, "passive", condition);
             folded = written;
         }
     }
 }
 
-fn fold(connection: &Connection, how: &str) {
+fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) {
     sabotage::pass(Point::MidCheckpoint);
     if let Err(error) = connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |_| Ok(())) {
         tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
+        // A database that cannot grow is no reason to stop: the log can, until it cannot, either.
+        if condition::told_by(&error) != Some(Condition::Full) {
+            condition::note(condition, &error);
+        }
     }
 }
 
@@ -316,8 +410,17 @@ fn log_bytes(log: &Path) -> u64 {
     std::fs::metadata(log).map_or(0, |file| file.len())
 }
 
+/// Whether whoever had the database at `path` before did not close it: then its log is still there.
+pub(super) fn was_left(path: &Path) -> bool {
+    log_bytes(&log_path(path)) > 0
+}
+
 fn log_path(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

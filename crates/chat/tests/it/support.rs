@@ -87,9 +87,14 @@ impl World {
         Self { chat, told: Mutex::new(Told { stream, kept: Vec::new() }), ..self }
     }
 
+    /// Where the database is.
+    pub fn database(&self) -> std::path::PathBuf {
+        self.directory.path().join("roomful.db")
+    }
+
     /// The size of the database's write-ahead log.
     pub fn log_bytes(&self) -> u64 {
-        std::fs::metadata(self.directory.path().join("roomful.db-wal")).unwrap().len()
+        std::fs::metadata(self.database().with_extension("db-wal")).unwrap().len()
     }
 
     /// Takes what was told out of the stream, which is bounded: a long story listens now and then.

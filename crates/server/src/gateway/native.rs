@@ -166,8 +166,8 @@ impl Connection {
                 return self.start_afresh(room).await;
             }
             after = page.events.last().map_or(after, |event| event.seq);
-            let frames: Vec<Frame> =
-                page.events.into_iter().map(|event| native(&ServerFrame::Event(event))).collect();
+            let events = page.events.iter().cloned();
+            let frames: Vec<Frame> = events.map(|event| native(&ServerFrame::Event(event))).collect();
             if !page.more {
                 self.resume(room, after, frames, None).await;
                 return;
@@ -186,7 +186,8 @@ impl Connection {
             Ok((reset, read)) => {
                 let after = reset.as_of;
                 let mark = ServerFrame::ReadMarked(ReadMarked { room, read });
-                let preface = vec![native(&ServerFrame::Reset(reset)), native(&mark)];
+                let reset = ServerFrame::Reset(Arc::unwrap_or_clone(reset));
+                let preface = vec![native(&reset), native(&mark)];
                 self.resume(room, after, preface, None).await;
             }
             Err(error) => self.give_up(&error),
