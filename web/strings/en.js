@@ -79,7 +79,7 @@ const refusals = {
   too_large: () => "It is too large to send. Shorten it.",
   rate_limited: ({ retry_after_ms }) => (retry_after_ms ? `Too many in a short time. Try again in ${wait(retry_after_ms)}.` : "Too many in a short time. Wait a little."),
   slow_down: () => "The room is very busy. Try again in a moment.",
-  overloaded: () => "The server is very busy. Try again in a moment.",
+  overloaded: ({ params }) => (params.reason === "disk_full" ? "The server's disk is full. Nothing can be sent until there is space." : "The server is very busy. Try again in a moment."),
   unknown: () => "No answer came, so it may have been done or not. Look, then try again.",
   internal: () => "The server failed. Its log says why.",
   offline: () => "There is no connection. Nothing was done.",

@@ -187,8 +187,17 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let mut out = std::io::stdout();
     // Nobody reading the banner is no reason not to serve.
     let _ = out.write_all(server.banner(loaded).as_bytes()).and_then(|()| out.flush());
-    signals.next().await;
-    tracing::info!("stopping; a second signal stops at once");
+    let chat = server.app().chat.clone();
+    let broken = tokio::select! {
+        () = signals.next() => None,
+        broken = chat.broken() => Some(broken),
+    };
+    match &broken {
+        None => tracing::info!("stopping; a second signal stops at once"),
+        Some(broken) => {
+            tracing::error!(broken, "the disk failed; stopping, for only a new start can tell what is on it")
+        }
+    }
     tokio::spawn(async move {
         signals.next().await;
         exit(1);
@@ -196,7 +205,10 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     if timeout(STOPPING, server.drain()).await.is_err() {
         tracing::warn!("stopping took too long; what was acknowledged is on the disk");
     }
-    Ok(())
+    match broken {
+        None => Ok(()),
+        Some(broken) => bail!("the disk under the database failed: {broken}"),
+    }
 }
 
 struct Signals {
@@ -222,7 +234,10 @@ async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u32.. {
         ticks.tick().await;
-        if let Err(error) = app.chat.write_reads().await {
+        // That the disk is full was said when it became so.
+        if let Err(error) = app.chat.write_reads().await
+            && !matches!(error, chat::Error::DiskFull)
+        {
             tracing::warn!(%error, "read marks were not written; they wait for the next time");
         }
         if let Some(certificate) = certificate.clone()
@@ -237,6 +252,7 @@ async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
         }
         if tick % EXPIRING == 0
             && let Err(error) = app.chat.end_expired().await
+            && !matches!(error, chat::Error::DiskFull)
         {
             tracing::warn!(%error, "sessions that have expired were not ended; they are the next time");
         }

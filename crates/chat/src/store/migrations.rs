@@ -10,9 +10,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-mod embedded {
-    refinery::embed_migrations!("src/store/migrations");
-}
+refinery::embed_migrations!("src/store/migrations");
 
 /// Brings the database at `path` up to date; keeps a copy of what it was, if it was anything.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -20,7 +18,7 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenEr
         let die = |_: TraceEvent<'_>| sabotage::pass(Point::MidMigration);
         connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(die))?;
     }
-    bring(connection, path, embedded::migrations::runner())?;
+    bring(connection, path, migrations::runner())?;
     if sabotage::ARMED {
         connection.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)?;
     }

@@ -4,6 +4,8 @@ use super::error::Refusal;
 use crate::app::App;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use chat::Checked;
 use protocol::ErrorCode;
 use protocol::frame::Done;
 use std::sync::Arc;
@@ -15,9 +17,10 @@ pub async fn live() -> Json<Done> {
     Json(Done {})
 }
 
-/// Says that the server takes requests and can read its database.
+/// Says that the server takes requests and can write its database.
 ///
-/// 503 while it stops.
+/// 503 while it stops, while its disk is full, once its disk has failed, and when its database was found damaged after a
+/// stop that was none; the message says which.
 #[utoipa::path(get, operation_id = "is_ready", path = "/readyz", tag = "health", responses((status = 200, body = Done)))]
 pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Done>, Refusal> {
     if app.draining.load(Ordering::Acquire) {
@@ -27,5 +30,9 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Done>, Refusal> {
         ));
     }
     app.chat.is_writable().await?;
+    if let Checked::Damaged(_) = &*app.chat.checked().borrow() {
+        let message = "The database is damaged. The server's log says where; restore a backup.";
+        return Err(Refusal::new(ErrorCode::Internal, message).with(StatusCode::SERVICE_UNAVAILABLE));
+    }
     Ok(Json(Done {}))
 }
