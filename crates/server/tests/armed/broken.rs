@@ -1,11 +1,11 @@
 //! Deaths, power cuts, broken and full disks.
 
-use crate::process::{Process, add_user, folder};
+use crate::process::{Breaks, Process, add_user, folder};
 use std::path::Path;
 
 const DISK: &str = "ROOMFUL_DISK";
 const POINT: &str = "ROOMFUL_POINT";
-const WHOLE: (&str, &str) = (POINT, "");
+const WHOLE: Breaks<'_> = &[];
 
 /// Says things until the server does not answer 201 any more: what it had answered, and what it had not.
 fn talk(server: &Process) -> (Vec<String>, String) {
@@ -34,7 +34,7 @@ fn nothing_is_lost(folder: &Path, (said, mut unanswered): (Vec<String>, String))
 fn whoever_was_answered_before_a_death_finds_their_message_and_nobody_finds_one_twice() {
     for point in ["before_commit:20", "before_reply:20", "before_publish:20"] {
         let folder = folder();
-        let server = Process::start(folder.path(), (POINT, point)).unwrap();
+        let server = Process::start(folder.path(), &[(POINT, point)]).unwrap();
         let talked = talk(&server);
         assert!(!server.wait().success());
         nothing_is_lost(folder.path(), talked);
@@ -46,7 +46,7 @@ fn a_power_cut_takes_nothing_that_was_answered() {
     for seed in 0..10 {
         let folder = folder();
         let cut = format!("cut:seed={seed},after={}", 60 + 23 * seed);
-        let talked = Process::start(folder.path(), (DISK, &cut)).map(|server| {
+        let talked = Process::start(folder.path(), &[(DISK, &cut)]).map(|server| {
             let talked = talk(&server);
             assert!(!server.wait().success());
             talked
@@ -58,7 +58,7 @@ fn a_power_cut_takes_nothing_that_was_answered() {
 #[test]
 fn a_server_whose_disk_breaks_ends_and_the_next_start_tells_what_is_there() {
     let folder = folder();
-    let server = Process::start(folder.path(), (DISK, "fail:op=sync,nth=30,from_then_on")).unwrap();
+    let server = Process::start(folder.path(), &[(DISK, "fail:op=sync,nth=30,from_then_on")]).unwrap();
     let talked = talk(&server);
     assert!(talked.0.len() > 5, "{talked:?}");
     assert!(!server.is_ready());
@@ -71,7 +71,7 @@ fn a_server_whose_disk_is_full_is_read_and_writes_again_when_there_is_space() {
     let folder = folder();
     let space = folder.path().join("space");
     let full = format!("full:nth=150,until={}", space.display());
-    let server = Process::start(folder.path(), (DISK, &full)).unwrap();
+    let server = Process::start(folder.path(), &[(DISK, &full)]).unwrap();
     let (said, refused) = talk(&server);
     assert!(said.len() > 5, "{said:?}");
     let (status, told) = server.say(&refused).unwrap();
@@ -93,7 +93,7 @@ fn whoever_dies_while_the_tables_are_made_makes_them_at_the_next_start() {
     for statement in 1.. {
         let folder = tempfile::tempdir().unwrap();
         let breaks = format!("mid_migration:{statement}");
-        if add_user(folder.path(), "Ana", (POINT, &breaks)).success() {
+        if add_user(folder.path(), "Ana", &[(POINT, &breaks)]).success() {
             break;
         }
         deaths += 1;

@@ -9,22 +9,25 @@ use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse";
 
+/// Variables that say how a process breaks.
+pub type Breaks<'a> = &'a [(&'a str, &'a str)];
+
 /// A folder with a server's data in it, and Ana's account.
 pub fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    assert!(add_user(folder.path(), "Ana", ("ROOMFUL_LOG", "warn")).success());
+    assert!(add_user(folder.path(), "Ana", &[]).success());
     folder
 }
 
-fn roomful(folder: &Path, arguments: &[&str], breaks: (&str, &str)) -> Command {
+fn roomful(folder: &Path, arguments: &[&str], breaks: Breaks<'_>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomful"));
-    command.args(arguments).current_dir(folder).env_clear().env(breaks.0, breaks.1);
+    command.args(arguments).current_dir(folder).env_clear().envs(breaks.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
 
 /// Makes an account with a process that breaks as `breaks` says.
-pub fn add_user(folder: &Path, name: &str, breaks: (&str, &str)) -> ExitStatus {
+pub fn add_user(folder: &Path, name: &str, breaks: Breaks<'_>) -> ExitStatus {
     let mut child = roomful(folder, &["user", "add", name], breaks).spawn().unwrap();
     // Dead before it asked.
     let _ = writeln!(child.stdin.take().unwrap(), "{PASSWORD}");
@@ -51,7 +54,7 @@ pub type Answer = Option<(u16, Value)>;
 
 impl Process {
     /// Starts a server that breaks as `breaks` says, and signs Ana in. None when it breaks that soon.
-    pub fn start(folder: &Path, breaks: (&str, &str)) -> Option<Self> {
+    pub fn start(folder: &Path, breaks: Breaks<'_>) -> Option<Self> {
         let mut child = roomful(folder, &["--listen", "127.0.0.1:0"], breaks).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address =
@@ -88,8 +91,12 @@ impl Process {
 
     /// Says `text` in the lobby, under a nonce of the same letters.
     pub fn say(&self, text: &str) -> Answer {
+        self.say_in("lobby", text)
+    }
+
+    pub fn say_in(&self, room: &str, text: &str) -> Answer {
         let said = json!({ "text": text, "nonce": text });
-        self.ask("POST", "/api/v1/rooms/lobby/messages", Some(&said))
+        self.ask("POST", &format!("/api/v1/rooms/{room}/messages"), Some(&said))
     }
 
     /// Everything that was said in the lobby, in order.
