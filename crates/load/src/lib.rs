@@ -32,5 +32,8 @@ mod way;
 mod lower_bound;
 mod textbook;
 
+mod faults;
+
 pub use arguments::Arguments;
+pub use faults::{FaultArguments, run_faults};
 pub use run::run;

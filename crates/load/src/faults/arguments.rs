@@ -1,0 +1,80 @@
+//! The command line of `roomful-faults`.
+
+use super::kind::Kind;
+use anyhow::{Result, bail};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+
+/// Breaks a real server on purpose while people talk over it, and judges what they were told and shown against what
+/// was kept.
+///
+/// Ends with 1 when an invariant was broken, and with 2 when it could not try.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "roomful-faults", version, about)]
+pub struct FaultArguments {
+    /// What is done to the server.
+    pub(crate) kind: Kind,
+    /// How many rounds, each on an empty data directory.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) rounds: u64,
+    /// How many faults come in each round.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) faults: u32,
+    /// How many people there are.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) people: usize,
+    /// The seed of the first round; the others follow from it. Without it the clock gives one.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Runs the one round of this seed again.
+    #[arg(long, conflicts_with_all = ["seed", "rounds"])]
+    pub(crate) replay: Option<u64>,
+    /// How many rounds run at once.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) jobs: usize,
+    /// The server; the `roomful` beside this program without it.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) server: Option<PathBuf>,
+    /// A server built with the feature `armed`, for faults from inside.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) armed: Option<PathBuf>,
+    /// Where what is left of rounds that failed is kept.
+    #[arg(long, value_name = "FOLDER", default_value = "roomful-faults")]
+    pub(crate) keep: PathBuf,
+    /// Writes the figures to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Writes a page for people to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+}
+
+impl FaultArguments {
+    /// The command that runs the round of a seed again.
+    pub(crate) fn again(&self, seed: u64) -> String {
+        let Self { faults, people, .. } = self;
+        format!("roomful-faults {} --faults {faults} --people {people} --replay {seed}", self.kind.name())
+    }
+
+    /// The server that faults of this kind are done to.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn binary(&self, kind: Kind) -> Result<PathBuf> {
+        if !kind.needs_armed() {
+            return crate::program::find_binary(self.server.as_deref());
+        }
+        let Some(armed) = self.armed.as_deref().filter(|armed| armed.is_file()) else {
+            bail!(
+                "{} needs a server that can be made to break: build one with `cargo build -p roomful-server --features \
+                 armed` and name it with --armed",
+                kind.name()
+            );
+        };
+        Ok(absolute(armed)?)
+    }
+}
+
+fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    path.canonicalize()
+}

@@ -1,0 +1,133 @@
+//! The people of a round. What they do comes from chance that comes from the seed; what happens to them is noted.
+
+mod member;
+mod poster;
+mod visitor;
+mod watcher;
+
+pub use member::Member;
+pub use poster::Poster;
+pub use visitor::Visitor;
+pub use watcher::{Ears, Watcher};
+
+use super::community::{Account, Community};
+use super::journal::Pen;
+use fastrand::Rng;
+use protocol::RoomId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// What everybody does at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Whatever they like.
+    Live,
+    /// Begin nothing new, find out what became of what is under way, and come to be as far as the log is.
+    Agree(Heads),
+    /// Close the journal.
+    Close,
+}
+
+/// How far the log of every room goes, as it was read one time after another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heads {
+    /// Which time it was; 0: it was not read yet.
+    pub turn: u64,
+    /// By room.
+    pub of: Arc<BTreeMap<RoomId, u64>>,
+}
+
+/// Whether somebody has come to agree with the log.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Arc<Mutex<(u64, Option<String>)>>);
+
+/// What everybody knows of a round.
+#[derive(Clone)]
+pub struct Scene {
+    /// Where the server is, as people see it.
+    pub address: String,
+    /// Everybody and every room.
+    pub community: Arc<Community>,
+    /// What to do now.
+    pub act: watch::Receiver<Act>,
+    /// How long people wait between two things that they do, at most.
+    pub pause: Duration,
+    /// Whether who is in doubt tries again under another nonce, as buggy clients do.
+    pub new_nonces: bool,
+}
+
+/// Somebody about to play: who, with what chance, into which journal.
+pub struct Part {
+    /// Who.
+    pub account: Account,
+    /// Their chance.
+    pub rng: Rng,
+    /// Their journal.
+    pub pen: Pen,
+    /// How they stand at the end.
+    pub standing: Standing,
+}
+
+impl Standing {
+    /// Says how somebody stands to the heads: agreeing, or what keeps them from it.
+    pub fn is(&self, heads: &Heads, stuck: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (heads.turn, stuck);
+    }
+
+    /// What keeps somebody from agreeing with the heads of `turn`; none when they agree.
+    pub fn stuck(&self, turn: u64) -> Option<String> {
+        let standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.0 == turn { standing.1.clone() } else { Some("has not looked yet".to_owned()) }
+    }
+}
+
+impl Scene {
+    /// Whether people do what they like.
+    pub fn is_live(&self) -> bool {
+        *self.act.borrow() == Act::Live
+    }
+
+    /// Whether there is no time left.
+    pub fn is_closing(&self) -> bool {
+        *self.act.borrow() == Act::Close
+    }
+
+    /// The heads to agree on, once people are to.
+    pub fn heads(&self) -> Option<Heads> {
+        match &*self.act.borrow() {
+            Act::Agree(heads) => Some(heads.clone()),
+            Act::Live | Act::Close => None,
+        }
+    }
+
+    /// A little while, less when the act changes.
+    pub async fn rest(&mut self, rng: &mut Rng) {
+        let pause = self.pause.mul_f64(rng.f64());
+        // Either way it is time to look again.
+        let _ = timeout(pause, self.act.changed()).await;
+    }
+
+    /// Waits until the act changes.
+    pub async fn change(&mut self) {
+        // A round that is gone has nothing more to say.
+        if self.act.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+const WORDS: [&str; 8] =
+    ["tomatoes", "müsli", "rain", "<b>bold</b>", "日本", "tea", "\"quoted\"", "and something that goes on for a while"];
+
+/// The text of somebody's message: its nonce, and some words.
+fn words(nonce: &str, rng: &mut Rng) -> String {
+    let mut text = nonce.to_owned();
+    for _ in 0..rng.usize(0..6) {
+        text.push(' ');
+        text.push_str(WORDS[rng.usize(0..WORDS.len())]);
+    }
+    text
+}

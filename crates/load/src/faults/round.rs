@@ -1,0 +1,263 @@
+//! One round: people, faults, quiet, verdict.
+
+use super::community::{Community, Record};
+use super::injection::{self, Mark};
+use super::journal::{Journal, Pen};
+use super::kind::Kind;
+use super::person::{Act, Ears, Heads, Member, Part, Poster, Scene, Standing, Visitor, Watcher};
+use super::verdict::{self, Story, Verdict};
+use super::victim::Victim;
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+/// How long people may take to agree after the last fault.
+const AGREEING: Duration = Duration::from_secs(10);
+/// How often it is looked whether they do.
+const LOOK: Duration = Duration::from_millis(40);
+/// The most resident memory of a server in a round, in bytes.
+const MEMORY: u64 = 128 << 20;
+
+/// What a round is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What is done to the server.
+    pub kind: Kind,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// How many faults.
+    pub faults: u32,
+    /// How many people.
+    pub people: usize,
+    /// The server.
+    pub binary: PathBuf,
+    /// Where what is left of a failed round goes.
+    pub keep: PathBuf,
+}
+
+/// What came of a round.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// What the judge says.
+    pub verdict: Verdict,
+    /// What was done, and when.
+    pub marks: Vec<Mark>,
+    /// How long it took until everybody agreed after the last fault.
+    pub agreed_ms: Option<u64>,
+    /// Milliseconds from each fault that ended a life to the next acknowledged post.
+    pub recovered_ms: Vec<u64>,
+    /// The most resident memory of the server, in bytes.
+    pub peak: u64,
+    /// How long the round took.
+    pub seconds: f64,
+    /// Where what is left of it was kept.
+    pub kept: Option<PathBuf>,
+    /// When posts were acknowledged, in seconds.
+    #[serde(skip)]
+    pub acknowledged: Vec<f64>,
+}
+
+struct Cast {
+    standings: Vec<(String, Standing)>,
+    players: Vec<JoinHandle<Journal>>,
+}
+
+/// Runs a round.
+///
+/// # Errors
+/// When the server does not start, or ends when nothing was done to it.
+pub async fn run(plan: &Plan) -> Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    let began = Instant::now();
+    let mut rng = Rng::with_seed(plan.seed);
+    let mut victim = Victim::new(&plan.binary, folder.path())?;
+    injection::before(plan.kind, &mut victim).await?;
+    victim.start(&vec![]).await?;
+    let community = Arc::new(Community::found(&victim, plan.people).await?);
+    let (acts, act) = watch::channel(Act::Live);
+    let scene = Scene {
+        address: victim.address().to_string(),
+        community: Arc::clone(&community),
+        act,
+        pause: Duration::from_millis(12),
+        new_nonces: false,
+    };
+    let cast = begin(&scene, &mut rng, began);
+    let mut stage = injection::Stage { victim, rng: rng.fork(), faults: plan.faults, marks: vec![], began };
+    stage.run(plan.kind).await?;
+    let mut victim = stage.victim;
+    let quiet = Instant::now();
+    let (record, stuck) = agree(&mut victim, &community, &acts, &cast, quiet).await;
+    let agreed_ms = stuck.is_empty().then(|| quiet.elapsed().as_millis() as u64);
+    acts.send_replace(Act::Close);
+    let mut journals = Vec::new();
+    for player in cast.players {
+        journals.push(player.await.context("a person")?);
+    }
+    victim.look();
+    let (peak, log) = (victim.peak, victim.log());
+    drop(victim);
+    let story = Story {
+        journals: &journals,
+        record: &record,
+        secrets: &community.secrets(),
+        log: &log,
+        stuck: &stuck,
+        crashed: stage.marks.iter().any(|mark| mark.ends_life),
+        memory: (peak, MEMORY),
+    };
+    let mut outcome = Outcome {
+        seed: plan.seed,
+        verdict: verdict::judge(&story),
+        agreed_ms,
+        recovered_ms: recoveries(&stage.marks, &journals),
+        marks: stage.marks,
+        peak,
+        seconds: began.elapsed().as_secs_f64(),
+        kept: None,
+        acknowledged: acknowledged(&journals),
+    };
+    if !outcome.verdict.is_clean() {
+        outcome.kept = Some(keep(plan, folder.path(), &journals, &outcome)?);
+    }
+    Ok(outcome)
+}
+
+/// Everybody begins to live: members, posters, visitors and watchers in turn.
+fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
+    let mut cast = Cast { standings: vec![], players: vec![] };
+    let community = Arc::clone(&scene.community);
+    let mut part = |account: &super::community::Account, cast: &mut Cast| {
+        let standing = Standing::default();
+        cast.standings.push((account.user.name.clone(), standing.clone()));
+        Part { account: account.clone(), rng: rng.fork(), pen: Pen::new(began), standing }
+    };
+    let ana = part(&community.ana, &mut cast);
+    cast.players.push(tokio::spawn(Member::live(ana, scene.clone(), true)));
+    let last = community.others.len().saturating_sub(1);
+    for (number, account) in community.others.iter().enumerate() {
+        let part = part(account, &mut cast);
+        let scene = scene.clone();
+        let player = match number % 6 {
+            // The last one is the outsider.
+            _ if number == last => tokio::spawn(Poster::live(part, scene, true)),
+            0 | 4 => tokio::spawn(Member::live(part, scene, false)),
+            1 => tokio::spawn(Watcher::live(part, scene, Ears::Good)),
+            2 => tokio::spawn(Poster::live(part, scene, false)),
+            3 => tokio::spawn(Visitor::live(part, scene, format!("Visitor {number}"))),
+            _ => tokio::spawn(Watcher::live(part, scene, Ears::Slow)),
+        };
+        cast.players.push(player);
+    }
+    cast
+}
+
+/// Lets everybody finish and compares them with the log until they agree, or the time is over. The log, and why some
+/// do not agree.
+async fn agree(
+    victim: &mut Victim,
+    community: &Community,
+    acts: &watch::Sender<Act>,
+    cast: &Cast,
+    quiet: Instant,
+) -> (Record, Vec<String>) {
+    let mut heads = Heads::default();
+    let mut record = Record::default();
+    acts.send_replace(Act::Agree(heads.clone()));
+    let mut stuck = vec!["the log could not be read".to_owned()];
+    while quiet.elapsed() < AGREEING {
+        victim.look();
+        let read = tokio::time::timeout(AGREEING, community.read(&victim.address().to_string())).await;
+        if let Ok(Err(error)) = &read {
+            stuck = vec![format!("the log could not be read: {error:#}")];
+        }
+        if let Ok(Ok(read)) = read {
+            let of = read.heads();
+            record = read;
+            let moved = *heads.of != of;
+            if heads.turn > 0 && !moved {
+                stuck = stuck_ones(cast, heads.turn);
+                if stuck.is_empty() {
+                    break;
+                }
+            }
+            if moved || heads.turn == 0 {
+                heads = Heads { turn: heads.turn + 1, of: Arc::new(of) };
+                acts.send_replace(Act::Agree(heads.clone()));
+            }
+        }
+        sleep(LOOK).await;
+    }
+    (record, stuck)
+}
+
+fn stuck_ones(cast: &Cast, turn: u64) -> Vec<String> {
+    let stuck = cast.standings.iter().filter_map(|(name, standing)| {
+        standing.stuck(turn).map(|why| format!("{name}: {why}, {} s after the last fault", AGREEING.as_secs()))
+    });
+    stuck.collect()
+}
+
+fn acknowledged(journals: &[Journal]) -> Vec<f64> {
+    let mut times: Vec<f64> = journals
+        .iter()
+        .flat_map(|journal| &journal.entries)
+        .filter(|entry| matches!(entry.what, super::journal::What::Ok { .. }))
+        .map(|entry| entry.at_us as f64 / 1e6)
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// From each end of a life to the first post that was acknowledged by the next.
+fn recoveries(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
+    let times = acknowledged(journals);
+    let ends = marks.iter().filter(|mark| mark.ends_life);
+    ends.filter_map(|mark| {
+        let next = times.partition_point(|at| *at <= mark.at);
+        times.get(next).map(|at| ((at - mark.at) * 1e3) as u64)
+    })
+    .collect()
+}
+
+/// Keeps what is left of a round that failed: journals, the server's log and its data directory.
+fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<PathBuf> {
+    let to = plan.keep.join(format!("{}-{}", plan.kind.name(), plan.seed));
+    fs::create_dir_all(&to).with_context(|| to.display().to_string())?;
+    let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+    for journal in journals {
+        let number = numbers.entry(&journal.keeper.name).or_default();
+        *number += 1;
+        let mut lines = serde_json::to_string(&journal.keeper)?;
+        for entry in &journal.entries {
+            lines.push('\n');
+            lines.push_str(&serde_json::to_string(entry)?);
+        }
+        fs::write(to.join(format!("{}-{number}.jsonl", journal.keeper.name.replace(' ', "-"))), lines)?;
+    }
+    fs::write(to.join("outcome.json"), serde_json::to_string_pretty(outcome)?)?;
+    fs::copy(folder.join("server.log"), to.join("server.log"))?;
+    copy_folder(&folder.join("data"), &to.join("data"))?;
+    Ok(to)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        if file.file_type()?.is_file() {
+            fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+    }
+    Ok(())
+}

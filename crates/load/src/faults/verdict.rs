@@ -1,0 +1,173 @@
+//! The judge: what everybody did and was shown, against what the server kept. Pure.
+//!
+//! Each finding names the invariant it breaks; see `docs/reliability.md`.
+
+mod log;
+mod posts;
+mod screens;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use super::community::Record;
+use super::journal::{Journal, What};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+/// The most findings that are kept in words; all are counted.
+const KEPT: usize = 40;
+
+/// Everything there is to judge.
+pub struct Story<'a> {
+    /// What everybody did and saw.
+    pub journals: &'a [Journal],
+    /// What the server kept.
+    pub record: &'a Record,
+    /// What nobody may ever be shown.
+    pub secrets: &'a [String],
+    /// What the server printed and logged.
+    pub log: &'a str,
+    /// Why some did not come to agree in time.
+    pub stuck: &'a [String],
+    /// Whether a life of the server ended without a goodbye.
+    pub crashed: bool,
+    /// The most resident memory of the server, and how much it may have, in bytes.
+    pub memory: (u64, u64),
+}
+
+/// How many of what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Posts begun.
+    pub invoked: u64,
+    /// Posts acknowledged.
+    pub acknowledged: u64,
+    /// Posts of which their authors never knew.
+    pub unknown: u64,
+    /// Events in the logs.
+    pub events: u64,
+    /// Frames shown.
+    pub frames: u64,
+    /// Acknowledged and not kept, or kept otherwise.
+    pub lost: u64,
+    /// Kept or shown twice.
+    pub doubled: u64,
+    /// Shown before what comes before it.
+    pub misplaced: u64,
+    /// Left out, in a log or on a wire.
+    pub holes: u64,
+    /// Shown to somebody who may not see it.
+    pub foreign: u64,
+}
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The invariant it breaks: 1 to 12.
+    pub invariant: u8,
+    /// What and where.
+    pub what: String,
+}
+
+/// What the judge has to say.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Verdict {
+    /// How many of what.
+    pub counts: Counts,
+    /// The first findings, in words.
+    pub findings: Vec<Finding>,
+    /// How many findings there are for each invariant.
+    pub broken: BTreeMap<u8, u64>,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.invoked += other.invoked;
+        self.acknowledged += other.acknowledged;
+        self.unknown += other.unknown;
+        self.events += other.events;
+        self.frames += other.frames;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.misplaced += other.misplaced;
+        self.holes += other.holes;
+        self.foreign += other.foreign;
+    }
+}
+
+impl Verdict {
+    /// Whether everything is as it must be.
+    pub fn is_clean(&self) -> bool {
+        self.broken.is_empty()
+    }
+
+    /// Notes something that must not be.
+    pub fn find(&mut self, invariant: u8, what: impl FnOnce() -> String) {
+        *self.broken.entry(invariant).or_default() += 1;
+        if self.findings.len() < KEPT {
+            self.findings.push(Finding { invariant, what: what() });
+        }
+    }
+
+    /// Takes in another verdict.
+    pub fn add(&mut self, other: Self) {
+        self.counts += other.counts;
+        for (invariant, count) in other.broken {
+            *self.broken.entry(invariant).or_default() += count;
+        }
+        let free = KEPT.saturating_sub(self.findings.len());
+        self.findings.extend(other.findings.into_iter().take(free));
+    }
+}
+
+/// Judges a story.
+pub fn judge(story: &Story<'_>) -> Verdict {
+    let mut verdict = Verdict::default();
+    log::judge(story, &mut verdict);
+    posts::judge(story, &mut verdict);
+    for journal in story.journals {
+        wire::judge(journal, story.record, &mut verdict);
+        screens::judge(journal, story.record, &mut verdict);
+    }
+    for stuck in story.stuck {
+        verdict.find(8, || stuck.clone());
+    }
+    let (peak, most) = story.memory;
+    if peak > most {
+        verdict.find(10, || format!("the server took {} MiB, {} are allowed", peak >> 20, most >> 20));
+    }
+    for line in story.log.lines().filter(|line| line.contains("panicked at")) {
+        verdict.find(11, || line.to_owned());
+    }
+    look_for_secrets(story, &mut verdict);
+    verdict
+}
+
+fn look_for_secrets(story: &Story<'_>, verdict: &mut Verdict) {
+    let shown = story.journals.iter().flat_map(|journal| {
+        journal.entries.iter().filter_map(|entry| match &entry.what {
+            What::Frame { text } | What::SimpleFrame { text } => Some(text.as_str()),
+            What::Invoke { .. }
+            | What::Ok { .. }
+            | What::Failed { .. }
+            | What::Unknown { .. }
+            | What::Revised { .. }
+            | What::Marked { .. }
+            | What::ReadBack { .. }
+            | What::Peeked { .. }
+            | What::Resume { .. }
+            | What::SimpleBegins {} => None,
+        })
+    });
+    let mut telling: u64 = 0;
+    for text in shown.chain(story.log.lines()) {
+        if story.secrets.iter().any(|secret| text.contains(secret.as_str())) {
+            telling += 1;
+        }
+    }
+    if telling > 0 {
+        // Not in words: a report of a secret would tell it once more.
+        verdict.find(12, || format!("{telling} frames or lines of the log hold a token, a password or its hash"));
+    }
+}

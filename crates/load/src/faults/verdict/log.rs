@@ -1,0 +1,102 @@
+//! The log itself: without holes, and such that the snapshots follow from it.
+
+use super::{Story, Verdict};
+use crate::faults::community::Kept;
+use protocol::{Event, EventKind, Message, RoomId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Judges I-3, I-7 and I-9.
+pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
+    for (room, kept) in &story.record.rooms {
+        verdict.counts.events += kept.events.len() as u64;
+        contiguous(*room, &kept.events, verdict);
+        folds(*room, kept, verdict);
+    }
+    for (user, views) in &story.record.views {
+        for view in views {
+            let Some(kept) = story.record.rooms.get(&view.id) else { continue };
+            let head = kept.events.last().map_or(0, |event| event.seq);
+            let posted = posts(&kept.events).count() as u64;
+            if (view.head, view.n) != (head, posted) {
+                verdict.find(7, || {
+                    format!("{user} is told head {} and n {} of {}; the log has {head} and {posted}", view.head, view.n, view.id)
+                });
+            }
+            let before = posts(&kept.events).filter(|event| event.seq <= view.read.seq).count() as u64;
+            let mine = posts(&kept.events).filter(|event| event.by.id == *user).map(|event| event.seq).max();
+            // Marks are written once a second, the one thing that may be lost with a life.
+            let forgot_own = !story.crashed && mine > Some(view.read.seq);
+            if view.read.n != before || view.read.seq > head || forgot_own {
+                verdict.find(7, || {
+                    format!("the read mark of {user} in {} is {:?}; the log has {before} messages up to there, one's own last at {mine:?}", view.id, view.read)
+                });
+            }
+        }
+    }
+}
+
+fn posts(events: &[Event]) -> impl Iterator<Item = &Event> {
+    events.iter().filter(|event| matches!(event.kind, EventKind::MessagePosted { .. }))
+}
+
+fn contiguous(room: RoomId, events: &[Event], verdict: &mut Verdict) {
+    for (index, event) in events.iter().enumerate() {
+        let due = index as u64 + 1;
+        if event.seq != due {
+            verdict.counts.holes += 1;
+            return verdict.find(3, || format!("{room} has {} where {due} is due", event.seq));
+        }
+    }
+    let ordinals = posts(events).map(|event| match &event.kind {
+        EventKind::MessagePosted { n, .. } => *n,
+        EventKind::MessageEdited { .. }
+        | EventKind::MessageDeleted { .. }
+        | EventKind::MemberJoined { .. }
+        | EventKind::MemberLeft { .. } => 0,
+    });
+    if let Some((due, n)) = (1..).zip(ordinals).find(|(due, n)| due != n) {
+        verdict.find(3, || format!("message {n} of {room} stands where {due} is due"));
+    }
+}
+
+/// Whether messages and members follow from the log.
+fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
+    let mut messages: BTreeMap<u64, Message> = BTreeMap::new();
+    // With whether they are guests.
+    let mut members: BTreeMap<UserId, bool> = BTreeMap::new();
+    for event in &kept.events {
+        match &event.kind {
+            EventKind::MessagePosted { .. } => messages.extend(event.message().map(|message| (event.seq, message))),
+            EventKind::MessageEdited { target, .. } | EventKind::MessageDeleted { target, .. } => {
+                let touched = messages.get(target).map(|message| message.rev);
+                if touched.is_none_or(|rev| rev < event.seq) {
+                    verdict.find(9, || format!("{room} {}: {target} does not know of it, rev {touched:?}", event.seq));
+                }
+            }
+            EventKind::MemberJoined { user, .. } => {
+                if members.insert(user.id, user.guest).is_some() {
+                    verdict.find(9, || format!("{room} {}: {} joined twice", event.seq, user.name));
+                }
+            }
+            EventKind::MemberLeft { user } => {
+                if members.remove(&user.id).is_none() {
+                    verdict.find(9, || format!("{room} {}: {} left without being there", event.seq, user.name));
+                }
+            }
+        }
+    }
+    let folded: Vec<Message> = messages.into_values().collect();
+    if folded != kept.messages {
+        let differs = folded.iter().zip(&kept.messages).find(|(one, other)| one != other);
+        verdict.find(9, || {
+            format!("{room}: {} messages by the log, {} by the pages; first difference {differs:?}", folded.len(), kept.messages.len())
+        });
+    }
+    let listed: BTreeSet<UserId> = kept.members.iter().map(|member| member.user.id).collect();
+    // The roster of an open room leaves out guests who are not here.
+    let missing = members.iter().find(|(user, guest)| !**guest && !listed.contains(user));
+    let extra = listed.iter().find(|user| !members.contains_key(user));
+    if missing.is_some() || extra.is_some() {
+        verdict.find(9, || format!("{room}: the roster lacks {missing:?} and has {extra:?} besides"));
+    }
+}

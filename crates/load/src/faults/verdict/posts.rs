@@ -1,0 +1,122 @@
+//! What was acknowledged: kept once, where and as it was said to be.
+
+use super::{Story, Verdict};
+use crate::faults::journal::{Journal, What};
+use protocol::{Event, EventKind, RoomId};
+use std::collections::{HashMap, HashSet};
+
+/// Where messages are by what they begin with, and by nonce.
+struct Index<'a> {
+    by_nonce: HashMap<&'a str, Vec<(RoomId, u64)>>,
+    by_text: HashMap<&'a str, Vec<(RoomId, u64)>>,
+    events: HashMap<(RoomId, u64), &'a Event>,
+}
+
+/// Judges I-1 and I-6, and I-5 of who tried the door.
+pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
+    let index = Index::new(story);
+    for (text, places) in index.by_text.iter().filter(|(_, places)| places.len() > 1) {
+        verdict.counts.doubled += places.len() as u64 - 1;
+        verdict.find(1, || format!("{text:?} is kept {} times: {places:?}", places.len()));
+    }
+    for journal in story.journals {
+        judge_journal(journal, &index, verdict);
+    }
+}
+
+fn judge_journal(journal: &Journal, index: &Index<'_>, verdict: &mut Verdict) {
+    let name = &journal.keeper.name;
+    let mut said: HashMap<&str, &str> = HashMap::new();
+    let mut known: HashSet<&str> = HashSet::new();
+    for entry in &journal.entries {
+        match &entry.what {
+            What::Invoke { nonce, text, .. } => {
+                verdict.counts.invoked += 1;
+                said.insert(nonce, text);
+            }
+            What::Ok { nonce, room, seq } => {
+                verdict.counts.acknowledged += u64::from(known.insert(nonce));
+                if let Err(what) = index.holds(nonce, said.get(nonce.as_str()).copied(), (*room, *seq)) {
+                    verdict.counts.lost += 1;
+                    verdict.find(1, || format!("{name} was told that {nonce} is {seq} of {room}: {what}"));
+                }
+            }
+            What::Failed { nonce, code } => {
+                if index.by_nonce.contains_key(nonce.as_str()) {
+                    verdict.find(1, || format!("{name} was told {code:?} of {nonce}, which is kept"));
+                }
+            }
+            What::Unknown { .. } => verdict.counts.unknown += 1,
+            What::Revised { room, target, rev } => {
+                if !index.revised(*room, *target, *rev) {
+                    verdict.counts.lost += 1;
+                    verdict.find(1, || format!("{name} was told that {rev} of {room} changed {target}: it did not"));
+                }
+            }
+            What::ReadBack { nonce, room, seq, found } => {
+                if !found {
+                    verdict.find(6, || format!("{name} did not find {nonce} at {seq} of {room} after it was posted"));
+                }
+            }
+            What::Peeked { room, status } => {
+                if (200..300).contains(status) {
+                    verdict.counts.foreign += 1;
+                    verdict.find(5, || format!("{name} was let into {room} by {status}"));
+                }
+            }
+            What::Marked { .. }
+            | What::Resume { .. }
+            | What::Frame { .. }
+            | What::SimpleFrame { .. }
+            | What::SimpleBegins {} => {}
+        }
+    }
+}
+
+impl<'a> Index<'a> {
+    fn new(story: &'a Story<'a>) -> Self {
+        let mut index = Self { by_nonce: HashMap::new(), by_text: HashMap::new(), events: HashMap::new() };
+        for (room, kept) in &story.record.rooms {
+            for event in &kept.events {
+                index.events.insert((*room, event.seq), event);
+                let EventKind::MessagePosted { text, nonce, .. } = &event.kind else { continue };
+                index.by_nonce.entry(nonce.as_str()).or_default().push((*room, event.seq));
+                // What was edited begins otherwise, what was deleted not at all.
+                let begins = text.split(' ').next().unwrap_or_default();
+                if !begins.is_empty() && begins != "edited" {
+                    index.by_text.entry(begins).or_default().push((*room, event.seq));
+                }
+            }
+        }
+        index
+    }
+
+    /// Whether an acknowledged message is where it was said to be, and says what was said.
+    fn holds(&self, nonce: &str, said: Option<&str>, place: (RoomId, u64)) -> Result<(), String> {
+        let Some(event) = self.events.get(&place) else { return Err("there is nothing".to_owned()) };
+        let EventKind::MessagePosted { text, rev, .. } = &event.kind else {
+            return Err(format!("there is {:?}", event.kind));
+        };
+        let is_as_posted = *rev == event.seq;
+        if is_as_posted && said.is_some_and(|said| said != text) {
+            return Err(format!("it says {text:?} there"));
+        }
+        match self.by_nonce.get(nonce) {
+            Some(places) if places.len() > 1 => Err(format!("it is at {places:?}")),
+            Some(places) if places[0] == place => Ok(()),
+            // The simple protocol has no nonces, and somebody changed it since: its place is all that is known.
+            None if said.is_some_and(|said| said == text) || !is_as_posted => Ok(()),
+            Some(_) | None => Err("something else is there".to_owned()),
+        }
+    }
+
+    fn revised(&self, room: RoomId, target: u64, rev: u64) -> bool {
+        let Some(event) = self.events.get(&(room, rev)) else { return false };
+        match &event.kind {
+            EventKind::MessageEdited { target: touched, .. } | EventKind::MessageDeleted { target: touched, .. } => {
+                *touched == target
+            }
+            EventKind::MessagePosted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Each invariant can be broken, and is then found.

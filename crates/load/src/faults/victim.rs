@@ -1,0 +1,241 @@
+//! The server that faults are done to: a real process on a data directory that outlives it.
+
+use crate::usage::Memory;
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use std::fs::{File, OpenOptions};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How long a server may take until it listens.
+const START: Duration = Duration::from_secs(20);
+/// How often it is looked at while something is waited for.
+const LOOK: Duration = Duration::from_millis(3);
+/// Below the ports that the kernel gives to clients: while the server is down, nobody takes its port by accident.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+
+/// A server process, its data directory and its log.
+#[derive(Debug)]
+pub struct Victim {
+    binary: PathBuf,
+    folder: PathBuf,
+    address: SocketAddr,
+    child: Option<Child>,
+    began: Instant,
+    /// The most resident memory seen, in bytes.
+    pub peak: u64,
+    /// How often it was started.
+    pub lives: u32,
+}
+
+/// What a life of the server is told beside its settings: variables of an armed build.
+pub type Orders = Vec<(&'static str, String)>;
+
+impl Victim {
+    /// A server that will keep everything in `folder` and always listen on the same port.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn new(binary: &Path, folder: &Path) -> Result<Self> {
+        let port = free_port()?;
+        Ok(Self {
+            binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            child: None,
+            began: Instant::now(),
+            peak: 0,
+            lives: 0,
+        })
+    }
+
+    /// Where it listens whenever it lives.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next lives are of another binary.
+    pub fn become_binary(&mut self, binary: &Path) {
+        self.binary = binary.to_owned();
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Everything it has printed and logged, in all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read(self.folder.join("server.log"))
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Begins a life without waiting until it listens.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn spawn(&mut self, orders: &Orders) -> Result<()> {
+        self.end();
+        let log = self.open_log()?;
+        let mut command = Command::new(&self.binary);
+        command.arg("--data").arg(self.data()).args(["--listen", &self.address.to_string()]);
+        command.args(["--heartbeat-s", "1", "--log", "info"]);
+        command.envs(orders.iter().map(|(name, value)| (*name, value)));
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child =
+            command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))?;
+        self.child = Some(child);
+        self.began = Instant::now();
+        self.lives += 1;
+        Ok(())
+    }
+
+    /// Begins a life and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not come to listen.
+    pub async fn start(&mut self, orders: &Orders) -> Result<()> {
+        self.spawn(orders)?;
+        if !self.listens().await? {
+            bail!("the server ended before it listened; the end of its log:\n{}", tail(&self.log()));
+        }
+        Ok(())
+    }
+
+    /// Waits until it listens; false when it ended before.
+    ///
+    /// # Errors
+    /// When it does neither in time.
+    pub async fn listens(&mut self) -> Result<bool> {
+        while self.began.elapsed() < START {
+            if self.has_ended().is_some() {
+                return Ok(false);
+            }
+            if tokio::net::TcpStream::connect(self.address).await.is_ok() {
+                return Ok(true);
+            }
+            sleep(LOOK).await;
+        }
+        bail!("the server neither listened nor ended; the end of its log:\n{}", tail(&self.log()))
+    }
+
+    /// Ends the life at once, as a crash does.
+    pub fn kill(&mut self) {
+        self.look();
+        self.end();
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Stops its threads where they are.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets its threads go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Lets the living process open so many files and no more; None: as many as before.
+    pub fn limit_files(&self, files: u64) {
+        if let Some(pid) = self.pid() {
+            // A process that has just gone has no limits.
+            let _ = prlimit(
+                Some(pid),
+                Resource::Nofile,
+                Rlimit { current: Some(files), maximum: Some(20_000) },
+            );
+        }
+    }
+
+    /// Open files of the living process.
+    pub fn files(&self) -> u64 {
+        self.child.as_ref().map_or(0, |child| {
+            std::fs::read_dir(format!("/proc/{}/fd", child.id())).map_or(0, |files| files.count() as u64)
+        })
+    }
+
+    /// Waits until the life is over by itself; false when it is not in time.
+    pub async fn ends_within(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            if self.has_ended().is_some() {
+                return true;
+            }
+            self.look();
+            sleep(LOOK).await;
+        }
+        false
+    }
+
+    /// How the life ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+
+    /// Notes how much memory it has now.
+    pub fn look(&mut self) {
+        if let Some(child) = &self.child {
+            self.peak = self.peak.max(Memory::resident(child.id()));
+        }
+    }
+
+    fn open_log(&self) -> Result<File> {
+        let path = self.folder.join("server.log");
+        OpenOptions::new().append(true).create(true).open(&path).with_context(|| path.display().to_string())
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid() {
+            // A process that has just gone needs none.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        self.child.as_ref().and_then(|child| Pid::from_raw(i32::try_from(child.id()).ok()?))
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Already gone is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn free_port() -> Result<u16> {
+    // Programs that run side by side begin at different places.
+    let first = (std::process::id() as u16).wrapping_mul(97);
+    for _ in 0..PORTS.len() {
+        let step = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + first.wrapping_add(step) % (PORTS.end - PORTS.start);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port between {} and {} is free", PORTS.start, PORTS.end)
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
