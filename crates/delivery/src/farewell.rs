@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sabotage::Point;
 
 use crate::backlog::{Then, What};
 use crate::connection::Phase;
@@ -174,6 +175,7 @@ impl Shard {
         let due = drain.due(self.now).min(drain.everybody.len());
         for id in &drain.everybody[drain.told.min(due)..due] {
             self.close(*id, drain.code, &drain.reason);
+            sabotage::pass(Point::MidDrain);
         }
         drain.told = drain.told.max(due);
         self.drain = Some(drain);

@@ -2,6 +2,7 @@
 
 use mio::net::TcpStream;
 use mio::{Interest as Readiness, Token};
+use sabotage::Bug;
 
 use crate::allowance::Spending;
 use crate::audience::{Follower, push_snugly};
@@ -179,6 +180,10 @@ impl Shard {
         let (id, last) = (conn.id, cursor.last);
         let Some(audience) = self.audiences.get(cursor.audience) else { return };
         let key = audience.key;
+        if sabotage::has(Bug::DropOnLag) {
+            cursor.place = self.audiences.tail(cursor.audience).end();
+            return;
+        }
         if conn.backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_some() {
             cursor.place = Cursor::WAITING;
             return;

@@ -3,6 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::yield_now;
 
+use sabotage::Point;
+
 use crate::backlog::{Item, What};
 use crate::connection::Connection;
 use crate::flush::{Flushed, Scope, flush};
@@ -99,7 +101,7 @@ impl Shard {
                 self.tell(slot, |gateway| gateway.on_drained(id));
             }
             match flushed {
-                Flushed::Done => return,
+                Flushed::Done => return sabotage::pass(Point::MidFanOut),
                 Flushed::More => {}
                 Flushed::Full => {
                     self.block(slot);

@@ -5,12 +5,14 @@
 //! the [`verdict`] judges what each of them has in the [`journal`] against the log. All chance comes from one seed.
 
 mod arguments;
+mod bugs;
 mod campaign;
 mod community;
 mod injection;
 mod journal;
 mod kind;
 mod person;
+mod proxy;
 mod round;
 mod verdict;
 mod victim;

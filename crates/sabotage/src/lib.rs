@@ -3,10 +3,12 @@
 //! release, nothing is read, nothing is counted, and each question has a constant answer.
 
 mod bug;
+mod clock;
 mod disk;
 mod point;
 
 pub use bug::{Bug, has};
+pub use clock::ahead_ms;
 pub use disk::mount;
 pub use point::{Point, pass};
 

@@ -1,9 +1,10 @@
 //! The command line of `roomful-faults`.
 
 use super::kind::Kind;
+use crate::program::find_binary;
 use anyhow::{Result, bail};
 use clap::Parser;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Breaks a real server on purpose while people talk over it, and judges what they were told and shown against what
 /// was kept.
@@ -13,7 +14,11 @@ use std::path::{Path, PathBuf};
 #[command(name = "roomful-faults", version, about)]
 pub struct FaultArguments {
     /// What is done to the server.
+    #[arg(required_unless_present = "prove", default_value = "calm")]
     pub(crate) kind: Kind,
+    /// Gives the armed server each of the bugs in turn: every one must be caught, or the harness proves nothing.
+    #[arg(long)]
+    pub(crate) prove: bool,
     /// How many rounds, each on an empty data directory.
     #[arg(long, default_value_t = 1)]
     pub(crate) rounds: u64,
@@ -61,20 +66,20 @@ impl FaultArguments {
     /// # Errors
     /// When there is none.
     pub(crate) fn binary(&self, kind: Kind) -> Result<PathBuf> {
-        if !kind.needs_armed() {
-            return crate::program::find_binary(self.server.as_deref());
-        }
+        if kind.needs_armed() { self.armed_binary() } else { find_binary(self.server.as_deref()) }
+    }
+
+    /// The server that can be made to break.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn armed_binary(&self) -> Result<PathBuf> {
         let Some(armed) = self.armed.as_deref().filter(|armed| armed.is_file()) else {
             bail!(
-                "{} needs a server that can be made to break: build one with `cargo build -p roomful-server --features \
-                 armed` and name it with --armed",
-                kind.name()
+                "this needs a server that can be made to break: build one with `cargo build -p roomful-server --features \
+                 armed` and name it with --armed"
             );
         };
-        Ok(absolute(armed)?)
+        Ok(armed.canonicalize()?)
     }
-}
-
-fn absolute(path: &Path) -> std::io::Result<PathBuf> {
-    path.canonicalize()
 }

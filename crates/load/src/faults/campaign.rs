@@ -1,6 +1,7 @@
 //! Many rounds: some at once, with what came of all of them.
 
 use super::arguments::FaultArguments;
+use super::bugs;
 use super::kind::Kind;
 use super::round::{self, Outcome, Plan};
 use super::verdict::Verdict;
@@ -30,6 +31,8 @@ pub struct Campaign {
     pub agreed_ms: u64,
     /// Milliseconds from the end of a life to the next acknowledged post: the median, the 99th percentile, the most.
     pub recovered_ms: [u64; 3],
+    /// Connections cut, frozen or reset, requests sent again, and deaths in migrations.
+    pub touched: u64,
     /// The most resident memory, in bytes.
     pub peak: u64,
     /// How long it took.
@@ -43,6 +46,9 @@ pub struct Campaign {
 /// # Errors
 /// When it could not try.
 pub fn run(arguments: &FaultArguments) -> Result<bool> {
+    if arguments.prove {
+        return bugs::prove(arguments);
+    }
     let (campaign, _) = rounds(arguments)?;
     campaign.print();
     if let Some(path) = &arguments.json {
@@ -86,7 +92,8 @@ fn plans(arguments: &FaultArguments, seed: u64) -> Result<Vec<Plan>> {
         faults: arguments.faults,
         people: arguments.people,
         binary: binary.clone(),
-        keep: arguments.keep.clone(),
+        keep: Some(arguments.keep.clone()),
+        bug: None,
     };
     Ok((0..rounds).map(plan).collect())
 }
@@ -106,7 +113,7 @@ fn work(waiting: &Mutex<VecDeque<Plan>>, done: &Mutex<Vec<Result<Outcome>>>, bar
     }
 }
 
-fn run_one(plan: &Plan) -> Result<Outcome> {
+pub fn run_one(plan: &Plan) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(round::run(plan));
     runtime.shutdown_background();
@@ -116,7 +123,9 @@ fn run_one(plan: &Plan) -> Result<Outcome> {
 fn progress(kind: Kind, rounds: u64) -> ProgressBar {
     let bar = ProgressBar::new(rounds);
     // The template is right by itself.
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} rounds, {elapsed}, {eta} to go") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} rounds, {elapsed}, {eta} to go")
+    {
         bar.set_style(style);
     }
     bar.set_prefix(kind.name());
@@ -145,6 +154,7 @@ impl Campaign {
             verdict,
             agreed_ms: outcomes.iter().filter_map(|outcome| outcome.agreed_ms).max().unwrap_or_default(),
             recovered_ms: [rank(0.5), rank(0.99), rank(1.0)],
+            touched: outcomes.iter().map(|outcome| outcome.touched).sum(),
             peak: outcomes.iter().map(|outcome| outcome.peak).max().unwrap_or_default(),
             seconds: 0.0,
             again: failed.map(|outcome| arguments.again(outcome.seed)).collect(),
@@ -154,7 +164,11 @@ impl Campaign {
     fn print(&self) {
         let Self { rounds, faults, seconds, seed, .. } = self;
         let counts = &self.verdict.counts;
-        println!("{}: {rounds} rounds from seed {seed}, {faults} faults in {seconds:.0} s", self.kind.name());
+        let touched = self.touched;
+        println!(
+            "{}: {rounds} rounds from seed {seed}, {faults} faults ({touched} lines touched) in {seconds:.0} s",
+            self.kind.name()
+        );
         println!(
             "  {} posts begun, {} acknowledged, {} never known; {} events in the logs, {} frames shown",
             counts.invoked, counts.acknowledged, counts.unknown, counts.events, counts.frames

@@ -115,8 +115,7 @@ impl Community {
             record.rooms.insert(room, read_room(&owner, room).await?);
         }
         for account in self.accounts() {
-            let page: RoomPage =
-                Api::new(address).with_token(&account.token).get("/api/v1/rooms").await?;
+            let page: RoomPage = Api::new(address).with_token(&account.token).get("/api/v1/rooms").await?;
             record.views.insert(account.user.id, page.mine);
         }
         Ok(record)

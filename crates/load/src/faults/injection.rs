@@ -1,12 +1,28 @@
 //! How faults are done.
 
+mod crowd;
+mod disk;
+
+use super::community::Community;
 use super::kind::Kind;
-use super::victim::Victim;
-use anyhow::Result;
+use super::proxy::{Mood, Proxy};
+use super::victim::{Orders, Victim};
+use anyhow::{Result, bail};
 use fastrand::Rng;
+use sabotage::Point;
 use serde::Serialize;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
+
+/// How long a point may take until it is reached; then the process is killed wherever it is.
+const REACHING: Duration = Duration::from_millis(1_500);
+/// How long a polite stop may take.
+const STOPPING: Duration = Duration::from_secs(12);
+/// Jumps of the clock, in milliseconds: an hour, twenty days and ten years, and back. Never so far ahead that sessions
+/// rightly end.
+const JUMPS: [i64; 6] = [3_600_000, -3_600_000, 0, 20 * 86_400_000, -3_650 * 86_400_000, 0];
 
 /// Something that was done.
 #[derive(Debug, Clone, Serialize)]
@@ -23,24 +39,39 @@ pub struct Mark {
 pub struct Stage {
     /// To whom.
     pub victim: Victim,
+    /// The line to it, if it is one that can misbehave.
+    pub proxy: Option<Proxy>,
+    /// Everybody.
+    pub community: Arc<Community>,
     /// Their chance.
     pub rng: Rng,
     /// How many.
     pub faults: u32,
     /// What was done.
     pub marks: Vec<Mark>,
+    /// What the server did that it must not while something was done to it.
+    pub complaints: Vec<String>,
     /// When the round began.
     pub began: Instant,
+    /// What every life is told.
+    pub always: Orders,
 }
 
-/// What is done before there is anybody.
+/// Dies at every statement of the migrations of an empty database, until it survives them.
 ///
 /// # Errors
-/// When the server does something that it must not.
-pub async fn before(kind: Kind, _victim: &mut Victim) -> Result<()> {
-    match kind {
-        Kind::Calm | Kind::Kill => Ok(()),
+/// When the server cannot be started.
+pub async fn migrate(victim: &mut Victim, always: &Orders) -> Result<u32> {
+    for nth in 1.. {
+        let mut orders = always.clone();
+        orders.push(("ROOMFUL_POINT", format!("{}:{nth}", Point::MidMigration.name())));
+        victim.spawn(&orders)?;
+        if victim.listens().await? && !victim.ends_within(Duration::from_millis(400)).await {
+            victim.kill();
+            return Ok(nth - 1);
+        }
     }
+    bail!("there is no end of migrations")
 }
 
 impl Stage {
@@ -50,8 +81,22 @@ impl Stage {
     /// When the server does not come back, or ends by itself.
     pub async fn run(&mut self, kind: Kind) -> Result<()> {
         match kind {
-            Kind::Calm => self.wait(1_000..2_000).await,
+            Kind::Calm | Kind::Migration => self.wait(1_500..2_500).await,
+            Kind::Flood => self.wait(5_000..6_000).await,
+            Kind::Crush => self.crush().await?,
             Kind::Kill => self.kill().await?,
+            Kind::Points => self.die_at_points().await?,
+            Kind::Cut => self.cut().await?,
+            Kind::Io => self.fail().await?,
+            Kind::Full => self.fill().await?,
+            Kind::Slow => self.slow().await?,
+            Kind::Pause => self.pause().await,
+            Kind::Clock => self.jump().await?,
+            Kind::Files => self.run_out_of_files().await,
+            Kind::Upgrade => self.upgrade().await?,
+            Kind::Delay | Kind::Drop | Kind::Freeze | Kind::Trickle | Kind::Reset | Kind::Replay => {
+                self.disturb(kind).await;
+            }
         }
         Ok(())
     }
@@ -66,18 +111,128 @@ impl Stage {
             }
             self.mark("kill", true);
             self.victim.kill();
-            self.victim.spawn(&vec![])?;
+            self.victim.spawn(&self.always)?;
             if number % 4 != 2 {
                 self.victim.listens().await?;
             }
         }
-        self.victim.listens().await?;
+        self.live_again().await
+    }
+
+    /// Each life is told where it will die.
+    async fn die_at_points(&mut self) -> Result<()> {
+        let points = Point::ALL.iter().filter(|point| **point != Point::MidMigration);
+        let points: Vec<Point> = points.copied().collect();
+        for number in 0..self.faults as usize {
+            let point = points[number % points.len()];
+            let nth = match point {
+                Point::BeforeCommit | Point::BeforeReply | Point::BeforePublish => self.rng.u32(1..60),
+                Point::MidFanOut => self.rng.u32(1..600),
+                Point::MidCheckpoint | Point::MidMigration => 1,
+                Point::MidDrain => self.rng.u32(1..6),
+            };
+            let orders = self.orders("ROOMFUL_POINT", format!("{}:{nth}", point.name()));
+            self.victim.kill();
+            self.victim.spawn(&orders)?;
+            if point == Point::MidDrain && self.victim.listens().await? {
+                self.wait(80..200).await;
+                self.victim.terminate();
+            }
+            let reached = self.victim.ends_within(REACHING).await;
+            self.mark(&format!("{}{}", point.name(), if reached { "" } else { " (not reached)" }), true);
+        }
+        self.live_again().await
+    }
+
+    /// Stopped and let go on, at times for longer than two beats.
+    async fn pause(&mut self) {
+        for _ in 0..self.faults {
+            self.wait(100..500).await;
+            self.mark("pause", false);
+            self.victim.freeze();
+            sleep(Duration::from_millis(self.rng.u64(300..3_000))).await;
+            self.victim.thaw();
+        }
+    }
+
+    async fn jump(&mut self) -> Result<()> {
+        let file = self.victim.data().with_file_name("clock");
+        let orders = self.orders("ROOMFUL_CLOCK", file.display().to_string());
+        self.victim.kill();
+        self.victim.start(&orders).await?;
+        for number in 0..self.faults as usize {
+            self.wait(100..400).await;
+            let ahead = JUMPS[number % JUMPS.len()];
+            std::fs::write(&file, ahead.to_string())?;
+            self.mark(&format!("clock {ahead:+} ms"), false);
+        }
+        self.wait(100..400).await;
+        Ok(std::fs::write(&file, "0")?)
+    }
+
+    /// Not one more file than it has, for a while.
+    async fn run_out_of_files(&mut self) {
+        for _ in 0..self.faults {
+            self.wait(100..300).await;
+            let files = self.victim.files() + self.rng.u64(0..3);
+            self.mark(&format!("{files} files"), false);
+            self.victim.limit_files(files);
+            self.wait(300..900).await;
+            self.victim.limit_files(20_000);
+        }
+    }
+
+    async fn upgrade(&mut self) -> Result<()> {
+        for _ in 0..self.faults {
+            self.wait(300..900).await;
+            self.mark("upgrade", true);
+            self.victim.terminate();
+            if !self.victim.ends_within(STOPPING).await {
+                self.complaints.push("a polite stop took more than 12 s".to_owned());
+            }
+            self.live_again().await?;
+        }
         Ok(())
     }
 
-    async fn wait(&mut self, ms: std::ops::Range<u64>) {
-        sleep(Duration::from_millis(self.rng.u64(ms))).await;
-        self.victim.look();
+    async fn disturb(&mut self, kind: Kind) {
+        let mood = kind.mood().unwrap_or(Mood::Clear);
+        for _ in 0..self.faults {
+            self.wait(100..400).await;
+            self.mark(&kind.name(), false);
+            self.become_mood(mood);
+            self.wait(200..900).await;
+            self.become_mood(Mood::Clear);
+        }
+    }
+
+    fn become_mood(&self, mood: Mood) {
+        if let Some(proxy) = &self.proxy {
+            proxy.become_mood(mood);
+        }
+    }
+
+    /// A life to which nothing is done.
+    async fn live_again(&mut self) -> Result<()> {
+        if self.victim.has_ended().is_none() && self.victim.listens().await? {
+            return Ok(());
+        }
+        self.victim.start(&self.always).await
+    }
+
+    /// What a life is told besides what all are told.
+    fn orders(&self, name: &'static str, value: String) -> Orders {
+        let mut orders = self.always.clone();
+        orders.push((name, value));
+        orders
+    }
+
+    async fn wait(&mut self, ms: Range<u64>) {
+        let until = Instant::now() + Duration::from_millis(self.rng.u64(ms));
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            sleep(left.min(Duration::from_millis(100))).await;
+            self.victim.look();
+        }
     }
 
     fn mark(&mut self, what: &str, ends_life: bool) {

@@ -105,11 +105,6 @@ impl Pen {
         Journal { keeper, entries: std::mem::take(&mut *self.lock()), screens }
     }
 
-    /// How many posts were acknowledged so far.
-    pub fn acknowledged(&self) -> usize {
-        self.lock().iter().filter(|entry| matches!(entry.what, What::Ok { .. })).count()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         // A list that is whole after every statement.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)

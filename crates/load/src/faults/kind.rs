@@ -1,5 +1,6 @@
 //! What is done to the server.
 
+use super::proxy::Mood;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -9,8 +10,44 @@ use serde::Serialize;
 pub enum Kind {
     /// Nothing: people alone.
     Calm,
+    /// Long texts, and readers who stall.
+    Flood,
+    /// Hundreds of connections that post without waiting, on a slow disk.
+    Crush,
     /// `kill -9` at random, also while it starts.
     Kill,
+    /// Death at each named point of the code in turn. Needs --armed.
+    Points,
+    /// Death at each statement of a migration. Needs --armed.
+    Migration,
+    /// Power cuts: what was not synced is dropped, torn and reordered. Needs --armed.
+    Cut,
+    /// The n-th read, write, truncation or sync fails, once or from then on. Needs --armed.
+    Io,
+    /// The disk is full, and then is not. Needs --armed.
+    Full,
+    /// Syncs take 50 ms, 500 ms, 2 s. Needs --armed.
+    Slow,
+    /// The process is stopped and goes on.
+    Pause,
+    /// The clock jumps. Needs --armed.
+    Clock,
+    /// The process may open no more files.
+    Files,
+    /// A polite stop and a new process, under load.
+    Upgrade,
+    /// Bytes take their time.
+    Delay,
+    /// Lines are cut.
+    Drop,
+    /// Lines stop without being closed.
+    Freeze,
+    /// Lines carry a byte at a time.
+    Trickle,
+    /// Lines are reset.
+    Reset,
+    /// Requests are sent again, one to three times, and overtake each other.
+    Replay,
 }
 
 impl Kind {
@@ -22,7 +59,57 @@ impl Kind {
     /// Whether a build that can be made to break is needed.
     pub const fn needs_armed(self) -> bool {
         match self {
-            Self::Calm | Self::Kill => false,
+            Self::Crush
+            | Self::Points
+            | Self::Migration
+            | Self::Cut
+            | Self::Io
+            | Self::Full
+            | Self::Slow
+            | Self::Clock => true,
+            Self::Calm
+            | Self::Flood
+            | Self::Kill
+            | Self::Pause
+            | Self::Files
+            | Self::Upgrade
+            | Self::Delay
+            | Self::Drop
+            | Self::Freeze
+            | Self::Trickle
+            | Self::Reset
+            | Self::Replay => false,
         }
+    }
+
+    /// What a proxy between people and the server does, for faults of the line.
+    pub const fn mood(self) -> Option<Mood> {
+        match self {
+            Self::Delay => Some(Mood::Delay),
+            Self::Drop => Some(Mood::Drop),
+            Self::Freeze => Some(Mood::Freeze),
+            Self::Trickle => Some(Mood::Trickle),
+            Self::Reset => Some(Mood::Reset),
+            Self::Replay => Some(Mood::Replay),
+            Self::Calm
+            | Self::Flood
+            | Self::Crush
+            | Self::Kill
+            | Self::Points
+            | Self::Migration
+            | Self::Cut
+            | Self::Io
+            | Self::Full
+            | Self::Slow
+            | Self::Pause
+            | Self::Clock
+            | Self::Files
+            | Self::Upgrade => None,
+        }
+    }
+
+    /// Whether texts are long and readers stall and miss what they are told of it.
+    pub const fn is_loud(self) -> bool {
+        matches!(self, Self::Flood)
     }
 }

@@ -57,6 +57,8 @@ pub struct Scene {
     pub pause: Duration,
     /// Whether who is in doubt tries again under another nonce, as buggy clients do.
     pub new_nonces: bool,
+    /// Whether texts are long.
+    pub is_loud: bool,
 }
 
 /// Somebody about to play: who, with what chance, into which journal.
@@ -109,23 +111,24 @@ impl Scene {
         // Either way it is time to look again.
         let _ = timeout(pause, self.act.changed()).await;
     }
-
-    /// Waits until the act changes.
-    pub async fn change(&mut self) {
-        // A round that is gone has nothing more to say.
-        if self.act.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
-const WORDS: [&str; 8] =
-    ["tomatoes", "müsli", "rain", "<b>bold</b>", "日本", "tea", "\"quoted\"", "and something that goes on for a while"];
+const WORDS: [&str; 8] = [
+    "tomatoes",
+    "müsli",
+    "rain",
+    "<b>bold</b>",
+    "日本",
+    "tea",
+    "\"quoted\"",
+    "and something that goes on for a while",
+];
 
-/// The text of somebody's message: its nonce, and some words.
-fn words(nonce: &str, rng: &mut Rng) -> String {
+/// The text of somebody's message: its nonce, and some words, or very many.
+fn words(nonce: &str, rng: &mut Rng, is_loud: bool) -> String {
     let mut text = nonce.to_owned();
-    for _ in 0..rng.usize(0..6) {
+    let most = if is_loud { 700 } else { 6 };
+    for _ in 0..rng.usize(0..most) {
         text.push(' ');
         text.push_str(WORDS[rng.usize(0..WORDS.len())]);
     }

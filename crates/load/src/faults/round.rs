@@ -1,14 +1,16 @@
 //! One round: people, faults, quiet, verdict.
 
 use super::community::{Community, Record};
-use super::injection::{self, Mark};
+use super::injection::{self, Mark, Stage};
 use super::journal::{Journal, Pen};
 use super::kind::Kind;
 use super::person::{Act, Ears, Heads, Member, Part, Poster, Scene, Standing, Visitor, Watcher};
+use super::proxy::Proxy;
 use super::verdict::{self, Story, Verdict};
-use super::victim::Victim;
+use super::victim::{Orders, Victim};
 use anyhow::{Context, Result};
 use fastrand::Rng;
+use sabotage::Bug;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,8 +41,17 @@ pub struct Plan {
     pub people: usize,
     /// The server.
     pub binary: PathBuf,
-    /// Where what is left of a failed round goes.
-    pub keep: PathBuf,
+    /// Where what is left of a failed round goes; nowhere without.
+    pub keep: Option<PathBuf>,
+    /// A bug that the server, or its people, are to have.
+    pub bug: Option<Bug>,
+}
+
+impl Plan {
+    /// What every life of the server is told.
+    fn orders(&self) -> Orders {
+        self.bug.map(|bug| vec![("ROOMFUL_BUG", bug.name().to_owned())]).unwrap_or_default()
+    }
 }
 
 /// What came of a round.
@@ -58,6 +69,8 @@ pub struct Outcome {
     pub recovered_ms: Vec<u64>,
     /// The most resident memory of the server, in bytes.
     pub peak: u64,
+    /// Connections cut, frozen or reset, requests sent again, and deaths in migrations.
+    pub touched: u64,
     /// How long the round took.
     pub seconds: f64,
     /// Where what is left of it was kept.
@@ -81,32 +94,51 @@ pub async fn run(plan: &Plan) -> Result<Outcome> {
     let began = Instant::now();
     let mut rng = Rng::with_seed(plan.seed);
     let mut victim = Victim::new(&plan.binary, folder.path())?;
-    injection::before(plan.kind, &mut victim).await?;
-    victim.start(&vec![]).await?;
+    let always = plan.orders();
+    let migrations = match plan.kind {
+        Kind::Migration => injection::migrate(&mut victim, &always).await?,
+        _ => 0,
+    };
+    victim.start(&always).await?;
     let community = Arc::new(Community::found(&victim, plan.people).await?);
+    let proxy = match plan.kind.mood() {
+        Some(_) => Some(Proxy::start(victim.address(), rng.fork()).await?),
+        None => None,
+    };
     let (acts, act) = watch::channel(Act::Live);
     let scene = Scene {
-        address: victim.address().to_string(),
+        address: proxy.as_ref().map_or(victim.address(), Proxy::address).to_string(),
         community: Arc::clone(&community),
         act,
         pause: Duration::from_millis(12),
-        new_nonces: false,
+        new_nonces: plan.bug == Some(Bug::RetryWithNewNonce),
+        is_loud: plan.kind.is_loud(),
     };
     let cast = begin(&scene, &mut rng, began);
-    let mut stage = injection::Stage { victim, rng: rng.fork(), faults: plan.faults, marks: vec![], began };
+    let mut stage = Stage {
+        victim,
+        proxy,
+        community: Arc::clone(&community),
+        rng: rng.fork(),
+        faults: plan.faults,
+        marks: vec![],
+        complaints: vec![],
+        began,
+        always,
+    };
     stage.run(plan.kind).await?;
-    let mut victim = stage.victim;
     let quiet = Instant::now();
-    let (record, stuck) = agree(&mut victim, &community, &acts, &cast, quiet).await;
+    let (record, mut stuck) = agree(&mut stage.victim, &community, &acts, &cast, quiet).await;
     let agreed_ms = stuck.is_empty().then(|| quiet.elapsed().as_millis() as u64);
     acts.send_replace(Act::Close);
     let mut journals = Vec::new();
     for player in cast.players {
         journals.push(player.await.context("a person")?);
     }
-    victim.look();
-    let (peak, log) = (victim.peak, victim.log());
-    drop(victim);
+    stuck.append(&mut stage.complaints);
+    stage.victim.look();
+    let (peak, log) = (stage.victim.peak, stage.victim.log());
+    stage.victim.kill();
     let story = Story {
         journals: &journals,
         record: &record,
@@ -123,12 +155,13 @@ pub async fn run(plan: &Plan) -> Result<Outcome> {
         recovered_ms: recoveries(&stage.marks, &journals),
         marks: stage.marks,
         peak,
+        touched: stage.proxy.as_ref().map_or(u64::from(migrations), Proxy::touched),
         seconds: began.elapsed().as_secs_f64(),
         kept: None,
         acknowledged: acknowledged(&journals),
     };
     if !outcome.verdict.is_clean() {
-        outcome.kept = Some(keep(plan, folder.path(), &journals, &outcome)?);
+        outcome.kept = keep(plan, folder.path(), &journals, &outcome)?;
     }
     Ok(outcome)
 }
@@ -154,6 +187,7 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
             0 | 4 => tokio::spawn(Member::live(part, scene, false)),
             1 => tokio::spawn(Watcher::live(part, scene, Ears::Good)),
             2 => tokio::spawn(Poster::live(part, scene, false)),
+            5 if scene.is_loud => tokio::spawn(Watcher::live(part, scene, Ears::Deaf)),
             3 => tokio::spawn(Visitor::live(part, scene, format!("Visitor {number}"))),
             _ => tokio::spawn(Watcher::live(part, scene, Ears::Slow)),
         };
@@ -203,7 +237,9 @@ async fn agree(
 
 fn stuck_ones(cast: &Cast, turn: u64) -> Vec<String> {
     let stuck = cast.standings.iter().filter_map(|(name, standing)| {
-        standing.stuck(turn).map(|why| format!("{name}: {why}, {} s after the last fault", AGREEING.as_secs()))
+        standing
+            .stuck(turn)
+            .map(|why| format!("{name}: {why}, {} s after the last fault", AGREEING.as_secs()))
     });
     stuck.collect()
 }
@@ -231,8 +267,9 @@ fn recoveries(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
 }
 
 /// Keeps what is left of a round that failed: journals, the server's log and its data directory.
-fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<PathBuf> {
-    let to = plan.keep.join(format!("{}-{}", plan.kind.name(), plan.seed));
+fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<Option<PathBuf>> {
+    let Some(keep) = &plan.keep else { return Ok(None) };
+    let to = keep.join(format!("{}-{}", plan.kind.name(), plan.seed));
     fs::create_dir_all(&to).with_context(|| to.display().to_string())?;
     let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
     for journal in journals {
@@ -248,7 +285,7 @@ fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> 
     fs::write(to.join("outcome.json"), serde_json::to_string_pretty(outcome)?)?;
     fs::copy(folder.join("server.log"), to.join("server.log"))?;
     copy_folder(&folder.join("data"), &to.join("data"))?;
-    Ok(to)
+    Ok(Some(to))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

@@ -124,14 +124,14 @@ impl Verdict {
 /// Judges a story.
 pub fn judge(story: &Story<'_>) -> Verdict {
     let mut verdict = Verdict::default();
+    for stuck in story.stuck {
+        verdict.find(8, || stuck.clone());
+    }
     log::judge(story, &mut verdict);
     posts::judge(story, &mut verdict);
     for journal in story.journals {
         wire::judge(journal, story.record, &mut verdict);
         screens::judge(journal, story.record, &mut verdict);
-    }
-    for stuck in story.stuck {
-        verdict.find(8, || stuck.clone());
     }
     let (peak, most) = story.memory;
     if peak > most {
@@ -168,6 +168,8 @@ fn look_for_secrets(story: &Story<'_>, verdict: &mut Verdict) {
     }
     if telling > 0 {
         // Not in words: a report of a secret would tell it once more.
-        verdict.find(12, || format!("{telling} frames or lines of the log hold a token, a password or its hash"));
+        verdict.find(12, || {
+            format!("{telling} frames or lines of the log hold a token, a password or its hash")
+        });
     }
 }

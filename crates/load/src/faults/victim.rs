@@ -60,11 +60,6 @@ impl Victim {
         self.address
     }
 
-    /// The next lives are of another binary.
-    pub fn become_binary(&mut self, binary: &Path) {
-        self.binary = binary.to_owned();
-    }
-
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
@@ -151,11 +146,8 @@ impl Victim {
     pub fn limit_files(&self, files: u64) {
         if let Some(pid) = self.pid() {
             // A process that has just gone has no limits.
-            let _ = prlimit(
-                Some(pid),
-                Resource::Nofile,
-                Rlimit { current: Some(files), maximum: Some(20_000) },
-            );
+            let _ =
+                prlimit(Some(pid), Resource::Nofile, Rlimit { current: Some(files), maximum: Some(20_000) });
         }
     }
 

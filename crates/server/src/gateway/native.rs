@@ -10,6 +10,7 @@ use chat::{Caller, RESUME_EVENTS, RoomKey};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
 use protocol::frame::{Hello, Lagged, Posted, ReadMarked, Reply};
 use protocol::{ClientFrame, CloseCode, Command, ErrorCode, MAX_INTEGER, Nonce, RoomId, ServerFrame};
+use sabotage::Bug;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -322,6 +323,9 @@ impl Gateway for Native {
             return delivery.close(conn, CloseCode::Lagging.number(), "lagging");
         }
         if let Some(room) = self.0.rooms.named(key) {
+            if sabotage::has(Bug::BeatFromFollows) {
+                unheard().push((conn, room));
+            }
             delivery.unicast(conn, native(&ServerFrame::Lagged(Lagged { room })));
         }
     }
@@ -330,8 +334,9 @@ impl Gateway for Native {
         self.0.drained.notify_waiters();
     }
 
-    fn on_beat(&self, _: ConnId) -> Option<Frame> {
-        Some(self.0.rooms.beat(&self.0.beaten))
+    fn on_beat(&self, conn: ConnId) -> Option<Frame> {
+        let tells = |room| !sabotage::has(Bug::BeatFromFollows) || !unheard().contains(&(conn, room));
+        Some(self.0.rooms.beat(&self.0.beaten, tells))
     }
 
     fn on_closed(&self, conn: ConnId, closed: Closed) {
@@ -341,6 +346,12 @@ impl Gateway for Native {
         self.0.drained.notify_waiters();
         self.0.app.live.closed(conn);
     }
+}
+
+/// What delivery does not follow any more, in a build whose beats go by what it follows; nothing in any other.
+fn unheard() -> MutexGuard<'static, Vec<(ConnId, RoomId)>> {
+    static UNHEARD: Mutex<Vec<(ConnId, RoomId)>> = Mutex::new(Vec::new());
+    UNHEARD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The refusal as the wire tells it; what is not the caller's business goes to the log, once.

@@ -9,6 +9,7 @@ use delivery::{ConnId, Follow, Frame};
 use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
+use sabotage::Bug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,13 +32,14 @@ impl Rooms {
     }
 
     /// The beat of a connection that last heard one at `last`: the heads of rooms that moved since. Notes the time.
-    pub fn beat(&self, last: &AtomicU64) -> Frame {
+    /// `tells` is true of every room but in a build that is to have a bug.
+    pub fn beat(&self, last: &AtomicU64, tells: impl Fn(RoomId) -> bool) -> Frame {
         let since = last.load(Ordering::Relaxed);
         let rooms = self.lock();
         // Looked for first: a room that moves from here on has moved no earlier, so the next beat tells it.
         let newest = rooms.iter().map(|head| head.moved()).max().unwrap_or(0);
         let moved = rooms.iter().filter(|head| head.moved() > 0 && head.moved() >= since);
-        let heads = moved.map(|head| (head.id, head.seq())).collect();
+        let heads = moved.filter(|head| tells(head.id)).map(|head| (head.id, head.seq())).collect();
         drop(rooms);
         last.store(newest.max(since), Ordering::Relaxed);
         native(&ServerFrame::Beat(Beat { heads }))
@@ -209,6 +211,7 @@ impl Tables {
             return None;
         }
         let head = self.rooms.get(&key)?.head.seq();
+        let after = if sabotage::has(Bug::CursorOffByOne) { after.saturating_sub(1) } else { after };
         if most.is_none_or(|most| after <= head && head - after <= most) {
             self.take_up(conn, key, after, head, preface);
         }
@@ -264,7 +267,9 @@ impl Tables {
     }
 
     fn unfollow(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
-        self.delivery.unfollow(conn, room_key(key));
+        if !sabotage::has(Bug::StaleMembership) {
+            self.delivery.unfollow(conn, room_key(key));
+        }
         if let Some(room) = self.rooms.get_mut(&key) {
             room.native = room.native.saturating_sub(1);
         }

@@ -48,7 +48,8 @@ impl Member {
             58..68 => self.edit().await,
             68..73 => self.delete().await,
             73..79 => self.mark_read(room).await,
-            79..85 => self.come_or_go().await,
+            // Ana stays everywhere: she reads the log in the end.
+            79..85 if !self.gardens => self.come_or_go().await,
             85..92 => drop(self.ask(self.client.load(room, Place::Newest)).await),
             92..97 if self.gardens => self.garden().await,
             92..97 => drop(self.ask(self.client.list_members(room)).await),
@@ -91,7 +92,7 @@ impl Member {
     fn draft(&mut self) -> (String, String) {
         self.count += 1;
         let name = format!("{}-{}", self.part.account.user.name.replace(' ', ""), self.count);
-        let text = words(&name, &mut self.part.rng);
+        let text = words(&name, &mut self.part.rng, self.scene.is_loud);
         (name, text)
     }
 
@@ -126,7 +127,7 @@ impl Member {
     async fn come_or_go(&self) {
         let kitchen = self.scene.community.kitchen;
         if self.client.read(|state| state.rooms.contains_key(&kitchen)) {
-            drop(self.ask(self.client.leave(kitchen)).await);
+            self.ask(self.client.leave(kitchen)).await;
         } else {
             drop(self.ask(self.client.join(kitchen)).await);
         }
@@ -142,9 +143,9 @@ impl Member {
         let user: UserId = self.scene.community.others[self.part.rng.usize(0..count)].user.id;
         let garden = self.scene.community.garden;
         if self.part.rng.bool() {
-            drop(self.ask(self.client.invite(garden, user)).await);
+            self.ask(self.client.invite(garden, user)).await;
         } else {
-            drop(self.ask(self.client.remove(garden, user)).await);
+            self.ask(self.client.remove(garden, user)).await;
         }
     }
 
@@ -198,9 +199,9 @@ impl Member {
 fn judged(nonce: String, room: RoomId, outcome: Result<Posted, Failure>) -> What {
     match outcome {
         Ok(posted) => What::Ok { nonce, room, seq: posted.seq },
-        Err(Failure::Refused(_) | Failure::Lost | Failure::Late | Failure::Ended | Failure::Unreadable(_)) => {
-            What::Unknown { nonce }
-        }
+        Err(
+            Failure::Refused(_) | Failure::Lost | Failure::Late | Failure::Ended | Failure::Unreadable(_),
+        ) => What::Unknown { nonce },
     }
 }
 

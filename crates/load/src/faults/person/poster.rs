@@ -60,7 +60,7 @@ impl Poster {
     async fn post(&mut self) {
         self.count += 1;
         let nonce = format!("{}-{}", self.part.account.user.name.replace(' ', ""), self.count);
-        let text = words(&nonce, &mut self.part.rng);
+        let text = words(&nonce, &mut self.part.rng, self.scene.is_loud);
         let community = &self.scene.community;
         let room = if self.part.rng.u32(0..4) == 0 { community.kitchen } else { community.lobby };
         self.part.pen.note(What::Invoke { nonce: nonce.clone(), room, text: text.clone() });
@@ -91,7 +91,11 @@ impl Poster {
     async fn attempt_until_known(&self, nonce: &str, room: RoomId, text: &str) -> Attempt {
         let mut doubt = false;
         for attempt in 0_u32.. {
-            let name = if self.scene.new_nonces && attempt > 0 { format!("{nonce}x{attempt}") } else { nonce.to_owned() };
+            let name = if self.scene.new_nonces && attempt > 0 {
+                format!("{nonce}x{attempt}")
+            } else {
+                nonce.to_owned()
+            };
             match self.attempt(&name, room, text).await {
                 Attempt::Posted(posted) => return Attempt::Posted(posted),
                 Attempt::Refused(code) if code_of_the_moment(code) => doubt |= code == ErrorCode::Unknown,
@@ -125,7 +129,8 @@ impl Poster {
     async fn read_back(&self, nonce: &str, room: RoomId, seq: u64) {
         let path = format!("/api/v1/rooms/{room}/messages?around={seq}&limit=3");
         if let Some(Ok(page)) = self.get(&path).await.map(|response| response.json::<MessagePage>()) {
-            let found = page.messages.iter().any(|message| message.seq == seq && message.nonce.as_str() == nonce);
+            let found =
+                page.messages.iter().any(|message| message.seq == seq && message.nonce.as_str() == nonce);
             self.part.pen.note(What::ReadBack { nonce: nonce.to_owned(), room, seq, found });
         }
     }
@@ -149,6 +154,10 @@ impl Poster {
 fn code_of_the_moment(code: ErrorCode) -> bool {
     matches!(
         code,
-        ErrorCode::Unknown | ErrorCode::RateLimited | ErrorCode::SlowDown | ErrorCode::Overloaded | ErrorCode::Internal
+        ErrorCode::Unknown
+            | ErrorCode::RateLimited
+            | ErrorCode::SlowDown
+            | ErrorCode::Overloaded
+            | ErrorCode::Internal
     )
 }

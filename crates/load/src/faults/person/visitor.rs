@@ -71,7 +71,7 @@ impl Visitor {
     async fn chat(&mut self, socket: &mut Simple) -> bool {
         self.count += 1;
         let nonce = format!("{}-{}", self.name.replace(' ', ""), self.count);
-        let text = words(&nonce, &mut self.part.rng);
+        let text = words(&nonce, &mut self.part.rng, self.scene.is_loud);
         self.part.pen.note(What::Invoke { nonce: nonce.clone(), room: self.room, text: text.clone() });
         if !socket.chat(&text).await {
             self.part.pen.note(What::Unknown { nonce });

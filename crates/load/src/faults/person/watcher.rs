@@ -129,7 +129,9 @@ impl Watcher {
                 self.last.insert(reset.room, reset.as_of);
                 self.catching_up.remove(&reset.room);
             }
-            ServerFrame::Lagged(lagged) if self.ears != Ears::Deaf => self.resume(connection, lagged.room).await,
+            ServerFrame::Lagged(lagged) if self.ears != Ears::Deaf => {
+                self.resume(connection, lagged.room).await
+            }
             ServerFrame::RoomJoined(joined) => drop(self.last.insert(joined.room.id, joined.room.head)),
             ServerFrame::RoomLeft(left) => drop(self.last.remove(&left.room)),
             ServerFrame::Beat(beat) => {

@@ -19,7 +19,10 @@ pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
             let posted = posts(&kept.events).count() as u64;
             if (view.head, view.n) != (head, posted) {
                 verdict.find(7, || {
-                    format!("{user} is told head {} and n {} of {}; the log has {head} and {posted}", view.head, view.n, view.id)
+                    format!(
+                        "{user} is told head {} and n {} of {}; the log has {head} and {posted}",
+                        view.head, view.n, view.id
+                    )
                 });
             }
             let before = posts(&kept.events).filter(|event| event.seq <= view.read.seq).count() as u64;
@@ -66,11 +69,15 @@ fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
     let mut members: BTreeMap<UserId, bool> = BTreeMap::new();
     for event in &kept.events {
         match &event.kind {
-            EventKind::MessagePosted { .. } => messages.extend(event.message().map(|message| (event.seq, message))),
+            EventKind::MessagePosted { .. } => {
+                messages.extend(event.message().map(|message| (event.seq, message)))
+            }
             EventKind::MessageEdited { target, .. } | EventKind::MessageDeleted { target, .. } => {
                 let touched = messages.get(target).map(|message| message.rev);
                 if touched.is_none_or(|rev| rev < event.seq) {
-                    verdict.find(9, || format!("{room} {}: {target} does not know of it, rev {touched:?}", event.seq));
+                    verdict.find(9, || {
+                        format!("{room} {}: {target} does not know of it, rev {touched:?}", event.seq)
+                    });
                 }
             }
             EventKind::MemberJoined { user, .. } => {
@@ -80,7 +87,8 @@ fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
             }
             EventKind::MemberLeft { user } => {
                 if members.remove(&user.id).is_none() {
-                    verdict.find(9, || format!("{room} {}: {} left without being there", event.seq, user.name));
+                    verdict
+                        .find(9, || format!("{room} {}: {} left without being there", event.seq, user.name));
                 }
             }
         }
@@ -89,7 +97,11 @@ fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
     if folded != kept.messages {
         let differs = folded.iter().zip(&kept.messages).find(|(one, other)| one != other);
         verdict.find(9, || {
-            format!("{room}: {} messages by the log, {} by the pages; first difference {differs:?}", folded.len(), kept.messages.len())
+            format!(
+                "{room}: {} messages by the log, {} by the pages; first difference {differs:?}",
+                folded.len(),
+                kept.messages.len()
+            )
         });
     }
     let listed: BTreeSet<UserId> = kept.members.iter().map(|member| member.user.id).collect();

@@ -50,12 +50,16 @@ fn judge_journal(journal: &Journal, index: &Index<'_>, verdict: &mut Verdict) {
             What::Revised { room, target, rev } => {
                 if !index.revised(*room, *target, *rev) {
                     verdict.counts.lost += 1;
-                    verdict.find(1, || format!("{name} was told that {rev} of {room} changed {target}: it did not"));
+                    verdict.find(1, || {
+                        format!("{name} was told that {rev} of {room} changed {target}: it did not")
+                    });
                 }
             }
             What::ReadBack { nonce, room, seq, found } => {
                 if !found {
-                    verdict.find(6, || format!("{name} did not find {nonce} at {seq} of {room} after it was posted"));
+                    verdict.find(6, || {
+                        format!("{name} did not find {nonce} at {seq} of {room} after it was posted")
+                    });
                 }
             }
             What::Peeked { room, status } => {
@@ -113,10 +117,11 @@ impl<'a> Index<'a> {
     fn revised(&self, room: RoomId, target: u64, rev: u64) -> bool {
         let Some(event) = self.events.get(&(room, rev)) else { return false };
         match &event.kind {
-            EventKind::MessageEdited { target: touched, .. } | EventKind::MessageDeleted { target: touched, .. } => {
-                *touched == target
-            }
-            EventKind::MessagePosted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => false,
+            EventKind::MessageEdited { target: touched, .. }
+            | EventKind::MessageDeleted { target: touched, .. } => *touched == target,
+            EventKind::MessagePosted { .. }
+            | EventKind::MemberJoined { .. }
+            | EventKind::MemberLeft { .. } => false,
         }
     }
 }

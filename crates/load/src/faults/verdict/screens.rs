@@ -17,8 +17,7 @@ pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
 }
 
 fn judge_rows(name: &str, screen: &Screen, messages: &[Message], verdict: &mut Verdict) {
-    let due: Vec<&Message> =
-        messages.iter().filter(|message| screen.window.contains(&message.seq)).collect();
+    let due: Vec<&Message> = messages.iter().filter(|message| screen.window.contains(&message.seq)).collect();
     let shown: Vec<&Message> = screen.rows.iter().collect();
     if due == shown {
         return;
@@ -29,6 +28,10 @@ fn judge_rows(name: &str, screen: &Screen, messages: &[Message], verdict: &mut V
     verdict.counts.doubled += extra as u64;
     verdict.find(4, || {
         let differs = due.iter().zip(&shown).find(|(one, other)| one != other);
-        format!("{name} sees {} rows of {}, {missing} missing, {extra} too many; first difference {differs:?}", shown.len(), screen.room)
+        format!(
+            "{name} sees {} rows of {}, {missing} missing, {extra} too many; first difference {differs:?}",
+            shown.len(),
+            screen.room
+        )
     });
 }

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 struct Wire<'a> {
     /// Up to which place of each room its owner may see.
     rights: &'a HashMap<RoomId, u64>,
-    /// The last place told of each room that one is in.
-    places: HashMap<RoomId, u64>,
+    /// The last place told of each room that one is in: of the live stream, and of what a resume brings beside it.
+    places: HashMap<RoomId, Vec<u64>>,
     /// Where memberships ended that ended on this connection.
     left: HashMap<RoomId, u64>,
     /// Where resumes asked to begin that have not taken effect yet, of those who note it.
@@ -41,10 +41,12 @@ pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
                 match ServerFrame::decode(text) {
                     Ok(ServerFrame::Hello(hello)) => {
                         wire = Wire::new(&rights, notes_resumes);
-                        wire.places = hello.rooms.iter().map(|room| (room.id, room.head)).collect();
+                        wire.places = hello.rooms.iter().map(|room| (room.id, vec![room.head])).collect();
                     }
                     Ok(frame) => wire.hear(&frame, journal, record, verdict),
-                    Err(error) => verdict.find(4, || format!("{} was sent {text:?}: {error}", journal.keeper.name)),
+                    Err(error) => {
+                        verdict.find(4, || format!("{} was sent {text:?}: {error}", journal.keeper.name))
+                    }
                 }
             }
             What::Resume { room, after } => wire.after.entry(*room).or_default().push(*after),
@@ -69,13 +71,7 @@ pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
 
 impl<'a> Wire<'a> {
     fn new(rights: &'a HashMap<RoomId, u64>, notes_resumes: bool) -> Self {
-        Self {
-            rights,
-            places: HashMap::new(),
-            left: HashMap::new(),
-            after: HashMap::new(),
-            notes_resumes,
-        }
+        Self { rights, places: HashMap::new(), left: HashMap::new(), after: HashMap::new(), notes_resumes }
     }
 
     fn hear(&mut self, frame: &ServerFrame, journal: &Journal, record: &Record, verdict: &mut Verdict) {
@@ -88,24 +84,29 @@ impl<'a> Wire<'a> {
                 if event.seq > until {
                     verdict.counts.foreign += 1;
                     verdict.find(5, || {
-                        format!("{name} was shown {} of {} and was a member until {until}", event.seq, event.room)
+                        format!(
+                            "{name} was shown {} of {} and was a member until {until}",
+                            event.seq, event.room
+                        )
                     });
                 }
             }
             ServerFrame::Reset(reset) => {
-                self.places.insert(reset.room, reset.as_of);
+                self.places.insert(reset.room, vec![reset.as_of]);
                 for message in &reset.messages {
                     let kept = record.rooms.get(&reset.room).map(|kept| &kept.messages);
                     let is_kept = kept.is_some_and(|kept| {
                         kept.iter().any(|known| known.seq == message.seq && known.nonce == message.nonce)
                     });
                     if !is_kept {
-                        verdict.find(2, || format!("{name} was shown {} of {} which is not kept", message.seq, reset.room));
+                        verdict.find(2, || {
+                            format!("{name} was shown {} of {} which is not kept", message.seq, reset.room)
+                        });
                     }
                 }
             }
             ServerFrame::RoomJoined(joined) => {
-                self.places.insert(joined.room.id, joined.room.head);
+                self.places.insert(joined.room.id, vec![joined.room.head]);
             }
             ServerFrame::RoomLeft(left) => {
                 self.places.remove(&left.room);
@@ -124,22 +125,29 @@ impl<'a> Wire<'a> {
 
     fn place(&mut self, event: &Event, name: &str, verdict: &mut Verdict) {
         let (room, seq) = (event.room, event.seq);
-        let Some(place) = self.places.get_mut(&room) else {
+        let Some(places) = self.places.get_mut(&room) else {
             if self.left.get(&room).is_none_or(|left| seq > *left) {
                 verdict.counts.foreign += 1;
                 verdict.find(5, || format!("{name} was sent {seq} of {room} without being in it"));
             }
             return;
         };
-        let due = *place + 1;
-        *place = seq;
-        if seq > due {
-            verdict.counts.holes += seq - due;
-            return verdict.find(4, || format!("{name} was sent {seq} of {room} where {due} was due"));
+        let furthest = places.iter().copied().max().unwrap_or_default();
+        if let Some(place) = places.iter_mut().find(|place| **place + 1 == seq) {
+            *place = seq;
+            return places.dedup();
         }
-        if seq < due && !self.goes_back(room, seq) {
+        if seq > furthest + 1 {
+            *places = vec![seq];
+            verdict.counts.holes += seq - furthest - 1;
+            return verdict
+                .find(4, || format!("{name} was sent {seq} of {room} where {} was due", furthest + 1));
+        }
+        *places = vec![seq, furthest];
+        if !self.goes_back(room, seq) {
             verdict.counts.doubled += 1;
-            verdict.find(4, || format!("{name} was sent {seq} of {room} again, where {due} was due"));
+            verdict
+                .find(4, || format!("{name} was sent {seq} of {room} again, where {} was due", furthest + 1));
         }
     }
 
@@ -161,7 +169,15 @@ fn is_in_log(event: &Event, name: &str, record: &Record, verdict: &mut Verdict) 
     });
     let same = kept.is_some_and(|kept| kept.by.id == event.by.id && is_same(&kept.kind, &event.kind));
     if !same {
-        verdict.find(2, || format!("{name} was shown {} of {}: {:?}; the log has {:?}", event.seq, event.room, event.kind, kept.map(|kept| &kept.kind)));
+        verdict.find(2, || {
+            format!(
+                "{name} was shown {} of {}: {:?}; the log has {:?}",
+                event.seq,
+                event.room,
+                event.kind,
+                kept.map(|kept| &kept.kind)
+            )
+        });
     }
 }
 
@@ -173,7 +189,9 @@ fn is_same(kept: &EventKind, shown: &EventKind) -> bool {
             EventKind::MessagePosted { nonce: shown, n: ordinal, text: words, rev: touched, .. },
         ) => nonce == shown && n == ordinal && touched <= rev && (touched < rev || text == words),
         (EventKind::MessageEdited { target, .. }, EventKind::MessageEdited { target: shown, .. })
-        | (EventKind::MessageDeleted { target, .. }, EventKind::MessageDeleted { target: shown, .. }) => target == shown,
+        | (EventKind::MessageDeleted { target, .. }, EventKind::MessageDeleted { target: shown, .. }) => {
+            target == shown
+        }
         (EventKind::MemberJoined { user, .. }, EventKind::MemberJoined { user: shown, .. })
         | (EventKind::MemberLeft { user }, EventKind::MemberLeft { user: shown }) => user.id == shown.id,
         (
@@ -222,7 +240,10 @@ impl Talk {
                 self.last = seqs.last().map(|seq| (room.clone(), *seq));
             }
             SimpleFrame::Chat(heard) => self.chat(&heard.room, heard.chat.seq, name, record, verdict),
-            SimpleFrame::Joined { .. } | SimpleFrame::Left { .. } | SimpleFrame::Roster { .. } | SimpleFrame::Error { .. } => {}
+            SimpleFrame::Joined { .. }
+            | SimpleFrame::Left { .. }
+            | SimpleFrame::Roster { .. }
+            | SimpleFrame::Error { .. } => {}
         }
     }
 

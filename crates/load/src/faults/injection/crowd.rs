@@ -1,0 +1,50 @@
+//! Many connections that post without waiting for anything: what waits then must have an end.
+
+use super::Stage;
+use anyhow::Result;
+use client::{Connection, Received};
+use protocol::{Command, Nonce};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Connections.
+const CROWD: usize = 240;
+/// Posts that each sends without reading an answer.
+const POSTS: usize = 16;
+/// Characters of a text, of four bytes each.
+const CHARACTERS: usize = 9_500;
+
+impl Stage {
+    /// Everybody posts at once on a disk that is too slow for it.
+    pub(super) async fn crush(&mut self) -> Result<()> {
+        let orders = self.orders("ROOMFUL_DISK", "slow:ms=400".to_owned());
+        self.victim.kill();
+        self.victim.start(&orders).await?;
+        self.mark("crush", true);
+        let text = "🍅".repeat(CHARACTERS);
+        let mut crowd = Vec::new();
+        for number in 0..CROWD {
+            let account = &self.community.others[number % self.community.others.len()];
+            let (token, address) = (account.token.clone(), self.victim.address().to_string());
+            let (room, text) = (self.community.lobby, text.clone());
+            crowd.push(tokio::spawn(async move {
+                let Ok(mut connection) = Connection::open(&address, Some(&token)).await else { return };
+                for count in 0..POSTS {
+                    let Ok(nonce) = Nonce::new(format!("crush-{number}-{count}")) else { return };
+                    let text = format!("crush-{number}-{count} {text}");
+                    connection.send(Command::PostMessage { room, text, nonce }).await;
+                }
+                let _ = timeout(Duration::from_secs(4), async {
+                    while !matches!(connection.next().await, Received::Closed(_)) {}
+                })
+                .await;
+            }));
+        }
+        self.wait(4_500..5_000).await;
+        for somebody in crowd {
+            somebody.abort();
+        }
+        self.victim.kill();
+        self.live_again().await
+    }
+}

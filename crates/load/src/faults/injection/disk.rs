@@ -1,0 +1,110 @@
+//! Faults of the disk, by the disk that an armed server can be told to have.
+
+use super::Stage;
+use anyhow::Result;
+use client::Api;
+use protocol::frame::{MessagePage, Posted};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+const DISK: &str = "ROOMFUL_DISK";
+/// How long a life may last until the power is cut.
+const CUT: Duration = Duration::from_secs(3);
+/// How long a server may take to take posts again once there is space.
+const RECOVERING: Duration = Duration::from_secs(5);
+/// Milliseconds that a sync takes.
+const SYNCS: [u64; 3] = [50, 500, 2_000];
+
+impl Stage {
+    /// Each life ends with the power, at a write or a sync of its own.
+    pub(super) async fn cut(&mut self) -> Result<()> {
+        for _ in 0..self.faults {
+            let (seed, after) = (self.rng.u32(..), self.rng.u32(3..160));
+            let all = if self.rng.u32(0..4) == 0 { ",lose_all" } else { "" };
+            let orders = self.orders(DISK, format!("cut:seed={seed},after={after}{all}"));
+            self.victim.kill();
+            self.victim.spawn(&orders)?;
+            let reached = self.victim.ends_within(CUT).await;
+            self.mark(if reached { "power cut" } else { "power cut (not reached)" }, true);
+        }
+        self.victim.kill();
+        self.live_again().await
+    }
+
+    /// The n-th call fails, for every n in turn; once, and from then on.
+    pub(super) async fn fail(&mut self) -> Result<()> {
+        let operations = ["sync", "write", "read", "truncate"];
+        let operation = operations[self.rng.usize(0..operations.len())];
+        let from_then_on = self.rng.bool();
+        let first = self.rng.u32(1..40);
+        for nth in first..first + self.faults {
+            let on = if from_then_on { ",from_then_on" } else { "" };
+            let orders = self.orders(DISK, format!("fail:op={operation},nth={nth}{on}"));
+            self.victim.kill();
+            self.victim.spawn(&orders)?;
+            // A server may refuse to start on such a disk.
+            let reached = self.victim.ends_within(Duration::from_millis(500)).await;
+            self.mark(&format!("{operation} {nth}{on}{}", if reached { " ended it" } else { "" }), true);
+        }
+        self.victim.kill();
+        self.live_again().await
+    }
+
+    /// The disk is full for a while: what there is can be read, and when there is space people can post again without
+    /// a restart.
+    pub(super) async fn fill(&mut self) -> Result<()> {
+        for number in 0..self.faults {
+            let space = self.victim.data().with_file_name(format!("space-{number}"));
+            let nth = self.rng.u32(1..120);
+            let orders = self.orders(DISK, format!("full:nth={nth},until={}", space.display()));
+            self.victim.kill();
+            self.victim.spawn(&orders)?;
+            self.mark("disk full", true);
+            self.wait(500..900).await;
+            if self.victim.has_ended().is_none() {
+                self.look_while_full(&space).await?;
+            } else {
+                // It may refuse to start, and never to start again.
+                std::fs::write(&space, "")?;
+            }
+        }
+        self.victim.kill();
+        self.live_again().await
+    }
+
+    async fn look_while_full(&mut self, space: &std::path::Path) -> Result<()> {
+        let api = Api::new(self.victim.address().to_string()).with_token(&self.community.ana.token);
+        let room = self.community.lobby;
+        let path = format!("/api/v1/rooms/{room}/messages");
+        let page = timeout(Duration::from_secs(2), api.get::<MessagePage>(&path)).await;
+        if !matches!(page, Ok(Ok(_))) {
+            self.complaints.push(format!("a server with a full disk cannot be read: {page:?}"));
+        }
+        std::fs::write(space, "")?;
+        let began = Instant::now();
+        let nonce = format!("space-{}", self.marks.len());
+        while began.elapsed() < RECOVERING {
+            let body = json!({ "text": format!("{nonce} there is space"), "nonce": nonce });
+            if let Ok(Ok(_)) = timeout(Duration::from_secs(1), api.post::<Posted>(&path, &body)).await {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        self.complaints.push("nothing could be posted 5 s after there was space again".to_owned());
+        Ok(())
+    }
+
+    pub(super) async fn slow(&mut self) -> Result<()> {
+        for number in 0..self.faults as usize {
+            let ms = SYNCS[number % SYNCS.len()];
+            let orders = self.orders(DISK, format!("slow:ms={ms}"));
+            self.victim.kill();
+            self.victim.start(&orders).await?;
+            self.mark(&format!("syncs of {ms} ms"), true);
+            self.wait(1_500..2_500).await;
+        }
+        self.victim.kill();
+        self.live_again().await
+    }
+}
