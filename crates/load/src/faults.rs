@@ -11,6 +11,7 @@ mod community;
 mod injection;
 mod journal;
 mod kind;
+mod page;
 mod person;
 mod proxy;
 mod round;

@@ -37,14 +37,14 @@ struct Caught {
 fn traps() -> Vec<Trap> {
     let trap = |bug| {
         let (kind, faults, breaks): (Kind, u32, &'static [u8]) = match bug {
-            Bug::ReplyBeforeCommit => (Kind::Points, 12, &[1]),
+            Bug::ReplyBeforeCommit => (Kind::Cut, 12, &[1]),
             Bug::NormalSync => (Kind::Cut, 12, &[1]),
             Bug::NoncePerConnection => (Kind::Points, 12, &[1]),
             Bug::CursorOffByOne => (Kind::Kill, 10, &[4]),
-            Bug::PublishBeforeCommit => (Kind::Points, 12, &[2]),
+            Bug::PublishBeforeCommit => (Kind::Cut, 12, &[2]),
             Bug::DropOnLag => (Kind::Flood, 0, &[4]),
             Bug::StaleMembership => (Kind::Calm, 0, &[5]),
-            Bug::GlobalSeq => (Kind::Calm, 0, &[3]),
+            Bug::GlobalSeq => (Kind::Calm, 0, &[3, 4]),
             Bug::SameEpochOnRestore => (Kind::Calm, 0, &[2, 4]),
             Bug::BeatFromFollows => (Kind::Flood, 0, &[8]),
             Bug::RetryWithNewNonce => (Kind::Kill, 20, &[1]),
@@ -65,7 +65,8 @@ pub fn prove(arguments: &FaultArguments) -> Result<bool> {
     let mut table = Vec::new();
     println!("{:<22} {:<8} {:<8} {:>6}  found (invariant: times)", "bug", "by", "caught", "s");
     for trap in traps() {
-        let caught = catch(&trap, &binary, arguments.people, seed)?;
+        let caught = catch(&trap, &binary, arguments.people, seed)
+            .with_context(|| format!("the bug {}", trap.bug.name()))?;
         let found: Vec<String> =
             caught.broken.iter().map(|(number, count)| format!("I-{number}: {count}")).collect();
         println!(

@@ -3,6 +3,7 @@
 use super::arguments::FaultArguments;
 use super::bugs;
 use super::kind::Kind;
+use super::page;
 use super::round::{self, Outcome, Plan};
 use super::verdict::Verdict;
 use anyhow::{Context, Result};
@@ -49,20 +50,21 @@ pub fn run(arguments: &FaultArguments) -> Result<bool> {
     if arguments.prove {
         return bugs::prove(arguments);
     }
-    let (campaign, _) = rounds(arguments)?;
+    let (campaign, outcomes) = rounds(arguments)?;
     campaign.print();
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&campaign)?;
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &arguments.page {
+        let text = page::page(&campaign, &outcomes);
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     Ok(campaign.verdict.is_clean())
 }
 
 /// Runs the rounds that are asked for.
-///
-/// # Errors
-/// When one could not be run.
-pub fn rounds(arguments: &FaultArguments) -> Result<(Campaign, Vec<Outcome>)> {
+fn rounds(arguments: &FaultArguments) -> Result<(Campaign, Vec<Outcome>)> {
     let began = Instant::now();
     let seed = arguments.replay.or(arguments.seed).unwrap_or_else(|| Rng::new().u64(0..1 << 48));
     let plans = plans(arguments, seed)?;

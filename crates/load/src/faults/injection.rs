@@ -83,6 +83,12 @@ impl Stage {
         match kind {
             Kind::Calm | Kind::Migration => self.wait(1_500..2_500).await,
             Kind::Flood => self.wait(5_000..6_000).await,
+            Kind::Flap => {
+                for _ in 0..self.faults {
+                    self.mark("a second of flapping", false);
+                    self.wait(1_000..1_001).await;
+                }
+            }
             Kind::Crush => self.crush().await?,
             Kind::Kill => self.kill().await?,
             Kind::Points => self.die_at_points().await?,
@@ -214,7 +220,7 @@ impl Stage {
 
     /// A life to which nothing is done.
     async fn live_again(&mut self) -> Result<()> {
-        if self.victim.has_ended().is_none() && self.victim.listens().await? {
+        if self.victim.lives() && self.victim.listens().await? {
             return Ok(());
         }
         self.victim.start(&self.always).await

@@ -12,6 +12,8 @@ pub enum Kind {
     Calm,
     /// Long texts, and readers who stall.
     Flood,
+    /// Everybody drops their line every few seconds; each fault is a second of it.
+    Flap,
     /// Hundreds of connections that post without waiting, on a slow disk.
     Crush,
     /// `kill -9` at random, also while it starts.
@@ -69,6 +71,7 @@ impl Kind {
             | Self::Clock => true,
             Self::Calm
             | Self::Flood
+            | Self::Flap
             | Self::Kill
             | Self::Pause
             | Self::Files
@@ -93,6 +96,7 @@ impl Kind {
             Self::Replay => Some(Mood::Replay),
             Self::Calm
             | Self::Flood
+            | Self::Flap
             | Self::Crush
             | Self::Kill
             | Self::Points

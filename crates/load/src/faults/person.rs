@@ -59,6 +59,8 @@ pub struct Scene {
     pub new_nonces: bool,
     /// Whether texts are long.
     pub is_loud: bool,
+    /// Whether most people only listen, on lines that never last.
+    pub is_flapping: bool,
 }
 
 /// Somebody about to play: who, with what chance, into which journal.

@@ -17,6 +17,9 @@ use tokio::time::sleep;
 
 /// How long a frozen line stays before the proxy forgets it. Whoever waits for the kernel would wait longer.
 const FROZEN: Duration = Duration::from_secs(90);
+/// What a line carries before it may freeze: upgrade and hello. Without a hello nobody knows yet how often a beat is due,
+/// and clients wait longer for it than a shortened round lasts.
+const GREETING: u32 = 3;
 /// The most bytes of a request that is sent again.
 const REQUEST: usize = 256 * 1024;
 /// How long a byte takes on a line that trickles.
@@ -141,14 +144,14 @@ impl Line {
         is_chosen: bool,
     ) -> Result<()> {
         let mut buffer = vec![0; 4096];
-        loop {
+        for piece in 0_u32.. {
             let read = from.read(&mut buffer).await?;
             if read == 0 {
                 return Ok(to.shutdown().await?);
             }
             let mood = *self.mood.borrow_and_update();
             match mood {
-                Mood::Freeze if is_chosen => {
+                Mood::Freeze if is_chosen && piece >= GREETING => {
                     self.touched.fetch_add(1, Ordering::Relaxed);
                     sleep(FROZEN).await;
                     return Ok(());
@@ -162,6 +165,7 @@ impl Line {
             }
             to.write_all(&buffer[..read]).await?;
         }
+        Ok(())
     }
 
     /// A byte at a time, and the rest at once when the mood is over.

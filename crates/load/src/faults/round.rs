@@ -99,8 +99,13 @@ pub async fn run(plan: &Plan) -> Result<Outcome> {
         Kind::Migration => injection::migrate(&mut victim, &always).await?,
         _ => 0,
     };
-    victim.start(&always).await?;
+    victim.start(&vec![]).await?;
     let community = Arc::new(Community::found(&victim, plan.people).await?);
+    if plan.bug.is_some() {
+        // Only now, or the bug would keep people from coming in.
+        victim.kill();
+        victim.start(&always).await?;
+    }
     let proxy = match plan.kind.mood() {
         Some(_) => Some(Proxy::start(victim.address(), rng.fork()).await?),
         None => None,
@@ -110,9 +115,10 @@ pub async fn run(plan: &Plan) -> Result<Outcome> {
         address: proxy.as_ref().map_or(victim.address(), Proxy::address).to_string(),
         community: Arc::clone(&community),
         act,
-        pause: Duration::from_millis(12),
+        pause: Duration::from_millis(if plan.kind == Kind::Flap { 2_000 } else { 12 }),
         new_nonces: plan.bug == Some(Bug::RetryWithNewNonce),
         is_loud: plan.kind.is_loud(),
+        is_flapping: plan.kind == Kind::Flap,
     };
     let cast = begin(&scene, &mut rng, began);
     let mut stage = Stage {
@@ -187,6 +193,7 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
             0 | 4 => tokio::spawn(Member::live(part, scene, false)),
             1 => tokio::spawn(Watcher::live(part, scene, Ears::Good)),
             2 => tokio::spawn(Poster::live(part, scene, false)),
+            _ if scene.is_flapping && number > 5 => tokio::spawn(Watcher::live(part, scene, Ears::Flapping)),
             5 if scene.is_loud => tokio::spawn(Watcher::live(part, scene, Ears::Deaf)),
             3 => tokio::spawn(Visitor::live(part, scene, format!("Visitor {number}"))),
             _ => tokio::spawn(Watcher::live(part, scene, Ears::Slow)),

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::fs::{File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -30,8 +30,6 @@ pub struct Victim {
     began: Instant,
     /// The most resident memory seen, in bytes.
     pub peak: u64,
-    /// How often it was started.
-    pub lives: u32,
 }
 
 /// What a life of the server is told beside its settings: variables of an armed build.
@@ -51,7 +49,6 @@ impl Victim {
             child: None,
             began: Instant::now(),
             peak: 0,
-            lives: 0,
         })
     }
 
@@ -88,7 +85,6 @@ impl Victim {
             command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))?;
         self.child = Some(child);
         self.began = Instant::now();
-        self.lives += 1;
         Ok(())
     }
 
@@ -110,7 +106,7 @@ impl Victim {
     /// When it does neither in time.
     pub async fn listens(&mut self) -> Result<bool> {
         while self.began.elapsed() < START {
-            if self.has_ended().is_some() {
+            if !self.lives() {
                 return Ok(false);
             }
             if tokio::net::TcpStream::connect(self.address).await.is_ok() {
@@ -162,7 +158,7 @@ impl Victim {
     pub async fn ends_within(&mut self, time: Duration) -> bool {
         let until = Instant::now() + time;
         while Instant::now() < until {
-            if self.has_ended().is_some() {
+            if !self.lives() {
                 return true;
             }
             self.look();
@@ -171,9 +167,9 @@ impl Victim {
         false
     }
 
-    /// How the life ended, if it has.
-    pub fn has_ended(&mut self) -> Option<ExitStatus> {
-        self.child.as_mut().and_then(|child| child.try_wait().ok().flatten())
+    /// Whether there is a process now.
+    pub fn lives(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// Notes how much memory it has now.

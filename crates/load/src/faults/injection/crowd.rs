@@ -4,8 +4,8 @@ use super::Stage;
 use anyhow::Result;
 use client::{Connection, Received};
 use protocol::{Command, Nonce};
-use std::time::Duration;
-use tokio::time::timeout;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// Connections.
 const CROWD: usize = 240;
@@ -13,6 +13,10 @@ const CROWD: usize = 240;
 const POSTS: usize = 16;
 /// Characters of a text, of four bytes each.
 const CHARACTERS: usize = 9_500;
+
+/// How long it goes on; less when it is plain that nothing limits what waits.
+const CRUSHING: Duration = Duration::from_secs(25);
+const FULL: u64 = 160 << 20;
 
 impl Stage {
     /// Everybody posts at once on a disk that is too slow for it.
@@ -34,16 +38,14 @@ impl Stage {
                     let text = format!("crush-{number}-{count} {text}");
                     connection.send(Command::PostMessage { room, text, nonce }).await;
                 }
-                let _ = timeout(Duration::from_secs(4), async {
-                    while !matches!(connection.next().await, Received::Closed(_)) {}
-                })
-                .await;
+                while !matches!(connection.next().await, Received::Closed(_)) {}
             }));
         }
-        self.wait(4_500..5_000).await;
-        for somebody in crowd {
-            somebody.abort();
+        let began = Instant::now();
+        while began.elapsed() < CRUSHING && self.victim.peak < FULL {
+            self.wait(250..251).await;
         }
+        crowd.iter().for_each(JoinHandle::abort);
         self.victim.kill();
         self.live_again().await
     }

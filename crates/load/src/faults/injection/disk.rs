@@ -17,9 +17,13 @@ const RECOVERING: Duration = Duration::from_secs(5);
 const SYNCS: [u64; 3] = [50, 500, 2_000];
 
 impl Stage {
-    /// Each life ends with the power, at a write or a sync of its own.
+    /// Each life ends with the power: at a write or a sync of its own, or at any moment of a sync that takes its time.
     pub(super) async fn cut(&mut self) -> Result<()> {
-        for _ in 0..self.faults {
+        for number in 0..self.faults {
+            if number % 4 == 3 {
+                self.cut_in_a_sync().await?;
+                continue;
+            }
             let (seed, after) = (self.rng.u32(..), self.rng.u32(3..160));
             let all = if self.rng.u32(0..4) == 0 { ",lose_all" } else { "" };
             let orders = self.orders(DISK, format!("cut:seed={seed},after={after}{all}"));
@@ -30,6 +34,16 @@ impl Stage {
         }
         self.victim.kill();
         self.live_again().await
+    }
+
+    async fn cut_in_a_sync(&mut self) -> Result<()> {
+        let orders = self.orders(DISK, "hold;slow:ms=30".to_owned());
+        self.victim.kill();
+        self.victim.start(&orders).await?;
+        self.wait(150..400).await;
+        self.victim.kill();
+        self.mark("power cut in a sync", true);
+        Ok(())
     }
 
     /// The n-th call fails, for every n in turn; once, and from then on.
@@ -62,7 +76,7 @@ impl Stage {
             self.victim.spawn(&orders)?;
             self.mark("disk full", true);
             self.wait(500..900).await;
-            if self.victim.has_ended().is_none() {
+            if self.victim.lives() {
                 self.look_while_full(&space).await?;
             } else {
                 // It may refuse to start, and never to start again.

@@ -21,6 +21,8 @@ pub enum Ears {
     Slow,
     /// As slow, and takes no notice of `lagged`: only beats tell them that something is missing.
     Deaf,
+    /// As the protocol says, and their line never lasts.
+    Flapping,
 }
 
 /// Somebody who only listens.
@@ -68,7 +70,10 @@ impl Watcher {
         let silence = Duration::from_millis(connection.hello().heartbeat_ms) * BEATS;
         let mut heard = Instant::now();
         // Some connections are given up in the middle.
-        let stays = Duration::from_millis(self.part.rng.u64(200..6_000));
+        let longest = if self.ears == Ears::Flapping { 10_000 } else { 6_000 };
+        let stays = Duration::from_millis(self.part.rng.u64(200..longest));
+        // There may be very many of those.
+        let look = Duration::from_millis(if self.ears == Ears::Flapping { 400 } else { 20 });
         let (began, mut pauses_at) = (Instant::now(), self.next_pause());
         while !self.scene.is_closing() && heard.elapsed() < silence {
             self.stand();
@@ -79,7 +84,7 @@ impl Watcher {
             if self.scene.is_live() && self.ears != Ears::Deaf && began.elapsed() > stays {
                 return;
             }
-            match timeout(Duration::from_millis(20), connection.next()).await {
+            match timeout(look, connection.next()).await {
                 Err(_) => {}
                 Ok(Received::Closed(_)) => return,
                 Ok(Received::Frame { text, frame }) => {
@@ -94,7 +99,11 @@ impl Watcher {
     }
 
     fn next_pause(&mut self) -> Instant {
-        let pause = if self.ears == Ears::Good { 1_000_000 } else { self.part.rng.u64(100..2_000) };
+        let pause = if matches!(self.ears, Ears::Good | Ears::Flapping) {
+            1_000_000
+        } else {
+            self.part.rng.u64(100..2_000)
+        };
         Instant::now() + Duration::from_millis(pause)
     }
 
