@@ -232,10 +232,10 @@ pub(crate) fn insert(
     draft: &Draft,
     nonce: &Nonce,
     now: i64,
-) -> Result<(Option<crate::RoomKey>, Posted)> {
+) -> Result<(crate::RoomKey, Posted)> {
     let new = NewMessage { room, author, text: draft.text(), digest: draft.digest(room), nonce, now };
-    if let Some(posted) = messages::find_by_nonce(&tx.sql, &new)? {
-        return Ok((None, posted));
+    if let Some(found) = messages::find_by_nonce(&tx.sql, &new)? {
+        return Ok(found);
     }
     let (key, posted) = messages::insert(tx, &new)?;
     let kind = EventKind::MessagePosted {
@@ -248,5 +248,5 @@ pub(crate) fn insert(
     };
     let event = Event { room, seq: posted.seq, at: now, by: by.clone(), kind };
     tx.told.push(Committed::Event { room: key, event });
-    Ok((Some(key), posted))
+    Ok((key, posted))
 }

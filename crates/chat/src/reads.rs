@@ -44,11 +44,10 @@ impl Reads {
         read
     }
 
-    /// Moves an author's mark to what they have just posted; not for what was posted before.
-    pub(crate) fn has_posted(&self, author: UserKey, room: Option<RoomKey>, posted: &Posted) {
-        if let Some(room) = room {
-            self.advance(author, room, ReadMark { seq: posted.seq, n: posted.n });
-        }
+    /// Moves an author's mark to what they have posted; also when they ask again, for whoever asked first may have gone
+    /// before the answer.
+    pub(crate) fn has_posted(&self, author: UserKey, room: RoomKey, posted: &Posted) {
+        self.advance(author, room, ReadMark { seq: posted.seq, n: posted.n });
     }
 
     /// The mark as it stands, given what the database says.

@@ -19,19 +19,18 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) now: i64,
 }
 
-/// What the author got the first time they sent this nonce.
+/// What the author got the first time they sent this nonce, and where.
 ///
 /// # Errors
 /// `Conflict` when it named another draft.
-pub(crate) fn find_by_nonce(sql: &Connection, new: &NewMessage<'_>) -> Result<Option<Posted>> {
+pub(crate) fn find_by_nonce(sql: &Connection, new: &NewMessage<'_>) -> Result<Option<(RoomKey, Posted)>> {
     let found = sql
-        .prepare_cached("select seq, n, at, digest from messages where nonce = ?1 and author = ?2")?
+        .prepare_cached("select seq, n, at, digest, room from messages where nonce = ?1 and author = ?2")?
         .query_row(params![new.nonce.as_str(), new.author], |row| {
             let digest: [u8; 16] = row.get(3)?;
-            Ok((
-                Posted { seq: row.get(0)?, n: row.get(1)?, at: row.get(2)?, nonce: new.nonce.clone() },
-                digest,
-            ))
+            let posted =
+                Posted { seq: row.get(0)?, n: row.get(1)?, at: row.get(2)?, nonce: new.nonce.clone() };
+            Ok(((row.get(4)?, posted), digest))
         })
         .optional()?;
     match found {

@@ -42,6 +42,17 @@ async fn a_mark_is_told_to_the_users_other_devices_and_survives_an_orderly_end()
 }
 
 #[tokio::test]
+async fn whoever_goes_before_the_answer_and_posts_again_has_read_what_they_posted() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    let nonce = crate::support::nonce();
+    drop(world.chat.post(&ana, lobby, "one", nonce.clone()));
+    let posted = world.chat.post(&ana, lobby, "one", nonce).await.unwrap();
+    assert_eq!(world.room(&ana, lobby).await.read, ReadMark { seq: posted.seq, n: posted.n });
+}
+
+#[tokio::test]
 async fn whoever_joins_late_has_nothing_unread() {
     let mut world = world().await;
     let ana = world.ana().await;

@@ -32,7 +32,7 @@ pub struct Campaign {
     pub agreed_ms: u64,
     /// Milliseconds from the end of a life to the next acknowledged post: the median, the 99th percentile, the most.
     pub recovered_ms: [u64; 3],
-    /// Connections cut, frozen or reset, requests sent again, and deaths in migrations.
+    /// Connections cut, frozen or reset, and requests sent again.
     pub touched: u64,
     /// The most resident memory, in bytes.
     pub peak: u64,

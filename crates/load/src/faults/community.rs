@@ -71,8 +71,7 @@ impl Community {
     /// When the server does not let them in.
     pub async fn found(victim: &Victim, people: usize) -> Result<Self> {
         let api = Api::new(victim.address().to_string());
-        let token = printed_token(victim).await.context("the server printed no setup link")?;
-        api.set_up(&token, "Ana", PASSWORD).await?;
+        set_up(&api, victim).await?;
         let ana = signed_in(api.sign_in("Ana", PASSWORD).await?)?;
         let owner = api.with_token(&ana.token);
         let mine: RoomPage = owner.get("/api/v1/rooms").await?;
@@ -195,17 +194,24 @@ fn signed_in(answer: protocol::http::SignedIn) -> Result<Account> {
     }
 }
 
-/// The server listens before it has opened its database, and prints its link after that.
-async fn printed_token(victim: &Victim) -> Option<String> {
+/// Makes the owner by the link that was printed last. The server listens before it has opened its database, and prints
+/// the link after that; until then the log may hold the link of a life before.
+async fn set_up(api: &Api, victim: &Victim) -> Result<()> {
     let began = Instant::now();
-    while began.elapsed() < PRINTING {
+    loop {
         let log = victim.log();
-        if let Some((_, token)) = log.rsplit_once("/setup#token=")
-            && let Some((token, _)) = token.split_once(char::is_whitespace)
-        {
-            return Some(token.to_owned());
+        let after = log.rsplit_once("/setup#token=").map(|(_, after)| after);
+        let token = after.and_then(|after| after.split_once(char::is_whitespace)).map(|(token, _)| token);
+        let refused = match token {
+            Some(token) => match api.set_up(token, "Ana", PASSWORD).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error.to_string(),
+            },
+            None => "the server printed no setup link".to_owned(),
+        };
+        if began.elapsed() > PRINTING {
+            bail!("{refused}");
         }
         sleep(Duration::from_millis(5)).await;
     }
-    None
 }

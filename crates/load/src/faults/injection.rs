@@ -61,15 +61,18 @@ pub struct Stage {
 ///
 /// # Errors
 /// When the server cannot be started.
-pub async fn migrate(victim: &mut Victim, always: &Orders) -> Result<u32> {
+pub async fn migrate(victim: &mut Victim, always: &Orders, began: Instant) -> Result<Vec<Mark>> {
+    let mut marks = Vec::new();
     for nth in 1.. {
         let mut orders = always.clone();
         orders.push(("ROOMFUL_POINT", format!("{}:{nth}", Point::MidMigration.name())));
         victim.spawn(&orders)?;
         if victim.listens().await? && !victim.ends_within(Duration::from_millis(400)).await {
             victim.kill();
-            return Ok(nth - 1);
+            return Ok(marks);
         }
+        let what = format!("{} {nth}", Point::MidMigration.name());
+        marks.push(Mark { at: began.elapsed().as_secs_f64(), what, ends_life: true });
     }
     bail!("there is no end of migrations")
 }

@@ -69,7 +69,7 @@ pub struct Outcome {
     pub recovered_ms: Vec<u64>,
     /// The most resident memory of the server, in bytes.
     pub peak: u64,
-    /// Connections cut, frozen or reset, requests sent again, and deaths in migrations.
+    /// Connections cut, frozen or reset, and requests sent again.
     pub touched: u64,
     /// How long the round took.
     pub seconds: f64,
@@ -91,14 +91,37 @@ struct Cast {
 /// When the server does not start, or ends when nothing was done to it.
 pub async fn run(plan: &Plan) -> Result<Outcome> {
     let folder = tempfile::tempdir()?;
-    let began = Instant::now();
     let mut rng = Rng::with_seed(plan.seed);
-    let mut victim = Victim::new(&plan.binary, folder.path())?;
+    let mut stage = prepare(plan, folder.path(), &mut rng).await?;
+    let (acts, act) = watch::channel(Act::Live);
+    let cast = begin(&set_scene(plan, &stage, act), &mut rng, stage.began);
+    stage.run(plan.kind).await?;
+    let quiet = Instant::now();
+    let (record, stuck) = agree(&mut stage, &acts, &cast, quiet).await;
+    let agreed_ms = stuck.is_empty().then(|| quiet.elapsed().as_millis() as u64);
+    stage.complaints.extend(stuck);
+    acts.send_replace(Act::Close);
+    let mut journals = Vec::new();
+    for player in cast.players {
+        journals.push(player.await.context("a person")?);
+    }
+    let mut outcome = conclude(plan, stage, &record, &journals);
+    outcome.agreed_ms = agreed_ms;
+    if !outcome.verdict.is_clean() {
+        outcome.kept = keep(plan, folder.path(), &journals, &outcome)?;
+    }
+    Ok(outcome)
+}
+
+/// A server with people and rooms, and what it takes to break it.
+async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
+    let began = Instant::now();
+    let mut victim = Victim::new(&plan.binary, folder)?;
     let always = plan.orders();
-    let migrations = match plan.kind {
-        Kind::Migration => injection::migrate(&mut victim, &always).await?,
-        _ => 0,
-    };
+    let mut marks = Vec::new();
+    if plan.kind == Kind::Migration {
+        marks = injection::migrate(&mut victim, &always, began).await?;
+    }
     victim.start(&vec![]).await?;
     let community = Arc::new(Community::found(&victim, plan.people).await?);
     if plan.bug.is_some() {
@@ -110,66 +133,47 @@ pub async fn run(plan: &Plan) -> Result<Outcome> {
         Some(_) => Some(Proxy::start(victim.address(), rng.fork()).await?),
         None => None,
     };
-    let (acts, act) = watch::channel(Act::Live);
-    let scene = Scene {
-        address: proxy.as_ref().map_or(victim.address(), Proxy::address).to_string(),
-        community: Arc::clone(&community),
+    let (rng, faults) = (rng.fork(), plan.faults);
+    Ok(Stage { victim, proxy, community, rng, faults, marks, complaints: vec![], began, always })
+}
+
+fn set_scene(plan: &Plan, stage: &Stage, act: watch::Receiver<Act>) -> Scene {
+    Scene {
+        address: stage.proxy.as_ref().map_or(stage.victim.address(), Proxy::address).to_string(),
+        community: Arc::clone(&stage.community),
         act,
         pause: Duration::from_millis(if plan.kind == Kind::Flap { 2_000 } else { 12 }),
         new_nonces: plan.bug == Some(Bug::RetryWithNewNonce),
         is_loud: plan.kind.is_loud(),
         is_flapping: plan.kind == Kind::Flap,
-    };
-    let cast = begin(&scene, &mut rng, began);
-    let mut stage = Stage {
-        victim,
-        proxy,
-        community: Arc::clone(&community),
-        rng: rng.fork(),
-        faults: plan.faults,
-        marks: vec![],
-        complaints: vec![],
-        began,
-        always,
-    };
-    stage.run(plan.kind).await?;
-    let quiet = Instant::now();
-    let (record, mut stuck) = agree(&mut stage.victim, &community, &acts, &cast, quiet).await;
-    let agreed_ms = stuck.is_empty().then(|| quiet.elapsed().as_millis() as u64);
-    acts.send_replace(Act::Close);
-    let mut journals = Vec::new();
-    for player in cast.players {
-        journals.push(player.await.context("a person")?);
     }
-    stuck.append(&mut stage.complaints);
-    stage.victim.look();
-    let (peak, log) = (stage.victim.peak, stage.victim.log());
+}
+
+/// Ends the server and judges the round.
+fn conclude(plan: &Plan, mut stage: Stage, record: &Record, journals: &[Journal]) -> Outcome {
     stage.victim.kill();
+    let peak = stage.victim.peak;
     let story = Story {
-        journals: &journals,
-        record: &record,
-        secrets: &community.secrets(),
-        log: &log,
-        stuck: &stuck,
+        journals,
+        record,
+        secrets: &stage.community.secrets(),
+        log: &stage.victim.log(),
+        stuck: &stage.complaints,
         crashed: stage.marks.iter().any(|mark| mark.ends_life),
         memory: (peak, MEMORY),
     };
-    let mut outcome = Outcome {
+    Outcome {
         seed: plan.seed,
         verdict: verdict::judge(&story),
-        agreed_ms,
-        recovered_ms: recoveries(&stage.marks, &journals),
-        marks: stage.marks,
+        agreed_ms: None,
+        recovered_ms: recoveries(&stage.marks, journals),
         peak,
-        touched: stage.proxy.as_ref().map_or(u64::from(migrations), Proxy::touched),
-        seconds: began.elapsed().as_secs_f64(),
+        touched: stage.proxy.as_ref().map_or(0, Proxy::touched),
+        seconds: stage.began.elapsed().as_secs_f64(),
         kept: None,
-        acknowledged: acknowledged(&journals),
-    };
-    if !outcome.verdict.is_clean() {
-        outcome.kept = keep(plan, folder.path(), &journals, &outcome)?;
+        acknowledged: acknowledged(journals),
+        marks: stage.marks,
     }
-    Ok(outcome)
 }
 
 /// Everybody begins to live: members, posters, visitors and watchers in turn.
@@ -206,19 +210,19 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
 /// Lets everybody finish and compares them with the log until they agree, or the time is over. The log, and why some
 /// do not agree.
 async fn agree(
-    victim: &mut Victim,
-    community: &Community,
+    stage: &mut Stage,
     acts: &watch::Sender<Act>,
     cast: &Cast,
     quiet: Instant,
 ) -> (Record, Vec<String>) {
+    let address = stage.victim.address().to_string();
     let mut heads = Heads::default();
     let mut record = Record::default();
     acts.send_replace(Act::Agree(heads.clone()));
     let mut stuck = vec!["the log could not be read".to_owned()];
     while quiet.elapsed() < AGREEING {
-        victim.look();
-        let read = tokio::time::timeout(AGREEING, community.read(&victim.address().to_string())).await;
+        stage.victim.look();
+        let read = tokio::time::timeout(AGREEING, stage.community.read(&address)).await;
         if let Ok(Err(error)) = &read {
             stuck = vec![format!("the log could not be read: {error:#}")];
         }
