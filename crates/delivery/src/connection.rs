@@ -46,6 +46,8 @@ pub(crate) struct Connection {
     pub(crate) unread: bool,
     /// The kernel said that the peer has finished sending.
     pub(crate) ended: bool,
+    /// Is told goodbye once it has its answers; until then nothing more is read.
+    pub(crate) leaving: bool,
 }
 
 /// Where a connection stands in the tail of something it follows.
@@ -109,12 +111,13 @@ impl Connection {
             ready: false,
             unread: false,
             ended: false,
+            leaving: false,
         }
     }
 
     /// Whether the peer has to wait for answers, or to take those there are, before it is heard again.
     pub(crate) fn paused(&self, options: &Options) -> bool {
-        let waits = self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
+        let waits = self.leaving || self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
         waits && self.phase == Phase::Open
     }
 

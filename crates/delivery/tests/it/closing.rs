@@ -98,7 +98,8 @@ async fn draining_says_goodbye_to_everybody_one_after_the_other() {
     let before = Instant::now();
 
     let drained = meanwhile(move || {
-        delivery.drain(1012, "restart", Duration::from_secs(2));
+        let (over, patience) = (Duration::from_millis(1_500), Duration::from_secs(10));
+        delivery.drain(1012, || "restart".to_owned(), over, patience);
         delivery.connections()
     });
     let goodbyes = async {
