@@ -175,3 +175,19 @@ fn no_hello(text: &str) -> ConnectError {
     let shown: String = text.chars().take(200).collect();
     ConnectError::Handshake(format!("expected a hello, got {shown}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_names_the_time_to_come_back_and_other_closings_the_earliest() {
+        let (own, asked) = (Duration::from_millis(300), Duration::from_millis(20));
+        let wait = |code, retry_after| Closing { code, retry_after }.wait(own);
+        assert_eq!(wait(Some(1012), Some(asked)), asked);
+        assert_eq!(wait(Some(1012), None), own);
+        assert_eq!(wait(Some(1008), Some(asked)), own);
+        assert_eq!(wait(Some(1008), Some(Duration::from_secs(9))), Duration::from_secs(9));
+        assert_eq!(wait(None, None), own);
+    }
+}
