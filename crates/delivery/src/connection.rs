@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     pub(crate) stalled_at: u64,
     pub(crate) unanswered: u32,
     /// Control frames since the last beat.
-    pub(crate) controls: u32,
+    pub(crate) controls: u16,
     /// The cursor from which the next flush looks, so that no key is always last.
     pub(crate) first: u32,
     /// The socket took less than was offered; it will say when it takes more.

@@ -3,7 +3,7 @@
 use super::process::{Process, add_user, roomful};
 use super::support::{in_time, room, texts};
 use crate::support::PASSWORD;
-use client::{Api, Client, Simple, SimpleReceived};
+use client::{Api, Client, Events, Simple, SimpleReceived};
 use protocol::RoomId;
 use protocol::simple::SimpleFrame;
 use std::collections::HashSet;
@@ -119,15 +119,34 @@ fn folder() -> TempDir {
     folder
 }
 
-/// What everybody sees is what was acknowledged, each once.
-async fn all_is_there(clients: &[&Client], lobby: RoomId, said: &[String]) {
-    let said: HashSet<&String> = said.iter().collect();
-    for client in clients {
+/// Everybody was shown what was acknowledged, each once, and nothing else. Answers with the longest time between two
+/// commits, in milliseconds.
+async fn all_were_shown(watchers: Vec<(Client, Events)>, lobby: RoomId, said: &[String]) -> i64 {
+    const LAST: &str = "that was all";
+    let (said, mut longest) = (said.iter().cloned().collect::<HashSet<_>>(), 0);
+    watchers[0].0.post(lobby, LAST).await.unwrap();
+    for (client, mut news) in watchers {
         in_time("agreement", client.agrees()).await.unwrap();
-        let seen = texts(client, lobby);
-        assert_eq!(seen.len(), said.len(), "each once");
-        assert_eq!(seen.iter().collect::<HashSet<_>>(), said);
+        let mut shown = Vec::new();
+        loop {
+            let (_, message) = in_time("the last message", news.next_message()).await.unwrap();
+            shown.push((message.text, message.at));
+            if shown.last().is_some_and(|(text, _)| text == LAST) {
+                break;
+            }
+        }
+        longest = shown.windows(2).map(|pair| pair[1].1 - pair[0].1).max().unwrap_or(longest);
+        shown.pop();
+        assert_eq!(shown.len(), said.len(), "each once");
+        assert_eq!(shown.into_iter().map(|(text, _)| text).collect::<HashSet<_>>(), said);
     }
+    longest
+}
+
+async fn watcher(server: &Process, name: &str) -> (Client, Events) {
+    let client = server.client(name).await;
+    let news = client.events();
+    (client, news)
 }
 
 #[tokio::test]
@@ -147,8 +166,8 @@ async fn twenty_talkers_and_four_scripts_talk_through_twenty_five_handovers() {
 async fn talk_through(handovers: u32) -> i64 {
     let folder = folder();
     let mut server = Process::start(folder.path(), &ANYWHERE);
-    let (ana, ben) = (server.client("Ana").await, server.client("Ben").await);
-    let (lobby, address) = (room(&ana, "lobby"), server.address.to_string());
+    let watchers = vec![watcher(&server, "Ana").await, watcher(&server, "Ben").await];
+    let (lobby, address) = (room(&watchers[0].0, "lobby"), server.address.to_string());
     let mut talkers = Talkers::new();
     let token = Api::new(&address).sign_in("Ben", PASSWORD).await.unwrap().token.unwrap();
     for _ in 0..TALKERS {
@@ -164,9 +183,7 @@ async fn talk_through(handovers: u32) -> i64 {
     }
     talkers.say(100).await;
     let said = talkers.end().await;
-    all_is_there(&[&ana, &ben], lobby, &said).await;
-    let times: Vec<i64> = ana.messages(lobby).iter().map(|message| message.at).collect();
-    times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+    all_were_shown(watchers, lobby, &said).await
 }
 
 /// Ana's and Ben's clients on a server that talks, with what was said.
@@ -254,8 +271,8 @@ async fn kill_9_of_the_old_server_in_mid_handover_loses_nothing() {
     let folder = folder();
     let mut server = Process::of(talkative(folder.path(), &ANYWHERE));
     let listen = server.address.to_string();
-    let (ana, ben) = (server.client("Ana").await, server.client("Ben").await);
-    let lobby = room(&ana, "lobby");
+    let watchers = vec![watcher(&server, "Ana").await, watcher(&server, "Ben").await];
+    let lobby = room(&watchers[0].0, "lobby");
     let mut talkers = Talkers::new();
     for _ in 0..4 {
         talkers.client(server.client("Ben").await, lobby);
@@ -269,7 +286,7 @@ async fn kill_9_of_the_old_server_in_mid_handover_loses_nothing() {
     }
     talkers.say(50).await;
     let said = talkers.end().await;
-    all_is_there(&[&ana, &ben], lobby, &said).await;
+    all_were_shown(watchers, lobby, &said).await;
 }
 
 /// A server that can be watched.
