@@ -229,7 +229,9 @@ impl Runner {
                 Err(ConnectError::Refused { status: status @ (401 | 403), .. }) => {
                     return Err(Ended::StayAway(status));
                 }
-                Err(ConnectError::Closed(Closing { code: Some(code), .. })) if !CloseCode::comes_back(code) => {
+                Err(ConnectError::Closed(Closing { code: Some(code), .. }))
+                    if !CloseCode::comes_back(code) =>
+                {
                     return Err(Ended::StayAway(code));
                 }
                 Err(ConnectError::Closed(closing)) => closing,
@@ -237,7 +239,9 @@ impl Runner {
                     let wait = error.and_then(|error| error.retry_after_ms);
                     Closing { retry_after: wait.map(Duration::from_millis), ..Closing::CUT }
                 }
-                Err(ConnectError::Unreachable(_) | ConnectError::Handshake(_) | ConnectError::Silent) => Closing::CUT,
+                Err(ConnectError::Unreachable(_) | ConnectError::Handshake(_) | ConnectError::Silent) => {
+                    Closing::CUT
+                }
             };
         }
     }

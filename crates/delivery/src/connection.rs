@@ -117,7 +117,8 @@ impl Connection {
 
     /// Whether the peer has to wait for answers, or to take those there are, before it is heard again.
     pub(crate) fn paused(&self, options: &Options) -> bool {
-        let waits = self.leaving || self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
+        let waits =
+            self.leaving || self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
         waits && self.phase == Phase::Open
     }
 

@@ -8,8 +8,8 @@
 use crate::directory::{Directory, Lock};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice, IoSliceMut};

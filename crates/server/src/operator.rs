@@ -103,7 +103,9 @@ pub fn run(
 ) -> Result<()> {
     let sources = Sources::new(arguments.flags, environment);
     match arguments.command.unwrap_or(Command::Serve { take_over: false }) {
-        Command::Serve { take_over } => serve::run(&sources.load()?, activation::listener(passed)?, take_over),
+        Command::Serve { take_over } => {
+            serve::run(&sources.load()?, activation::listener(passed)?, take_over)
+        }
         Command::User(command) => keep_users(&sources.load()?, command),
         Command::Config(ConfigCommand::Print { defaults: true }) => say(config::example().trim_end()),
         Command::Config(ConfigCommand::Print { defaults: false }) => say(sources.load()?.print().trim_end()),

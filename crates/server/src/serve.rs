@@ -346,11 +346,7 @@ async fn stop(server: Server, mut signals: Signals) {
 }
 
 /// Gives everything to the server that is to follow. Answers with the claim on it, should that one not come to serve.
-async fn hand_over(
-    server: Server,
-    mut successor: Successor,
-    signals: &mut Signals,
-) -> Result<Option<Claim>> {
+async fn hand_over(server: Server, mut successor: Successor, signals: &mut Signals) -> Result<Option<Claim>> {
     tracing::info!("another process takes over");
     let Released { delivery, directory, socket } = server.release().await;
     successor.may_begin().await;
