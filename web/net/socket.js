@@ -39,8 +39,6 @@ const PROBE_MS = 4_000;
 const FRESH_MS = 5_000;
 /** A connection that lasted so long was a good one: the next loss starts with a short wait again. */
 const STEADY_MS = 10_000;
-/** A restart sends everybody away at once: they come back spread over this time. */
-const RESTART_SPREAD_MS = 2_000;
 const RESTART = 1012;
 const SESSION_ENDED = 4401;
 const NOT_ALLOWED = 4403;
@@ -293,18 +291,22 @@ export class Socket {
  * @param {number} random in [0, 1)
  */
 export function delay(attempt, code, reason, random) {
-  const spread = code === RESTART && attempt === 1
-    ? RESTART_SPREAD_MS
-    : Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
-  return Math.round(retryAfter(reason) + random * spread);
+  const wait = retryAfter(reason);
+  // A server that restarts gives everybody a time of their own.
+  if (code === RESTART && wait !== null) return wait;
+  return Math.round((wait ?? 0) + random * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt));
 }
 
-/** @param {string} reason */
+/**
+ * @param {string} reason
+ * @returns {number | null}
+ */
 function retryAfter(reason) {
   try {
-    return Math.max(0, Number(JSON.parse(reason).retry_after_ms) || 0);
+    const wait = JSON.parse(reason).retry_after_ms;
+    return Number.isFinite(wait) ? Math.max(0, wait) : null;
   } catch {
-    return 0;
+    return null;
   }
 }
 

@@ -80,8 +80,9 @@ test("waiting grows with each attempt, up to half a minute, and is never the sam
   assert.equal(delay(9, 1006, "", 0), 0);
 });
 
-test("after a restart everybody comes back spread over two seconds", () => {
-  assert.deepEqual([0, 0.5, 1].map((random) => delay(1, 1012, "", random)), [0, 1000, 2000]);
+test("after a restart everybody comes back at the time the server gave them", () => {
+  assert.deepEqual([1, 2, 9].map((attempt) => delay(attempt, 1012, '{"retry_after_ms":37}', 0.999)), [37, 37, 37]);
+  assert.deepEqual([0, 0.5, 1].map((random) => delay(1, 1012, "", random)), [0, 500, 1000]);
 });
 
 test("a server that names a time is not asked before", () => {

@@ -112,6 +112,15 @@ impl Chat {
         Self(Arc::new(Parts { store, ..Parts::clone(&self.0) }))
     }
 
+    /// Finds out whether this program knows the tables of the database at `path`, which another process may be using.
+    /// Writes nothing.
+    ///
+    /// # Errors
+    /// When they cannot be read or are of a newer version.
+    pub fn check(path: &Path) -> std::result::Result<(), OpenError> {
+        Store::check(path)
+    }
+
     /// Which life of the database this is: another one after every restore.
     pub fn epoch(&self) -> &str {
         &self.0.epoch

@@ -84,6 +84,11 @@ impl Store {
         Self { kept: Some(kept), ..self.clone() }
     }
 
+    /// Finds out whether the tables of the database at `path` are known. Writes nothing.
+    pub(crate) fn check(path: &Path) -> std::result::Result<(), OpenError> {
+        migrations::check(path)
+    }
+
     /// Queues `work` for the next batch, behind all that was queued before. A refusal undoes what `work` did; the answer
     /// comes after the commit.
     pub(crate) fn write<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::socket::{Heard, Socket};
 use protocol::frame::Hello;
-use protocol::{ClientFrame, Command, SUBPROTOCOL, ServerFrame};
+use protocol::{ClientFrame, CloseCode, Command, SUBPROTOCOL, ServerFrame};
 use std::time::Duration;
 
 /// How long a server may take to accept a connection and say hello.
@@ -28,6 +28,20 @@ pub struct Closing {
     pub code: Option<u16>,
     /// How long the server asks to stay away, where it said so.
     pub retry_after: Option<Duration>,
+}
+
+impl Closing {
+    /// Without a close frame.
+    pub(crate) const CUT: Self = Self { code: None, retry_after: None };
+
+    /// How long to stay away, where one would by oneself wait for `own`. A server that restarts gives everybody a time of
+    /// their own; other times are the same for many, and the least.
+    pub(crate) fn wait(&self, own: Duration) -> Duration {
+        match (self.code, self.retry_after) {
+            (Some(code), Some(wait)) if code == CloseCode::Restart.number() => wait,
+            (_, wait) => own.max(wait.unwrap_or_default()),
+        }
+    }
 }
 
 /// Why a connection could not be made.
@@ -160,4 +174,20 @@ impl Connection {
 fn no_hello(text: &str) -> ConnectError {
     let shown: String = text.chars().take(200).collect();
     ConnectError::Handshake(format!("expected a hello, got {shown}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_names_the_time_to_come_back_and_other_closings_the_earliest() {
+        let (own, asked) = (Duration::from_millis(300), Duration::from_millis(20));
+        let wait = |code, retry_after| Closing { code, retry_after }.wait(own);
+        assert_eq!(wait(Some(1012), Some(asked)), asked);
+        assert_eq!(wait(Some(1012), None), own);
+        assert_eq!(wait(Some(1008), Some(asked)), own);
+        assert_eq!(wait(Some(1008), Some(Duration::from_secs(9))), Duration::from_secs(9));
+        assert_eq!(wait(None, None), own);
+    }
 }

@@ -176,8 +176,8 @@ impl Runner {
                 break ended;
             }
             self.shared.state.send_modify(State::lost);
-            let wait = if let End::Lost(closing) = end { closing.retry_after } else { None };
-            connection = match self.come_back(wait).await {
+            let closing = if let End::Lost(closing) = end { closing } else { Closing::CUT };
+            connection = match self.come_back(closing).await {
                 Ok(connection) => connection,
                 Err(ended) => break ended,
             };
@@ -216,12 +216,12 @@ impl Runner {
         }
     }
 
-    /// Waits and tries until there is a connection. `wait` is what the server asked for at least.
-    async fn come_back(&mut self, mut wait: Option<Duration>) -> Result<Connection, Ended> {
+    /// Waits and tries until there is a connection. `closing` is how the last one ended.
+    async fn come_back(&mut self, mut closing: Closing) -> Result<Connection, Ended> {
         loop {
-            let delay = self.options.backoff.next(fastrand::f64()).max(wait.take().unwrap_or_default());
+            let delay = closing.wait(self.options.backoff.next(fastrand::f64()));
             self.idle(delay).await?;
-            match Connection::open(&self.address, Some(&self.token)).await {
+            closing = match Connection::open(&self.address, Some(&self.token)).await {
                 Ok(connection) => {
                     self.options.backoff.reset();
                     return Ok(connection);
@@ -229,17 +229,20 @@ impl Runner {
                 Err(ConnectError::Refused { status: status @ (401 | 403), .. }) => {
                     return Err(Ended::StayAway(status));
                 }
-                Err(ConnectError::Closed(closing)) => {
-                    if let Some(code) = closing.code.filter(|code| !CloseCode::comes_back(*code)) {
-                        return Err(Ended::StayAway(code));
-                    }
-                    wait = closing.retry_after;
+                Err(ConnectError::Closed(Closing { code: Some(code), .. }))
+                    if !CloseCode::comes_back(code) =>
+                {
+                    return Err(Ended::StayAway(code));
                 }
+                Err(ConnectError::Closed(closing)) => closing,
                 Err(ConnectError::Refused { error, .. }) => {
-                    wait = error.and_then(|error| error.retry_after_ms).map(Duration::from_millis);
+                    let wait = error.and_then(|error| error.retry_after_ms);
+                    Closing { retry_after: wait.map(Duration::from_millis), ..Closing::CUT }
                 }
-                Err(ConnectError::Unreachable(_) | ConnectError::Handshake(_) | ConnectError::Silent) => {}
-            }
+                Err(ConnectError::Unreachable(_) | ConnectError::Handshake(_) | ConnectError::Silent) => {
+                    Closing::CUT
+                }
+            };
         }
     }
 
@@ -310,7 +313,7 @@ impl Runner {
     }
 
     async fn serve(&mut self, live: &mut Live) -> End {
-        let lost = End::Lost(Closing { code: None, retry_after: None });
+        let lost = End::Lost(Closing::CUT);
         loop {
             if !self.send_queued(live).await {
                 return lost;

@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     pub(crate) stalled_at: u64,
     pub(crate) unanswered: u32,
     /// Control frames since the last beat.
-    pub(crate) controls: u32,
+    pub(crate) controls: u16,
     /// The cursor from which the next flush looks, so that no key is always last.
     pub(crate) first: u32,
     /// The socket took less than was offered; it will say when it takes more.
@@ -46,6 +46,8 @@ pub(crate) struct Connection {
     pub(crate) unread: bool,
     /// The kernel said that the peer has finished sending.
     pub(crate) ended: bool,
+    /// Is told goodbye once it has its answers; until then nothing more is read.
+    pub(crate) leaving: bool,
 }
 
 /// Where a connection stands in the tail of something it follows.
@@ -109,12 +111,14 @@ impl Connection {
             ready: false,
             unread: false,
             ended: false,
+            leaving: false,
         }
     }
 
     /// Whether the peer has to wait for answers, or to take those there are, before it is heard again.
     pub(crate) fn paused(&self, options: &Options) -> bool {
-        let waits = self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
+        let waits =
+            self.leaving || self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
         waits && self.phase == Phase::Open
     }
 

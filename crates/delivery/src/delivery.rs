@@ -3,15 +3,16 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::SockRef;
 
 use crate::deflate::Deflater;
-use crate::farewell::RESTART;
+use crate::farewell::{Drain, RESTART, Reason};
 use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::{Closed, Gateway};
@@ -25,14 +26,11 @@ use crate::shard::{Door, Shard};
 use crate::socket::Socket;
 use crate::stats::Stats;
 
-/// How often a drain looks whether everybody has gone.
-const LOOK: Duration = Duration::from_millis(5);
-
 /// Moves frames to the connections that follow keys. A handle: clones share the same shards.
 ///
 /// 1. What one thread asks happens at each connection in the order it was asked, except that frames of different keys may
 ///    pass one another where nothing for the connection itself stands between them.
-/// 2. No method but `drain` and `stop` waits for anything.
+/// 2. No method but `hush`, `drain` and `stop` waits for anything.
 /// 3. The queues into the shards are not bounded: whoever publishes must bound how far it runs ahead.
 /// 4. A connection that is unknown or closed is ignored, and so is everything after `stop`.
 #[derive(Clone)]
@@ -159,19 +157,40 @@ impl Delivery {
         Gathering::new(self.clone(), self.inner.doors.len())
     }
 
-    /// Closes all connections, their goodbyes spread over three quarters of `over`, and whoever is attached later.
-    ///
-    /// Blocks until all are gone or `over` has passed.
-    pub fn drain(&self, code: u16, reason: &str, over: Duration) {
-        let deadline = Instant::now() + over;
+    /// Reads nothing more from any connection until it is closed, and waits until what was read is answered, or
+    /// `patience` has passed. Connections live on and are written to.
+    pub fn hush(&self, patience: Duration) {
+        let (quiet, told) = mpsc::channel();
         for door in &self.inner.doors {
+            // A shard that has stopped reads nothing.
+            let _: Result<(), Order> = door.inbox.push(Order::Hush { quiet: quiet.clone() });
+        }
+        drop(quiet);
+        // Nothing is ever sent: the shards let go of their ends.
+        let _: Result<(), RecvTimeoutError> = told.recv_timeout(patience);
+    }
+
+    /// Closes all connections, and whoever is attached later. The goodbyes are spread over `over`; each has a `reason`
+    /// of its own, cut to 123 bytes, and comes when what was read before is answered.
+    ///
+    /// Blocks until all are gone, or `patience` has passed.
+    pub fn drain(
+        &self,
+        code: u16,
+        reason: impl Fn() -> String + Send + Sync + 'static,
+        over: Duration,
+        patience: Duration,
+    ) {
+        let (gone, told) = mpsc::channel();
+        let reason: Reason = Arc::new(reason);
+        for door in &self.inner.doors {
+            let drain = Drain::new(code, Arc::clone(&reason), over, gone.clone());
             // A shard that has stopped has nobody to say goodbye to.
-            let _: Result<(), Order> =
-                door.inbox.push(Order::Drain { code, reason: reason.into(), over: over * 3 / 4 });
+            let _: Result<(), Order> = door.inbox.push(Order::Drain(drain));
         }
-        while self.connections() > 0 && Instant::now() < deadline {
-            thread::sleep(LOOK);
-        }
+        drop(gone);
+        // Nothing is ever sent: the shards let go of their ends.
+        let _: Result<(), RecvTimeoutError> = told.recv_timeout(patience);
     }
 
     /// Ends all connections at once, with code 1012 where one can still be sent, and waits for the shards to end.

@@ -2,7 +2,9 @@
 
 use std::mem;
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,18 +31,28 @@ pub(crate) const RESTART: u16 = 1012;
 /// "Try again later" (IANA registry of close codes).
 pub(crate) const TOO_SLOW: u16 = 1013;
 
+/// What stands in a goodbye, made for each anew.
+pub(crate) type Reason = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// Goodbyes to everybody, one after the other, so that they do not all come back at once.
 pub(crate) struct Drain {
     code: u16,
-    reason: Box<str>,
+    reason: Reason,
     since: u64,
     /// Milliseconds in which all are told.
     over: u64,
     everybody: Vec<ConnId>,
     told: usize,
+    /// Dropped when everybody has gone.
+    gone: Option<Sender<()>>,
 }
 
 impl Drain {
+    pub(crate) fn new(code: u16, reason: Reason, over: Duration, gone: Sender<()>) -> Drain {
+        let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
+        Drain { code, reason, since: 0, over, everybody: Vec::new(), told: 0, gone: Some(gone) }
+    }
+
     /// When the next goodbye is due; `None` when all have been told.
     pub(crate) fn due_in(&self, now: u64) -> Option<Duration> {
         let everybody = self.everybody.len() as u64;
@@ -163,31 +175,66 @@ impl Shard {
         self.read_later(slot);
     }
 
-    pub(crate) fn begin_drain(&mut self, code: u16, reason: Box<str>, over: Duration) {
-        let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
-        let everybody = self.slots.keys().copied().collect();
-        self.drain = Some(Drain { code, reason, since: self.now, over, everybody, told: 0 });
+    /// Reads nothing more, until a connection is closed; answers what was read.
+    pub(crate) fn hush(&mut self, quiet: Sender<()>) {
+        // Whoever may leave nothing unanswered is not heard.
+        self.options.max_unanswered = 0;
+        self.quiet = Some(quiet);
+    }
+
+    /// Says so when everything that was read is answered.
+    pub(crate) fn fall_quiet(&mut self) {
+        if self.quiet.is_some()
+            && self.connections.iter().all(|(_, conn)| conn.phase != Phase::Open || conn.unanswered == 0)
+        {
+            self.quiet = None;
+        }
+    }
+
+    pub(crate) fn begin_drain(&mut self, mut drain: Drain) {
+        drain.since = self.now;
+        drain.everybody = self.slots.keys().copied().collect();
+        self.drain = Some(drain);
     }
 
     /// Says the goodbyes that are due.
     pub(crate) fn drain_on(&mut self) {
-        let Some(mut drain) = self.drain.take() else { return };
-        let due = drain.due(self.now).min(drain.everybody.len());
-        for id in &drain.everybody[drain.told.min(due)..due] {
-            self.close(*id, drain.code, &drain.reason);
-            sabotage::pass(Point::MidDrain);
+        let Some(drain) = &mut self.drain else { return };
+        let due = drain.due(self.now).min(drain.everybody.len()).max(drain.told);
+        let told = std::mem::replace(&mut drain.told, due)..due;
+        let is_told = due == drain.everybody.len();
+        let slots: Vec<usize> =
+            drain.everybody[told].iter().filter_map(|id| self.slots.get(id).copied()).collect();
+        slots.into_iter().for_each(|slot| self.dismiss(slot));
+        if is_told
+            && self.connections.is_empty()
+            && let Some(drain) = &mut self.drain
+        {
+            drain.gone = None;
         }
-        drain.told = drain.told.max(due);
-        self.drain = Some(drain);
+    }
+
+    /// Lets a connection go once it has its answers: without them its peer would not know what became of what it said.
+    fn dismiss(&mut self, slot: usize) {
+        let conn = &mut self.connections[slot];
+        conn.leaving = true;
+        if conn.unanswered == 0 {
+            self.say_goodbye(slot);
+        }
+    }
+
+    pub(crate) fn say_goodbye(&mut self, slot: usize) {
+        let Some(drain) = &self.drain else { return };
+        let (code, reason) = (drain.code, (drain.reason)());
+        self.close_slot(slot, code, &reason);
+        sabotage::pass(Point::MidDrain);
     }
 
     /// Whoever comes while everybody is sent away is sent away, too.
     pub(crate) fn drain_newcomer(&mut self, slot: usize) {
-        let Some(drain) = self.drain.take() else { return };
-        if self.connections.contains(slot) {
-            self.close_slot(slot, drain.code, &drain.reason);
+        if self.drain.is_some() && self.connections.contains(slot) {
+            self.dismiss(slot);
         }
-        self.drain = Some(drain);
     }
 
     /// Ends every connection, also those that were on their way, and lets no more in.

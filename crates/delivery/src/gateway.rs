@@ -6,7 +6,7 @@ use crate::key::{ConnId, Key};
 /// Translates a wire protocol: one value per connection, implemented by the server.
 ///
 /// 1. Every method runs on the thread of the shard that owns the connection: it never blocks, waits or reads a database.
-/// 2. It may call any method of [`Delivery`](crate::Delivery) except `drain` and `stop`.
+/// 2. It may call any method of [`Delivery`](crate::Delivery) except `hush`, `drain` and `stop`.
 /// 3. A panic in a method ends its connection with code 1011 where one can still be sent, and nothing else.
 pub trait Gateway: Send + Sync + 'static {
     /// The peer said something. Counts as one unanswered message; at

@@ -1,10 +1,11 @@
 //! What can be asked of a shard.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::Sender;
 
 use bytes::Bytes;
 
+use crate::farewell::Drain;
 use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::Gateway;
@@ -25,7 +26,8 @@ pub(crate) enum Order {
     Reply { conn: ConnId, frames: Vec<Frame> },
     Answered { conn: ConnId },
     Close { conn: ConnId, code: u16, reason: Box<str> },
-    Drain { code: u16, reason: Box<str>, over: Duration },
+    Hush { quiet: Sender<()> },
+    Drain(Drain),
     Stop,
 }
 

@@ -17,7 +17,7 @@ use crate::tls::Paid;
 use crate::turns::guarded;
 
 /// Control frames a peer may send between two beats.
-const MAX_CONTROLS: u32 = 256;
+const MAX_CONTROLS: u16 = 256;
 
 /// Why reading from a peer ends.
 enum End {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -69,6 +70,8 @@ pub(crate) struct Shard {
     pub(crate) tally: Tally,
     pub(crate) sweep: Sweep,
     pub(crate) drain: Option<Drain>,
+    /// Dropped when nothing that was read is unanswered any more.
+    pub(crate) quiet: Option<Sender<()>>,
     pub(crate) stopping: bool,
 
     started: Instant,
@@ -103,6 +106,7 @@ impl Shard {
             tally: Tally::default(),
             sweep: Sweep::new(&options),
             drain: None,
+            quiet: None,
             stopping: false,
             started: Instant::now(),
             now: 1,
@@ -127,6 +131,7 @@ impl Shard {
             self.take_turns();
             self.sweep();
             self.drain_on();
+            self.fall_quiet();
             self.count();
         }
         self.leave();
@@ -241,7 +246,8 @@ impl Shard {
             }
             Order::Answered { conn } => self.answered(conn),
             Order::Close { conn, code, reason } => self.close(conn, code, &reason),
-            Order::Drain { code, reason, over } => self.begin_drain(code, reason, over),
+            Order::Hush { quiet } => self.hush(quiet),
+            Order::Drain(drain) => self.begin_drain(drain),
             Order::Stop => self.stopping = true,
         }
     }

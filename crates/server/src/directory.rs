@@ -1,6 +1,6 @@
 //! The data directory: everything the server keeps, and the lock that keeps a second server out.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
@@ -55,33 +55,48 @@ impl Directory {
         self.0.join("roomful.db")
     }
 
+    /// Where a running server hears of the one that is to follow it.
+    pub fn handover(&self) -> PathBuf {
+        self.0.join("handover.sock")
+    }
+
     /// Claims the folder for this server until the lock is dropped, or the process ends in any way.
     ///
     /// # Errors
     /// When another server has it; the message says which.
     pub fn lock(&self) -> Result<Lock> {
+        self.try_lock()?.map_err(|holder| {
+            anyhow!(
+                "another server uses the data directory {}: {holder}. Stop it, replace it while it runs with `roomful \
+                 serve --take-over`, or give this one a directory of its own with --data",
+                self.0.display()
+            )
+        })
+    }
+
+    /// Claims the folder, or answers who has it.
+    ///
+    /// # Errors
+    /// When the lock cannot be opened.
+    pub fn try_lock(&self) -> Result<std::result::Result<Lock, String>> {
         let path = self.0.join("lock");
+        let named = || format!("the lock {}", path.display());
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = options.open(&path).with_context(|| format!("the lock {}", path.display()))?;
+        let mut file = options.open(&path).with_context(named)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder)?;
-                let holder =
-                    if holder.trim().is_empty() { "a process that is starting" } else { holder.trim() };
-                bail!(
-                    "another server uses the data directory {}: {holder}. Stop it, or give this one a directory of \
-                     its own with --data",
-                    self.0.display()
-                )
-            }
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("the lock {}", path.display()))
-            }
+            Ok(()) => Ok(Ok(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(Err(holder(&mut file)?)),
+            Err(TryLockError::Error(error)) => Err(error).with_context(named),
         }
     }
+}
+
+fn holder(lock: &mut File) -> Result<String> {
+    let mut holder = String::new();
+    lock.read_to_string(&mut holder)?;
+    let holder = holder.trim();
+    Ok(if holder.is_empty() { "a process that is starting".to_owned() } else { holder.to_owned() })
 }
 
 /// A claimed data directory.

@@ -4,12 +4,15 @@
 //!
 //! Must not know: SQL, product rules. A handler parses, calls `chat`, answers.
 
+pub mod activation;
 pub mod app;
 pub mod assets;
+pub mod claim;
 pub mod config;
 pub mod directory;
 pub mod doors;
 pub mod gateway;
+pub mod handover;
 pub mod http;
 mod listener;
 pub mod live;

@@ -15,8 +15,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +31,8 @@ use tokio_rustls::TlsAcceptor;
 const FIELDS: usize = 100;
 /// How long to wait before accepting again when the system has no room for another connection and none ends.
 const BREATH: Duration = Duration::from_secs(1);
+/// How long the first request of a connection may be on its way when nobody is let in any more.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
 /// The first byte of a TLS connection: a record that holds a handshake (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;
 
@@ -52,8 +56,29 @@ impl Listener {
     pub async fn bind(address: SocketAddr) -> Result<Self> {
         let socket =
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        Self::of(socket)
+    }
+
+    /// Accepts from a socket that somebody else has bound.
+    ///
+    /// # Errors
+    /// When it has no address.
+    pub fn passed(socket: std::net::TcpListener) -> Result<Self> {
+        socket.set_nonblocking(true)?;
+        Self::of(TcpListener::from_std(socket)?)
+    }
+
+    fn of(socket: TcpListener) -> Result<Self> {
         let address = socket.local_addr()?;
         Ok(Self { socket, address })
+    }
+
+    /// The same socket once more, to be passed on.
+    ///
+    /// # Errors
+    /// When there is no file for it.
+    pub fn copy(&self) -> Result<std::net::TcpListener> {
+        Ok(self.socket.as_fd().try_clone_to_owned()?.into())
     }
 
     /// Where it is bound.
@@ -199,7 +224,10 @@ impl Welcome {
         mut ending: watch::Receiver<()>,
     ) -> Result<(), Failure> {
         let router = TowerToHyperService::new(self.router.clone());
+        let asked = Arc::new(AtomicBool::new(false));
+        let asks = Arc::clone(&asked);
         let answer = service_fn(move |mut request: Request<Incoming>| {
+            asks.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(ConnectInfo(guest.peer));
             request.extensions_mut().insert(Arc::clone(&guest.standing));
             if let Some(turned_away) = guest.turned_away {
@@ -211,8 +239,15 @@ impl Welcome {
         let mut connection = pin!(connection);
         tokio::select! {
             done = connection.as_mut() => return Ok(done?),
-            _ = ending.changed() => connection.as_mut().graceful_shutdown(),
+            _ = ending.changed() => {}
         }
+        // One that has just been accepted would be closed before its request is read.
+        if !asked.load(Ordering::Relaxed)
+            && let Ok(done) = timeout(ON_ITS_WAY, connection.as_mut()).await
+        {
+            return Ok(done?);
+        }
+        connection.as_mut().graceful_shutdown();
         Ok(connection.await?)
     }
 }

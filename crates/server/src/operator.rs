@@ -3,10 +3,11 @@
 use crate::config::{self, Flags, Loaded, Sources};
 use crate::directory::Directory;
 use crate::tls::Certificate;
-use crate::{assets, serve};
+use crate::{activation, assets, serve};
 use anyhow::{Context, Result, bail};
 use chat::{Account, Chat, Clock};
 use clap::{Parser, Subcommand, ValueEnum};
+use listenfd::ListenFd;
 use protocol::Role;
 use serde_json::json;
 use std::ffi::OsString;
@@ -25,7 +26,12 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Starts the server (what happens without a command, too).
-    Serve,
+    Serve {
+        /// Replaces the server that uses the data directory, if there is one: takes its listening socket and its place,
+        /// and nobody is turned away meanwhile. Should this one not be able to start, the other goes on.
+        #[arg(long)]
+        take_over: bool,
+    },
     /// Keeps accounts. Works beside a running server.
     #[command(subcommand)]
     User(UserCommand),
@@ -90,10 +96,16 @@ impl From<RoleName> for Role {
 ///
 /// # Errors
 /// What stood in the way, for people.
-pub fn run(arguments: Arguments, environment: impl Iterator<Item = (OsString, OsString)>) -> Result<()> {
+pub fn run(
+    arguments: Arguments,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+    passed: ListenFd,
+) -> Result<()> {
     let sources = Sources::new(arguments.flags, environment);
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(&sources.load()?),
+    match arguments.command.unwrap_or(Command::Serve { take_over: false }) {
+        Command::Serve { take_over } => {
+            serve::run(&sources.load()?, activation::listener(passed)?, take_over)
+        }
         Command::User(command) => keep_users(&sources.load()?, command),
         Command::Config(ConfigCommand::Print { defaults: true }) => say(config::example().trim_end()),
         Command::Config(ConfigCommand::Print { defaults: false }) => say(sources.load()?.print().trim_end()),

@@ -2,8 +2,8 @@
 
 use super::writer::OpenError;
 use refinery::Runner;
-use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::{Connection, OpenFlags};
 use sabotage::Point;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,6 +23,16 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenEr
         connection.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)?;
     }
     Ok(())
+}
+
+/// Finds out whether the tables of the database at `path` are known, which another process may be using.
+pub(super) fn check(path: &Path) -> Result<(), OpenError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let known = newest(&migrations::runner());
+    match schema(&connection)? {
+        Some(found) if found > known => Err(OpenError::Newer { found, known }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn bring(connection: &mut Connection, path: &Path, runner: Runner) -> Result<(), OpenError> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
 
 mod accounts;
+mod checking;
 mod damage;
 mod folding;
 mod invites;

@@ -98,7 +98,8 @@ async fn draining_says_goodbye_to_everybody_one_after_the_other() {
     let before = Instant::now();
 
     let drained = meanwhile(move || {
-        delivery.drain(1012, "restart", Duration::from_secs(2));
+        let (over, patience) = (Duration::from_millis(1_500), Duration::from_secs(10));
+        delivery.drain(1012, || "restart".to_owned(), over, patience);
         delivery.connections()
     });
     let goodbyes = async {
@@ -134,4 +135,53 @@ async fn stopping_ends_everybody_and_also_whoever_comes_too_late() {
     let (_, mut told) = hall.attach(hall.accepted(), b"", NATIVE);
     assert_eq!(next(&mut told).await, Told::Closed(Closed::ByUs { code: 1012 }));
     drop(socket);
+}
+
+#[tokio::test]
+async fn whoever_is_sent_away_gets_the_answers_to_what_was_heard_first() {
+    let hall = hall();
+    let mut ana = hall.person().await;
+    ana.says("a question").await;
+    ana.gateway_is_told(Told::Text("a question".to_owned())).await;
+    let delivery = hall.delivery.clone();
+    let (over, patience) = (Duration::ZERO, Duration::from_secs(10));
+    let drained = meanwhile(move || delivery.drain(1012, || "restart".to_owned(), over, patience));
+    let answers = async {
+        hall.says(LOBBY, 1, "news");
+        hall.delivery.reply(ana.conn, vec![delivery::Frame::text("an answer")]);
+        ana.hears("an answer").await;
+        assert_eq!(ana.goodbye().await.unwrap().reason.as_str(), "restart");
+    };
+    tokio::join!(drained, answers);
+}
+
+#[tokio::test]
+async fn after_the_hush_nobody_is_heard_and_everybody_still_hears() {
+    let hall = hall();
+    let mut ana = hall.person().await;
+    ana.follows(LOBBY, 0, 0);
+    ana.says("a question").await;
+    ana.gateway_is_told(Told::Text("a question".to_owned())).await;
+    let delivery = hall.delivery.clone();
+    let hushed = meanwhile(move || delivery.hush(Duration::from_secs(10)));
+    hall.delivery.reply(ana.conn, vec![delivery::Frame::text("an answer")]);
+    hushed.await;
+    ana.says("too late").await;
+    hall.says(LOBBY, 1, "news");
+    ana.hears_all(["an answer", "news"]).await;
+    hall.delivery.close(ana.conn, 1012, "restart");
+    ana.is_sent_away(1012).await;
+    ana.gateway_is_told(Told::Closed(Closed::ByUs { code: 1012 })).await;
+}
+
+#[tokio::test]
+async fn with_nobody_there_a_drain_and_a_hush_are_over_at_once() {
+    let hall = hall();
+    let delivery = hall.delivery.clone();
+    let long = Duration::from_secs(3600);
+    meanwhile(move || {
+        delivery.hush(long);
+        delivery.drain(1012, String::new, long, long);
+    })
+    .await;
 }

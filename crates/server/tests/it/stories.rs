@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod foreign_clients;
+mod handing_over;
 pub mod handshakes;
 mod lossy_wires;
 mod pacing;
+mod process;
 mod raced_connects;
 mod reading;
 mod removing;

@@ -1,15 +1,10 @@
 //! The server stops, or dies, and comes back.
 
-use super::support::{
-    client, client_at, closing, connection, everyone_agrees, in_time, options, room, texts,
-};
-use crate::support::{PASSWORD, Server};
-use client::{Api, Client, Link};
+use super::process::{Process, add_user};
+use super::support::{client, client_at, closing, connection, everyone_agrees, in_time, room, texts};
+use crate::support::Server;
+use client::Link;
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -62,60 +57,12 @@ async fn whoever_is_there_when_the_server_drains_is_told_1012_and_comes_back() {
     everyone_agrees(&server, &[&device]).await;
 }
 
-/// The binary as a process of its own; ends with the test.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(folder: &Path, listen: &str) -> Self {
-        let mut child = roomful(folder, &["--listen", listen]).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.find_map(|line| Some(line.ok()?.split_once("http://")?.1.parse().unwrap()));
-        Self { child, address: address.unwrap() }
-    }
-
-    /// Ends it as a power cut would, as far as a process can.
-    fn kill_9(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    async fn client(&self, name: &str) -> Client {
-        let address = self.address.to_string();
-        let token = Api::new(&address).sign_in(name, PASSWORD).await.unwrap().token.unwrap();
-        Client::connect_with(address, token, options()).await.unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already; all that counts is that it does.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn roomful(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_roomful"));
-    command.args(arguments).args(["--log", "off"]).current_dir(folder).env_clear();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command
-}
-
-fn add_user(folder: &Path, name: &str) {
-    let mut child = roomful(folder, &["user", "add", name]).spawn().unwrap();
-    writeln!(child.stdin.take().unwrap(), "{PASSWORD}").unwrap();
-    assert!(child.wait().unwrap().success());
-}
-
 #[tokio::test]
 async fn kill_9_while_sends_are_queued_loses_nothing_acknowledged_and_doubles_nothing() {
     let folder = TempDir::new().unwrap();
     add_user(folder.path(), "Ana");
     add_user(folder.path(), "Ben");
-    let mut server = Process::start(folder.path(), "127.0.0.1:0");
+    let mut server = Process::start(folder.path(), &["--listen", "127.0.0.1:0"]);
     let (ana, ben) = (server.client("Ana").await, server.client("Ben").await);
     let lobby = room(&ana, "lobby");
     let mut written = HashSet::new();
@@ -130,7 +77,7 @@ async fn kill_9_while_sends_are_queued_loses_nothing_acknowledged_and_doubles_no
         ben.hears(&some).await.unwrap();
         let acknowledged = texts(&ben, lobby);
         server.kill_9();
-        server = Process::start(folder.path(), &server.address.to_string());
+        server = Process::start(folder.path(), &["--listen", &server.address.to_string()]);
         ana.wait_until("everything to be posted", |state| state.outbox.pending().is_empty()).await.unwrap();
         ben.hears(&format!("{round}.199")).await.unwrap();
         let kept: HashSet<String> = texts(&ben, lobby).into_iter().collect();
