@@ -6,6 +6,7 @@ mod accounts;
 mod damage;
 mod folding;
 mod invites;
+mod keeping;
 mod membership;
 mod posting;
 mod reading;
