@@ -5,6 +5,7 @@
 //! Must not know: SQL, product rules. A handler parses, calls `chat`, answers.
 
 pub mod app;
+mod archive;
 pub mod assets;
 pub mod config;
 pub mod directory;
@@ -16,6 +17,7 @@ pub mod live;
 pub mod logging;
 pub mod openapi;
 pub mod operator;
+mod owners;
 pub mod pacing;
 pub mod seats;
 pub mod serve;
