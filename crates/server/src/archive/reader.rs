@@ -1,8 +1,9 @@
 //! Reading a backup that may be damaged, cut off, or made by somebody who means harm.
 
 use super::{Entry, FORMAT, MANIFEST, MANIFEST_SUM, MOST_FILES, MOST_MANIFEST, Manifest, copy_summed, hex};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,12 +25,13 @@ struct Found {
 /// # Errors
 /// When it is no backup, is of a newer layout, is not whole, or a file is not what was written.
 pub fn unpack(backup: impl Read, into: &Path, going: &mut dyn FnMut(u64) -> bool) -> Result<Manifest> {
-    let mut archive = Archive::new(backup);
+    let ended = Cell::new(false);
+    let mut archive = Archive::new(Watched { backup, ended: &ended });
     let mut found = Found::default();
     // Raw: extensions that name, link, stretch or make sparse are entries like any other, and refused.
     for entry in archive.entries()?.raw(true) {
         let is_first = found.files.is_empty();
-        let entry = entry.map_err(|error| explained(error, is_first))?;
+        let entry = entry.map_err(|error| explained(&error, ended.get(), is_first))?;
         take(entry, into, &mut found, going)?;
     }
     let (Some(manifest), Some(sum)) = (found.manifest, found.sum) else {
@@ -68,7 +70,7 @@ fn take<R: Read>(
             return Ok(());
         }
     };
-    if bytes > MOST_MANIFEST {
+    if bytes > MOST_MANIFEST || kept.is_some() {
         bail!("it is not a backup of Roomful");
     }
     let text = kept.insert(Vec::new());
@@ -109,11 +111,25 @@ fn compare(said: &[Entry], came: &[(u64, String)]) -> Result<()> {
     Ok(())
 }
 
+/// A backup that is read, and whether its end was reached: the library tells that in a dozen ways.
+struct Watched<'a, R> {
+    backup: R,
+    ended: &'a Cell<bool>,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        let read = self.backup.read(piece)?;
+        self.ended.set(self.ended.get() || (read == 0 && !piece.is_empty()));
+        Ok(read)
+    }
+}
+
 /// The library's words are about archives; an operator gave us a file.
-fn explained(error: io::Error, is_first: bool) -> anyhow::Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => anyhow::anyhow!("it is not whole: it ends early"),
-        _ if is_first => anyhow::anyhow!("it is not a backup of Roomful"),
-        _ => anyhow::anyhow!("it is damaged: {error}"),
+fn explained(error: &io::Error, ended: bool, is_first: bool) -> anyhow::Error {
+    match (ended, is_first) {
+        (true, _) => anyhow!("it is not whole: it ends early"),
+        (false, true) => anyhow!("it is not a backup of Roomful"),
+        (false, false) => anyhow!("it is damaged: {error}"),
     }
 }

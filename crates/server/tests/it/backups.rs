@@ -9,12 +9,15 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 /// People who post at once, as fast as they are answered.
 const TALKERS: usize = 8;
+
+/// How much they say in a round: enough to talk all through a backup, and no more, so that a hundred rounds stay short.
+const WORDS: usize = 400;
 
 /// What was posted to the lobby, by its seq.
 type Said = Arc<Mutex<HashMap<u64, String>>>;
@@ -60,16 +63,16 @@ async fn say(address: SocketAddr, token: &str, words: &str) -> u64 {
     post.json(&json!({ "text": words })).await.ok()["seq"].as_u64().expect("a number")
 }
 
-async fn talk(address: SocketAddr, said: Said, quiet: Arc<AtomicBool>) {
+/// Everybody talks as long as there are permits, and goes when these are closed.
+async fn talk(address: SocketAddr, said: Said, permits: Arc<Semaphore>) {
     let token = ben(address).await;
     let talker = |who: usize| {
-        let (token, said, quiet) = (token.clone(), Arc::clone(&said), Arc::clone(&quiet));
+        let (token, said, permits) = (token.clone(), Arc::clone(&said), Arc::clone(&permits));
         async move {
             for n in 0.. {
-                if quiet.load(Ordering::Acquire) {
-                    return;
-                }
-                let words = format!("{who}.{n} {}", "x".repeat(n % 900));
+                let Ok(permit) = permits.acquire().await else { return };
+                permit.forget();
+                let words = format!("{who}.{n}.{}", "x".repeat(n % 900));
                 let seq = say(address, &token, &words).await;
                 said.lock().expect("no panic").insert(seq, words);
             }
@@ -86,12 +89,13 @@ async fn back_up_under_load(rounds: usize) {
     let folder = TempDir::new().expect("a folder");
     assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
     let server = Process::start(folder.path(), &[]);
-    let (said, quiet) = (Said::default(), Arc::new(AtomicBool::new(false)));
-    let talking = tokio::spawn(talk(server.address, Arc::clone(&said), Arc::clone(&quiet)));
+    let (said, permits) = (Said::default(), Arc::new(Semaphore::new(0)));
+    let talking = tokio::spawn(talk(server.address, Arc::clone(&said), Arc::clone(&permits)));
     let mut epochs = Vec::new();
     for round in 0..rounds {
+        permits.add_permits(WORDS);
         // A backup of nothing would prove nothing.
-        while said.lock().expect("no panic").len() < 20 * (round + 1) {
+        while said.lock().expect("no panic").len() < WORDS * round + 20 {
             tokio::task::yield_now().await;
         }
         let acknowledged = said.lock().expect("no panic").clone();
@@ -114,7 +118,7 @@ async fn back_up_under_load(rounds: usize) {
         }
         epochs.push(restored[0]["epoch"].clone());
     }
-    quiet.store(true, Ordering::Release);
+    permits.close();
     talking.await.expect("nobody was refused");
     epochs.push(export(folder.path(), "roomful-data")[0]["epoch"].clone());
     let lives: std::collections::HashSet<_> = epochs.iter().map(Value::to_string).collect();
@@ -249,7 +253,7 @@ fn a_backup_that_is_not_whole_restores_nothing() {
     let cases: [(&[u8], &str); 4] = [
         (&flipped, "damaged"),
         (&whole[..whole.len() / 2], "not whole"),
-        (b"a letter", "not a backup of Roomful"),
+        (&[b'x'; 2_000], "not a backup of Roomful"),
         (b"", "not whole"),
     ];
     for (bytes, said) in cases {
