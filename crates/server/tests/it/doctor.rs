@@ -21,8 +21,7 @@ fn kept() -> TempDir {
 /// What is found, and the exit code.
 fn examine(folder: &Path, arguments: &[&str]) -> (Value, Option<i32>) {
     let examined = run(folder, &[&["doctor", "--json"], arguments].concat());
-    let found =
-        serde_json::from_slice(&examined.stdout).unwrap_or_else(|_| panic!("{}", text(&examined.stderr)));
+    let found = serde_json::from_slice(&examined.stdout).expect("JSON");
     (found, examined.status.code())
 }
 
