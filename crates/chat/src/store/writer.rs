@@ -276,7 +276,8 @@ impl Writing {
         let _attendance = Attendance(&queue);
         let mut batch = Vec::with_capacity(BATCH);
         let mut company = Company::default();
-        let mut held_up: Option<Instant> = None;
+        // A log that somebody left who was killed is folded beside, not before the first answers.
+        let mut held_up = Some(Instant::now());
         while queue.take(&mut batch, BATCH, company.wanted(), company.patience()) {
             let (began, jobs) = (Instant::now(), batch.len());
             let outcome = self.write(&mut batch);
