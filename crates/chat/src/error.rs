@@ -59,6 +59,36 @@ pub enum Error {
     Hashing(String),
 }
 
+/// Why a database, or a copy of one, is of no use as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It holds none of our tables.
+    #[error("it is not a database of Roomful")]
+    Foreign,
+    /// It was made by a newer program.
+    #[error(
+        "its tables have version {found}, and this Roomful knows them up to {known}: use the newer Roomful that made it"
+    )]
+    Newer {
+        /// The version of its tables.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// SQLite found it damaged; what it found.
+    #[error("it is damaged: {}", .0.join("; "))]
+    Damaged(Vec<String>),
+    /// Whoever asked for it wanted no more of it.
+    #[error("it was stopped before it was done")]
+    Stopped,
+    /// It could not be read or written.
+    #[error("{0}")]
+    Sql(#[from] SqlError),
+    /// What was read could not be written elsewhere.
+    #[error("{0}")]
+    Write(#[from] std::io::Error),
+}
+
 /// What the operations of this crate answer.
 pub type Result<T> = std::result::Result<T, Error>;
 

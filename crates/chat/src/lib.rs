@@ -6,8 +6,11 @@
 //! Must not know: axum, HTTP status, cookies, WebSocket frames, the web client, the configuration file.
 
 mod accounts;
+pub mod backup;
+pub mod checks;
 mod clock;
 mod error;
+mod export;
 mod invites;
 mod log;
 mod memberships;
@@ -26,7 +29,8 @@ mod visitors;
 
 pub use accounts::Account;
 pub use clock::Clock;
-pub use error::{Error, Result};
+pub use error::{DatabaseError, Error, Result};
+pub use export::export;
 pub use memberships::Membership;
 pub use messages::Place;
 pub use sessions::{Caller, NewSession};

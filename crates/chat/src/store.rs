@@ -1,7 +1,10 @@
 //! The SQL, and the one connection that writes.
 
 pub(crate) mod accounts;
+pub(crate) mod backup;
+pub(crate) mod checks;
 pub(crate) mod epoch;
+pub(crate) mod export;
 pub(crate) mod invites;
 pub(crate) mod log;
 pub(crate) mod memberships;
@@ -24,7 +27,7 @@ use crate::stream::{Batch, Committed, Kept};
 use checkup::Checkup;
 pub(crate) use condition::Condition;
 use readers::Readers;
-use rusqlite::Transaction;
+use rusqlite::{OpenFlags, Transaction};
 use sabotage::Bug;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +44,9 @@ pub type SqlError = rusqlite::Error;
 
 /// SQLite before this can corrupt a WAL database when two connections write or checkpoint at once.
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a statement waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// A transaction under way on the writer, with what it will tell once it is on the disk.
 pub(crate) struct Tx<'c> {
@@ -141,7 +147,7 @@ impl Store {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     // FULL: a commit is on the disk before anybody hears of it. Memory-mapped reads would bypass error handling.
     connection.execute_batch(
         "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off;
@@ -164,6 +170,17 @@ fn is_of_a_value(error: SqlError) -> Result<SqlError> {
         | SqlError::Utf8Error(..) => Ok(error),
         _ => Err(error.into()),
     }
+}
+
+/// Opens the database beside a server that may be running, without any way to change it.
+fn connect_beside(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch(
+        "pragma trusted_schema = off; pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;",
+    )?;
+    Ok(connection)
 }
 
 /// Whether a statement hit the unique index on these columns, such as `users.folded`.

@@ -83,7 +83,7 @@ pub fn example() -> String {
         "# Settings of Roomful, each with its default. Copy this file to roomful.toml beside the server, or to\n\
          # config.toml in its data directory, and change what you need.\n#\n\
          # A flag (--public-url) wins over the environment (ROOMFUL_PUBLIC_URL), which wins over this file.\n\
-         # `roomful config check` reads it without starting a server; `roomful config print` shows what counts.\n",
+         # `roomful config check` reads it without starting a server; `roomful config print --origin` shows what counts.\n",
     );
     let defaults = Config::default();
     for setting in SETTINGS {

@@ -1,6 +1,7 @@
 //! The data directory: everything the server keeps, and the lock that keeps a second server out.
 
-use anyhow::{Context, Result, anyhow};
+use crate::owners;
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
@@ -30,6 +31,21 @@ impl Directory {
         Ok(directory)
     }
 
+    /// The folder at `path` that some server has kept, as it is.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn existing(path: &Path) -> Result<Self> {
+        let directory = Self(path.to_owned());
+        if !directory.database().is_file() {
+            bail!(
+                "there is no data of a server in {}. Name the right folder with --data, or as the setting `data`",
+                path.display()
+            );
+        }
+        Ok(directory)
+    }
+
     /// Others on this machine may not look inside. A folder that holds other things, too, is left as it is: closing it
     /// is for its owner to decide.
     fn close_to_others(&self) -> Result<()> {
@@ -52,12 +68,12 @@ impl Directory {
 
     /// The database inside it.
     pub fn database(&self) -> PathBuf {
-        self.0.join("roomful.db")
+        self.0.join(DATABASE)
     }
 
     /// Where a running server hears of the one that is to follow it.
     pub fn handover(&self) -> PathBuf {
-        self.0.join("handover.sock")
+        self.0.join(HANDOVER)
     }
 
     /// Claims the folder for this server until the lock is dropped, or the process ends in any way.
@@ -79,17 +95,85 @@ impl Directory {
     /// # Errors
     /// When the lock cannot be opened.
     pub fn try_lock(&self) -> Result<std::result::Result<Lock, String>> {
-        let path = self.0.join("lock");
+        let path = self.lock_file();
         let named = || format!("the lock {}", path.display());
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).with_context(named)?;
+        // Made by root, it would keep out the server, which is somebody else.
+        owners::give(&path, &fs::metadata(&self.0)?).with_context(named)?;
         match file.try_lock() {
             Ok(()) => Ok(Ok(Lock(file))),
             Err(TryLockError::WouldBlock) => Ok(Err(holder(&mut file)?)),
             Err(TryLockError::Error(error)) => Err(error).with_context(named),
         }
     }
+
+    /// What the last server wrote into the lock: its process, and where it listens. It may have ended since. To find out
+    /// by trying the lock could keep out a server that starts at this very moment.
+    pub fn signed(&self) -> Option<String> {
+        fs::read_to_string(self.lock_file()).ok().filter(|text| !text.trim().is_empty())
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.0.join(LOCK)
+    }
+
+    /// What the folder holds beside the database and what belongs to that: regular files by their path inside it, in
+    /// order; and what is neither such a file nor a folder.
+    ///
+    /// # Errors
+    /// When a folder cannot be read, or a name in it is not text.
+    pub fn contents(&self) -> Result<Beside> {
+        let mut found = Beside::default();
+        walk(&self.0, "", &mut found)?;
+        found.files.retain(|path| !OWN.contains(&path.as_str()));
+        found.files.sort();
+        (found.unfinished, found.files) =
+            found.files.into_iter().partition(|path| path.ends_with(UNFINISHED));
+        Ok(found)
+    }
+}
+
+/// The database's name in the folder.
+pub const DATABASE: &str = "roomful.db";
+const LOCK: &str = "lock";
+const HANDOVER: &str = "handover.sock";
+/// What belongs to a running server or to SQLite.
+pub const OWN: [&str; 6] =
+    [DATABASE, "roomful.db-wal", "roomful.db-shm", "roomful.db-journal", LOCK, HANDOVER];
+
+/// How the name of a file ends that is still being written.
+pub const UNFINISHED: &str = ".partial";
+
+/// What a data directory holds beside its database.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Regular files.
+    pub files: Vec<String>,
+    /// Regular files that somebody writes, or wrote when they were killed.
+    pub unfinished: Vec<String>,
+    /// Links, which lead to somewhere else.
+    pub links: Vec<String>,
+}
+
+fn walk(folder: &Path, prefix: &str, found: &mut Beside) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("the folder {}", folder.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name =
+            name.to_str().with_context(|| format!("the name of {} is not text", entry.path().display()))?;
+        let path = format!("{prefix}{name}");
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(&entry.path(), &format!("{path}/"), found)?;
+        } else if kind.is_symlink() {
+            found.links.push(path);
+        } else if kind.is_file() {
+            found.files.push(path);
+        }
+    }
+    Ok(())
 }
 
 fn holder(lock: &mut File) -> Result<String> {

@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod app;
+mod archive;
 pub mod assets;
 pub mod claim;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod live;
 pub mod logging;
 pub mod openapi;
 pub mod operator;
+mod owners;
 pub mod pacing;
 pub mod seats;
 pub mod serve;

@@ -94,13 +94,22 @@ fn stamp(path: &Path) -> Stamp {
     Some((file.ino(), file.mtime(), file.mtime_nsec(), file.len()))
 }
 
+/// The certificate in a file, and those that vouch for it.
+///
+/// # Errors
+/// When the file cannot be read or holds none; names the file.
+pub(crate) fn chain(certificate: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let named = format!("the certificate {}", certificate.display());
+    let text = fs::read(certificate).with_context(|| named.clone())?;
+    let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+    let chain = chain.ok().filter(|chain| !chain.is_empty());
+    chain.ok_or_else(|| anyhow!("{named} is not a certificate in PEM form"))
+}
+
 fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey> {
     let named = |what: &str, path: &Path| format!("{what} {}", path.display());
     let (cert_named, key_named) = (named("the certificate", certificate), named("the private key", key));
-    let text = fs::read(certificate).with_context(|| cert_named.clone())?;
-    let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
-    let chain = chain.ok().filter(|chain| !chain.is_empty());
-    let chain = chain.ok_or_else(|| anyhow!("{cert_named} is not a certificate in PEM form"))?;
+    let chain = chain(certificate)?;
     let text = fs::read(key).with_context(|| key_named.clone())?;
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| anyhow!("{key_named} is not a private key in PEM form"))?;

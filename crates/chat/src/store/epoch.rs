@@ -12,3 +12,8 @@ pub(crate) fn insert(sql: &Connection, epoch: &str) -> Result<()> {
     sql.execute("insert into meta (name, value) values ('epoch', ?1)", [epoch])?;
     Ok(())
 }
+
+pub(crate) fn renew(sql: &Connection, epoch: &str) -> rusqlite::Result<()> {
+    sql.execute("update meta set value = ?1 where name = 'epoch'", [epoch])?;
+    Ok(())
+}

@@ -54,8 +54,13 @@ fn newest(runner: &Runner) -> u32 {
     versions.max().unwrap_or(0)
 }
 
+/// The version of the newest tables that this program knows.
+pub(super) fn known() -> u32 {
+    newest(&migrations::runner())
+}
+
 /// The version of the tables that are there; none in a new database.
-fn schema(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     if !connection.table_exists(None, "refinery_schema_history")? {
         return Ok(None);
     }

@@ -23,6 +23,10 @@ const BATCH: usize = 512;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 /// Here the writer itself stops and folds: without a pause in the writing, the log would grow for ever.
 const RESTART_BYTES: u64 = 64 << 20;
+/// How long folding waits for whoever still reads from the log, and how long until it is tried again. Who reads for
+/// minutes, as a backup does, must not hold up who writes: then the log grows, and shrinks when they are done.
+const FOLD_PATIENCE: Duration = Duration::from_millis(100);
+const FOLD_AGAIN: Duration = Duration::from_secs(2);
 
 /// How often a full disk is tried.
 const PROBE: Duration = Duration::from_secs(1);
@@ -272,6 +276,8 @@ impl Writing {
         let _attendance = Attendance(&queue);
         let mut batch = Vec::with_capacity(BATCH);
         let mut company = Company::default();
+        // A log that somebody left who was killed is folded beside, not before the first answers.
+        let mut held_up = Some(Instant::now());
         while queue.take(&mut batch, BATCH, company.wanted(), company.patience()) {
             let (began, jobs) = (Instant::now(), batch.len());
             let outcome = self.write(&mut batch);
@@ -282,7 +288,11 @@ impl Writing {
             let condition = self.condition.borrow().clone();
             match condition {
                 Condition::Sound if log_bytes(&self.log) > RESTART_BYTES => {
-                    fold(&self.connection, "restart", &self.condition);
+                    if held_up.is_none_or(|since: Instant| since.elapsed() > FOLD_AGAIN) {
+                        let _ = self.connection.busy_timeout(FOLD_PATIENCE);
+                        held_up = (!fold(&self.connection, "restart", &self.condition)).then(Instant::now);
+                        let _ = self.connection.busy_timeout(super::BUSY);
+                    }
                 }
                 Condition::Sound => {}
                 Condition::Full => self.wait_for_space(&mut batch),
@@ -395,15 +405,19 @@ fn fold_beside(
     }
 }
 
-fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) {
+/// Whether all of the log was folded; not while somebody reads what stands in it.
+fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) -> bool {
     sabotage::pass(Point::MidCheckpoint);
-    if let Err(error) = connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |_| Ok(())) {
+    let busy =
+        connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
+    busy.map(|busy| !busy).unwrap_or_else(|error| {
         tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
         // A database that cannot grow is no reason to stop: the log can, until it cannot, either.
         if condition::told_by(&error) != Some(Condition::Full) {
             condition::note(condition, &error);
         }
-    }
+        false
+    })
 }
 
 fn log_bytes(log: &Path) -> u64 {

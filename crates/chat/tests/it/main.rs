@@ -7,6 +7,7 @@ mod checking;
 mod damage;
 mod folding;
 mod invites;
+mod keeping;
 mod membership;
 mod posting;
 mod reading;

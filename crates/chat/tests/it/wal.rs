@@ -1,6 +1,7 @@
 //! What a post costs the disk.
 
 use crate::support::{nonce, world};
+use std::time::{Duration, Instant};
 
 /// Most bytes of write-ahead log per post of 100 characters when 64 are queued at once. Counted: 579 in one batch, 772
 /// where the first of them went alone.
@@ -29,4 +30,29 @@ async fn a_post_writes_no_more_of_the_log_than_was_recorded() {
         in_a_batch = in_a_batch.min((world.log_bytes() - before) / 64);
     }
     assert!(alone <= ALONE && in_a_batch <= IN_A_BATCH, "{alone} alone, {in_a_batch} in a batch");
+}
+
+#[tokio::test]
+async fn who_reads_for_long_does_not_hold_up_who_writes() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    let mut reader = rusqlite::Connection::open(world.database()).unwrap();
+    let reading = reader.transaction().unwrap();
+    reading.query_row("select count(*) from messages", [], |_| Ok(())).unwrap();
+    // Past this the writer would fold the log, which it cannot while somebody reads from it.
+    let text = "𐍈".repeat(4_000);
+    let mut worst = Duration::ZERO;
+    while world.log_bytes() < 80 << 20 {
+        let began = Instant::now();
+        let posts: Vec<_> = (0..32).map(|_| world.chat.post(&ana, lobby, &text, nonce())).collect();
+        for post in posts {
+            post.await.unwrap();
+        }
+        worst = worst.max(began.elapsed());
+        world.listen();
+    }
+    // Waiting for the reader would take five seconds.
+    assert!(worst < Duration::from_secs(4), "{worst:?}");
+    drop(reading);
 }

@@ -1,6 +1,6 @@
 //! The figures of `docs/performance.md` that are measured without a browser.
 //!
-//! `cargo bench -p roomful-server --bench figures [-- start|idle|pages|posting …]`
+//! `cargo bench -p roomful-server --bench figures [-- start|full|idle|pages|posting …]`
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on says so by ending")]
 
@@ -20,6 +20,9 @@ fn main() {
     runtime.block_on(async {
         if wanted("start") {
             start::cold();
+        }
+        if wanted("full") {
+            start::full().await;
         }
         if wanted("posting") {
             posting::end_to_end().await;

@@ -34,7 +34,8 @@ pub async fn in_a_large_room() {
     );
 }
 
-fn fill(sql: &Connection) {
+/// Puts a million messages into the first room, by its owner.
+pub fn fill(sql: &Connection) {
     sql.execute_batch("pragma synchronous = off; begin immediate").unwrap();
     let head: u64 = sql.query_row("select head from rooms where key = 1", [], |row| row.get(0)).unwrap();
     let mut messages = sql

@@ -4,11 +4,13 @@ use super::Config;
 use super::settings::{SETTINGS, Setting};
 use anyhow::{Context, Result, bail};
 use clap::{Arg, ArgMatches, Command};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::Value;
+use toml::de::DeTable;
 
 const PREFIX: &str = "ROOMFUL_";
 const CONFIG: &str = "config";
@@ -36,8 +38,8 @@ pub struct Sources {
 pub enum Origin {
     /// Nobody said anything.
     Default,
-    /// The TOML file.
-    File,
+    /// This line of the TOML file.
+    File(usize),
     /// A variable `ROOMFUL_…`.
     Environment,
     /// A flag.
@@ -74,10 +76,12 @@ impl Sources {
         if let Some(path) = &file {
             let text =
                 fs::read_to_string(path).with_context(|| format!("the config file {}", path.display()))?;
-            let table: toml::Table =
-                text.parse().with_context(|| format!("the config file {} is not TOML", path.display()))?;
+            let named = || format!("the config file {} is not TOML", path.display());
+            let table: toml::Table = text.parse().with_context(named)?;
+            let lines = lines(&text).with_context(named)?;
             for (name, value) in table {
-                loading.take(Origin::File, &name, &name, Ok(value));
+                let line = lines.get(&name).copied().unwrap_or_default();
+                loading.take(Origin::File(line), &name, &name, Ok(value));
             }
         }
         for (variable, value) in &self.environment {
@@ -117,30 +121,31 @@ impl Sources {
 }
 
 impl Loaded {
-    /// Every setting with its value and where that came from, as TOML.
-    pub fn print(&self) -> String {
+    /// Every setting with its value, as TOML, and where it came from if `origin` asks for that. None of them is a secret.
+    pub fn print(&self, origin: bool) -> String {
         let mut text = String::new();
-        for (setting, origin) in SETTINGS.iter().zip(self.origins) {
+        for (setting, from) in SETTINGS.iter().zip(self.origins) {
             let line = format!("{} = {}", setting.name, (setting.show)(&self.config));
-            let _ = writeln!(text, "{line:<48} # {}", origin.word());
+            let _ = match origin {
+                true => writeln!(text, "{line:<48} # {}", self.shown(from, setting)),
+                false => writeln!(text, "{line}"),
+            };
         }
         text
+    }
+
+    fn shown(&self, origin: Origin, setting: &Setting) -> String {
+        match origin {
+            Origin::Default => "default".to_owned(),
+            Origin::File(line) => format!("{}:{line}", self.file_shown()),
+            Origin::Environment => format!("{PREFIX}{}", setting.name.to_ascii_uppercase()),
+            Origin::Flag => format!("--{}", dashed(setting.name)),
+        }
     }
 
     /// The config file for people: its path, or that there is none.
     pub fn file_shown(&self) -> String {
         self.file.as_deref().map_or_else(|| "none".to_owned(), |path: &Path| path.display().to_string())
-    }
-}
-
-impl Origin {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::File => "config file",
-            Self::Environment => "environment",
-            Self::Flag => "flag",
-        }
     }
 }
 
@@ -189,6 +194,13 @@ impl Loading {
         let place = file.map(|path| format!(" (config file: {})", path.display())).unwrap_or_default();
         bail!("the settings are not right{place}:\n  {}", self.faults.join("\n  "))
     }
+}
+
+/// The line on which each setting of a file stands.
+fn lines(text: &str) -> Result<HashMap<String, usize>, toml::de::Error> {
+    let table = DeTable::parse(text)?;
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    Ok(table.get_ref().keys().map(|name| (name.get_ref().to_string(), line(name.span().start))).collect())
 }
 
 fn find(name: &str) -> Option<&'static Setting> {

@@ -1,7 +1,9 @@
 //! What the server promises to whoever reaches it, told over real sockets.
 
 mod authorisation;
+mod backups;
 mod config;
+mod doctor;
 mod doors;
 mod drain;
 mod http_errors;

@@ -12,18 +12,18 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-fn roomful(folder: &Path, arguments: &[&str]) -> Command {
+pub fn roomful(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomful"));
     command.args(arguments).current_dir(folder).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     roomful(folder, arguments).output().expect("the binary runs")
 }
 
-fn add_user(folder: &Path, arguments: &[&str], password: &str) -> Output {
+pub fn add_user(folder: &Path, arguments: &[&str], password: &str) -> Output {
     let arguments = [&["user", "add"], arguments].concat();
     let mut child = roomful(folder, &arguments).stdin(Stdio::piped()).spawn().expect("the binary runs");
     let mut stdin = child.stdin.take().expect("piped");
@@ -32,25 +32,25 @@ fn add_user(folder: &Path, arguments: &[&str], password: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")
 }
 
 /// A server as a process of its own; ends with the test.
-struct Process {
-    child: Child,
-    banner: String,
-    address: SocketAddr,
+pub struct Process {
+    pub child: Child,
+    pub banner: String,
+    pub address: SocketAddr,
 }
 
 impl Process {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
         Self::started(roomful(folder, &arguments))
     }
 
     /// A server that may open only so many files.
-    fn start_with_files(folder: &Path, files: u32, arguments: &[&str]) -> Self {
+    pub fn start_with_files(folder: &Path, files: u32, arguments: &[&str]) -> Self {
         let mut command = Command::new("sh");
         let binary = env!("CARGO_BIN_EXE_roomful");
         command.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &files.to_string(), binary]);
@@ -74,7 +74,7 @@ impl Process {
         Self { child, banner, address }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("kill is there").success());
     }
@@ -167,7 +167,10 @@ fn settings_are_checked_and_shown_without_a_server() {
     let folder = TempDir::new().expect("a folder");
     assert!(text(&run(folder.path(), &["config", "check"]).stdout).contains("The settings are right"));
     let shown = run(folder.path(), &["config", "print", "--name", "The Pond"]);
-    assert!(text(&shown.stdout).contains("name = \"The Pond\""), "{}", text(&shown.stdout));
+    assert!(text(&shown.stdout).contains("name = \"The Pond\"\n"), "{}", text(&shown.stdout));
+    let shown = run(folder.path(), &["config", "print", "--origin", "--name", "The Pond"]);
+    let line = text(&shown.stdout).lines().find(|line| line.starts_with("name = ")).expect("a line");
+    assert!(line.ends_with("# --name"), "{line}");
     let defaults = run(folder.path(), &["config", "print", "--defaults"]);
     std::fs::write(folder.path().join("roomful.toml"), &defaults.stdout).expect("a file");
     assert!(run(folder.path(), &["config", "check"]).status.success());

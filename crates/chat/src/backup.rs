@@ -1,0 +1,55 @@
+//! A copy of the database, of one moment, taken while people talk; and what must hold of it before it is trusted.
+
+use crate::error::DatabaseError;
+use crate::store::backup as store;
+use crate::token::new_id;
+use std::path::Path;
+
+/// What a database holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Contents {
+    /// The version of its tables.
+    pub schema: u32,
+    /// Which life of the database it is.
+    pub epoch: String,
+    /// Accounts and guests.
+    pub users: u64,
+    /// Rooms of every kind.
+    pub rooms: u64,
+    /// Messages, deleted ones too.
+    pub messages: u64,
+    /// Events of all rooms.
+    pub events: u64,
+}
+
+/// Copies the database at `from` into the empty file `to`, and checks the copy. A server may run on `from`: the copy is
+/// of one moment, and whoever writes is not held up. `going` is told the bytes copied and the bytes there are, and
+/// answers whether to go on.
+///
+/// # Errors
+/// When the database is damaged, is not ours or newer than this program, cannot be read, or `going` says no.
+pub fn copy(
+    from: &Path,
+    to: &Path,
+    going: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<Contents, DatabaseError> {
+    store::copy(from, to, going)
+}
+
+/// Reads all of a database that no server uses, and answers what it holds.
+///
+/// # Errors
+/// When it is damaged, is not ours, or is newer than this program.
+pub fn inspect(database: &Path) -> Result<Contents, DatabaseError> {
+    store::inspect(database)
+}
+
+/// Begins another life of a database that no server uses, so that everybody who knew it starts afresh. Answers its epoch.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn renew_epoch(database: &Path) -> Result<String, DatabaseError> {
+    let epoch = new_id().to_string();
+    store::renew_epoch(database, &epoch)?;
+    Ok(epoch)
+}

@@ -1,0 +1,126 @@
+//! What must hold of a database, in SQL.
+
+use super::accounts::Id;
+use super::{Connection, backup, connect_beside};
+use crate::checks::{Check, Findings};
+use crate::error::DatabaseError;
+use std::path::Path;
+
+/// The most faults that are told of one check.
+const TOLD: usize = 5;
+
+/// What no foreign key declares. Each statement here and below answers one row for each fault: the room's id and what is
+/// wrong. Rooms are named by id: their names are their members' business.
+const REFERENCES: [&str; 2] = [
+    "select r.id, format('message %d is by nobody', m.seq) from messages m join rooms r on r.key = m.room
+     where m.author not in (select key from users)",
+    "select r.id, format('event %d is by nobody', e.seq) from events e join rooms r on r.key = e.room
+     where e.by not in (select key from users)",
+];
+
+const ROOMS: [&str; 3] = [
+    "select r.id, format('%d events up to seq %d, and its head is %d', count(e.seq),
+            coalesce(max(e.seq), 0), r.head)
+     from rooms r left join events e on e.room = r.key group by r.key
+     having count(e.seq) <> r.head or coalesce(max(e.seq), 0) <> r.head or coalesce(min(e.seq), 1) <> 1",
+    "select null, format('%d events of a room that is not there', count(*)) from events
+     where room not in (select key from rooms) group by room",
+    "select r.id, format('message %d has the ordinal %d instead of %d', m.seq, m.n, m.place)
+     from (select room, seq, n, row_number() over (partition by room order by seq) as place from messages) m
+     join rooms r on r.key = m.room where m.n <> m.place",
+];
+
+const MESSAGES: [&str; 6] = [
+    "select r.id, format('message %d was never posted by its author', m.seq)
+     from messages m left join rooms r on r.key = m.room
+     where not exists (select 1 from events e where e.room = m.room and e.seq = m.seq
+                       and e.kind = 'message_posted' and e.by = m.author)",
+    "select r.id, format('event %d tells of a message that is not there', e.seq)
+     from events e join rooms r on r.key = e.room
+     where e.kind in ('message_posted', 'message_edited', 'message_deleted')
+       and not exists (select 1 from messages m where m.room = e.room and m.seq = coalesce(e.target_seq, e.seq))",
+    "select r.id, format('message %d was last touched by event %d, which is about something else',
+                   m.seq, m.rev)
+     from messages m join rooms r on r.key = m.room
+     where m.rev <> m.seq
+       and not exists (select 1 from events e where e.room = m.room and e.seq = m.rev and e.target_seq = m.seq)",
+    "select r.id, format('event %d is newer than what message %d knows of', e.seq, m.seq)
+     from events e join messages m on m.room = e.room and m.seq = e.target_seq join rooms r on r.key = e.room
+     where e.seq > m.rev",
+    "select r.id, format('%d messages, and it counts %d', count(m.key), r.n)
+     from rooms r left join messages m on m.room = r.key group by r.key having count(m.key) <> r.n",
+    "select r.id, format('message %d was deleted and still has a text', m.seq)
+     from messages m join rooms r on r.key = m.room where m.deleted = 1 and m.text <> ''",
+];
+
+const READS: [&str; 1] =
+    ["select r.id, format('somebody read up to seq %d, n %d, and it ends at seq %d, n %d',
+            m.read_seq, m.read_n, r.head, r.n)
+     from memberships m join rooms r on r.key = m.room where m.read_seq > r.head or m.read_n > r.n"];
+
+pub(crate) fn check(database: &Path) -> Result<Findings, DatabaseError> {
+    let mut connection = connect_beside(database)?;
+    let moment = connection.transaction()?;
+    let schema = backup::schema(&moment)?;
+    let (indexes, integrity): (Vec<_>, Vec<_>) =
+        damage(&moment)?.into_iter().partition(|line| is_of_an_index(line));
+    // A damaged table may not answer; what is damaged was found above.
+    let newest = moment.query_row("select max(at) from events", [], |row| row.get(0)).unwrap_or(None);
+    let faults = Check::ALL.into_iter().map(|check| {
+        let found = match check {
+            Check::Integrity => Ok(integrity.clone()),
+            Check::Indexes => Ok(indexes.clone()),
+            Check::References => dangling(&moment),
+            Check::Rooms => lines(&moment, &ROOMS),
+            Check::Messages => lines(&moment, &MESSAGES),
+            Check::Reads => lines(&moment, &READS),
+        };
+        (check, found.unwrap_or_else(|error| vec![format!("it could not be looked at: {error}")]))
+    });
+    Ok(Findings { schema, newest, faults: faults.collect() })
+}
+
+/// What SQLite finds wrong with pages, rows and indexes; nothing where all is well.
+pub(super) fn damage(sql: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = sql.prepare("pragma integrity_check(20)")?;
+    let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>();
+    let mut found = match found {
+        // Too damaged to be looked through.
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+            vec![error.to_string()]
+        }
+        found => found?,
+    };
+    found.retain(|line| line != "ok");
+    Ok(found)
+}
+
+/// As SQLite words it: `row 7 missing from index users_name`, `wrong # of entries in index users_name`.
+fn is_of_an_index(line: &str) -> bool {
+    line.contains(" index ")
+}
+
+fn dangling(sql: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = sql.prepare("pragma foreign_key_check")?;
+    let rows = statement.query_map([], |row| {
+        let (from, to): (String, String) = (row.get(0)?, row.get(2)?);
+        Ok(format!("a row of {from} refers to one of {to} that is not there"))
+    })?;
+    let mut found = rows.take(TOLD).collect::<rusqlite::Result<Vec<_>>>()?;
+    found.extend(lines(sql, &REFERENCES)?);
+    Ok(found)
+}
+
+fn lines(sql: &Connection, statements: &[&str]) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for statement in statements {
+        let mut statement = sql.prepare(&format!("{statement} limit {TOLD}"))?;
+        let rows = statement.query_map([], |row| {
+            let (room, fault): (Option<Id>, String) = (row.get(0)?, row.get(1)?);
+            Ok(room.map_or_else(|| fault.clone(), |room| format!("room {}: {fault}", room.0)))
+        })?;
+        found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    found.truncate(TOLD);
+    Ok(found)
+}

@@ -1,0 +1,203 @@
+//! `roomful backup`: everything that is kept, of one moment, in one file, while people talk.
+
+use super::terminal::{Progress, Stop, bytes, count, tell, warn};
+use crate::archive::Writer;
+use crate::config::Loaded;
+use crate::directory::{Beside, DATABASE, Directory, UNFINISHED};
+use crate::owners::sync_folder;
+use anyhow::{Context, Result, bail};
+use chat::Clock;
+use chat::backup::{self, Contents};
+use clap::Args;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The file to write, or `-` for standard output.
+    file: PathBuf,
+    /// Replaces the file if there is one.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Backup {
+    pub(super) fn run(self, loaded: &Loaded) -> Result<()> {
+        let directory = Directory::existing(&loaded.config.data)?;
+        let beside = directory.contents()?;
+        for link in &beside.links {
+            warn(&format!("the backup leaves out {link}, which is a link to somewhere else"));
+        }
+        let progress = &mut Progress::new(Stop::listen()?);
+        let taken = if self.file.as_os_str() == "-" {
+            to_standard_output(&directory, &beside, progress)?
+        } else {
+            self.to_file(&directory, &beside, progress)?
+        };
+        let Contents { users, rooms, messages, .. } = taken;
+        let held = [
+            count(users, "user", "users"),
+            count(rooms, "room", "rooms"),
+            count(messages, "message", "messages"),
+        ];
+        progress.clear();
+        tell(&format!("Backed up {} to {}.", held.join(", "), self.file.display()));
+        Ok(())
+    }
+
+    fn to_file(&self, directory: &Directory, beside: &Beside, progress: &mut Progress) -> Result<Contents> {
+        let file = &self.file;
+        let folder = self.folder()?;
+        if folder.canonicalize()?.starts_with(directory.path().canonicalize()?) {
+            bail!(
+                "{} is inside the data directory and would be lost with it; name another place",
+                file.display()
+            );
+        }
+        if file.is_dir() {
+            bail!("{} is a folder; name a file in it", file.display());
+        }
+        if file.exists() && !self.force {
+            bail!("there is {} already; name another file, or replace it with --force", file.display());
+        }
+        let database = database_bytes(directory);
+        let others: u64 = beside.files.iter().map(|path| length(&directory.path().join(path))).sum();
+        // The copy of the database, and the backup that it goes into.
+        has_room(folder, 2 * database + others)?;
+        let unfinished = Unfinished::create(&with(file, UNFINISHED))?;
+        let copy = Unfinished::create(&with(file, &format!(".database{UNFINISHED}")))?;
+        let taken = write(directory, beside, &copy, BufWriter::new(&unfinished.file), progress)
+            .with_context(|| format!("the backup was not written to {}", file.display()))?;
+        unfinished.file.sync_all()?;
+        fs::rename(&unfinished.path, file)?;
+        sync_folder(folder)?;
+        Ok(taken)
+    }
+
+    fn folder(&self) -> Result<&Path> {
+        let folder = match self.file.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => bail!("{} is a folder; name a file in it", self.file.display()),
+        };
+        if !folder.is_dir() {
+            bail!("there is no folder {}", folder.display());
+        }
+        Ok(folder)
+    }
+}
+
+fn to_standard_output(directory: &Directory, beside: &Beside, progress: &mut Progress) -> Result<Contents> {
+    if io::stdout().is_terminal() {
+        bail!("a backup is nothing for a terminal; send it to a file or a program");
+    }
+    has_room(directory.path(), database_bytes(directory))?;
+    // The one place that is sure to be there, to be private, and to have had room for a database before.
+    let copy =
+        Unfinished::create(&directory.path().join(format!("backup-{}{UNFINISHED}", std::process::id())))?;
+    write(directory, beside, &copy, BufWriter::new(io::stdout().lock()), progress)
+        .context("the backup was not written")
+}
+
+/// The database first: what the files beside it hold may be newer than it, and must not be older.
+fn write(
+    directory: &Directory,
+    beside: &Beside,
+    copy: &Unfinished,
+    out: impl Write,
+    progress: &mut Progress,
+) -> Result<Contents> {
+    let taken_at = Clock::system().now();
+    let contents = backup::copy(&directory.database(), &copy.path, &mut |done, all| {
+        progress.show("Copying the database", done, all)
+    })
+    .with_context(|| format!("the database {}", directory.database().display()))?;
+    let mut files = vec![(DATABASE, copy.path.clone())];
+    files.extend(beside.files.iter().map(|path| (path.as_str(), directory.path().join(path))));
+    let all: u64 = files.iter().map(|(_, path)| length(path)).sum();
+    let (mut writer, mut done) = (Writer::new(out), 0);
+    for (name, path) in files {
+        let file = match File::open(&path) {
+            // It was deleted since, and so has no part in what is kept.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file.with_context(|| format!("the file {}", path.display()))?,
+        };
+        writer.add(name, file, &mut |piece| {
+            done += piece;
+            progress.show("Writing the backup", done, all)
+        })?;
+    }
+    writer.finish(contents.clone(), taken_at)?.flush()?;
+    Ok(contents)
+}
+
+/// A file that goes unless it gets its name.
+pub(super) struct Unfinished {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+}
+
+impl Unfinished {
+    /// Makes it, over what somebody left behind who was killed.
+    ///
+    /// # Errors
+    /// When it cannot be made, or somebody else is writing it.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let named = || format!("the file {}", path.display());
+        let mut options = OpenOptions::new();
+        let file =
+            options.write(true).create(true).truncate(false).mode(0o600).open(path).with_context(named)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!("another backup is being written to {}", path.display()),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(named),
+        }
+        file.set_len(0).with_context(named)?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Renamed, it is not there any more.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+pub(super) fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
+/// The database with what is not folded into it yet.
+pub(super) fn database_bytes(directory: &Directory) -> u64 {
+    let database = directory.database();
+    length(&database) + length(&with(&database, "-wal"))
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Refuses to begin what would end in a full disk.
+pub(super) fn has_room(folder: &Path, needed: u64) -> Result<()> {
+    let free = free_bytes(folder)?;
+    if free < needed {
+        bail!(
+            "there is too little room in {}: this takes {} and {} are free",
+            folder.display(),
+            bytes(needed),
+            bytes(free)
+        );
+    }
+    Ok(())
+}
+
+/// How much of the disk that holds a folder is free for us.
+pub(super) fn free_bytes(folder: &Path) -> Result<u64> {
+    let disk = rustix::fs::statvfs(folder).with_context(|| format!("the folder {}", folder.display()))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
