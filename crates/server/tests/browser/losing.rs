@@ -54,7 +54,7 @@ async fn what_is_written_while_the_server_is_dead_arrives_once_and_in_order_with
 #[tokio::test(flavor = "multi_thread")]
 async fn while_one_server_follows_the_other_nobody_is_shown_a_failure() {
     const WATCH: &str = "window.shown = []; new MutationObserver(() => {
-        for (const it of document.querySelectorAll('.banner, .outbox, .is-failed')) window.shown.push(it.innerText);
+        for (const it of document.querySelectorAll('.banner, .outbox, .message__fate')) window.shown.push(it.innerText);
     }).observe(document.body, { subtree: true, childList: true, attributes: true });";
     let (mut server, account) = Server::of_ana().await;
     let (ana, ben) = (Person::signed_in(&server, &account).await, Person::at_a_desk(&server).await);
