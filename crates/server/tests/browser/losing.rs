@@ -52,6 +52,35 @@ async fn what_is_written_while_the_server_is_dead_arrives_once_and_in_order_with
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_one_server_follows_the_other_nobody_is_shown_a_failure() {
+    const WATCH: &str = "window.shown = []; new MutationObserver(() => {
+        for (const it of document.querySelectorAll('.banner, .outbox, .message__fate')) window.shown.push(it.innerText);
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });";
+    let (mut server, account) = Server::of_ana().await;
+    let (ana, ben) = (Person::signed_in(&server, &account).await, Person::at_a_desk(&server).await);
+    ben.takes(&server.member("Ben").await).await;
+    for person in [&ana, &ben] {
+        person.enters("lobby").await;
+        person.runs(WATCH).await;
+    }
+    let mut said = Vec::new();
+    for round in 0..3 {
+        let texts = [format!("before {round}"), format!("after {round}")];
+        ana.says(&texts[0]).await;
+        server.is_followed();
+        ben.says(&texts[1]).await;
+        said.extend(texts);
+        for person in [&ana, &ben] {
+            person.reads_messages(&said.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        }
+    }
+    ana.until("everything has its time", "document.querySelectorAll('.message time').length === 6").await;
+    for person in [&ana, &ben] {
+        assert_eq!(person.finds("window.shown").await, serde_json::json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_kept_over_a_reload_without_a_server_is_sent_when_it_is_back() {
     let (mut server, account) = Server::of_ana().await;
     let ana = Person::signed_in(&server, &account).await;

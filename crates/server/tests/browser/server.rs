@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// Everybody's password.
@@ -97,6 +97,15 @@ impl Server {
         assert_eq!(self.process.address(), self.address);
     }
 
+    /// Gives its place to another one, and has ended when that is done.
+    pub fn is_followed(&mut self) {
+        let listen = self.address.to_string();
+        let mut next = Process::start(self.data.path(), &listen, &["serve", "--take-over"]);
+        assert_eq!(next.address(), self.address);
+        let before = std::mem::replace(&mut self.process, next).ends();
+        assert!(before.success());
+    }
+
     /// Starts again at an address where no browser looks for it, and gives that.
     pub fn come_back_elsewhere(&mut self) -> SocketAddr {
         self.process = Process::start(self.data.path(), "127.0.0.1:0", &[]);
@@ -129,6 +138,10 @@ impl Process {
                 return value.trim().to_owned();
             }
         }
+    }
+
+    fn ends(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     fn kill(&mut self) {

@@ -281,7 +281,7 @@ async fn kill_9_of_the_old_server_in_mid_handover_loses_nothing() {
         talkers.say(50).await;
         let next = talkative(folder.path(), &["serve", "--take-over", "--listen", &listen]);
         let next = tokio::task::spawn_blocking(move || Process::of(next));
-        server.is_killed_after("another process takes over").await;
+        server.dies_after("another process takes over").await;
         server = next.await.unwrap();
     }
     talkers.say(50).await;

@@ -42,7 +42,7 @@ impl Process {
     }
 
     /// Kills it as soon as its log has said something.
-    pub async fn is_killed_after(mut self, said: &'static str) {
+    pub async fn dies_after(mut self, said: &'static str) {
         let killed = tokio::task::spawn_blocking(move || {
             let log = BufReader::new(self.child.stderr.take().unwrap());
             let found = log.lines().any(|line| line.unwrap().contains(said));
