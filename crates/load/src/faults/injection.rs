@@ -85,7 +85,7 @@ impl Stage {
     pub async fn run(&mut self, kind: Kind) -> Result<()> {
         match kind {
             Kind::Calm | Kind::Migration => self.wait(1_500..2_500).await,
-            Kind::Flood => self.wait(5_000..6_000).await,
+            Kind::Flood => self.wait(9_000..10_000).await,
             Kind::Flap => {
                 for _ in 0..self.faults {
                     self.mark("a second of flapping", false);

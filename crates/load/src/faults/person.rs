@@ -129,8 +129,8 @@ const WORDS: [&str; 8] = [
 /// The text of somebody's message: its nonce, and some words, or very many.
 fn words(nonce: &str, rng: &mut Rng, is_loud: bool) -> String {
     let mut text = nonce.to_owned();
-    let most = if is_loud { 700 } else { 6 };
-    for _ in 0..rng.usize(0..most) {
+    let count = if is_loud { rng.usize(500..850) } else { rng.usize(0..6) };
+    for _ in 0..count {
         text.push(' ');
         text.push_str(WORDS[rng.usize(0..WORDS.len())]);
     }

@@ -195,6 +195,7 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
             // The last one is the outsider.
             _ if number == last => tokio::spawn(Poster::live(part, scene, true)),
             0 | 4 => tokio::spawn(Member::live(part, scene, false)),
+            1 if scene.is_loud => tokio::spawn(Watcher::live(part, scene, Ears::Slow)),
             1 => tokio::spawn(Watcher::live(part, scene, Ears::Good)),
             2 => tokio::spawn(Poster::live(part, scene, false)),
             _ if scene.is_flapping && number > 5 => tokio::spawn(Watcher::live(part, scene, Ears::Flapping)),

@@ -78,7 +78,7 @@ impl Watcher {
         while !self.scene.is_closing() && heard.elapsed() < silence {
             self.stand();
             if self.scene.is_live() && Instant::now() >= pauses_at {
-                sleep(Duration::from_millis(self.part.rng.u64(300..1_200))).await;
+                sleep(self.stall()).await;
                 pauses_at = self.next_pause();
             }
             if self.scene.is_live() && self.ears != Ears::Deaf && began.elapsed() > stays {
@@ -96,6 +96,12 @@ impl Watcher {
                 Ok(Received::Sign) => heard = Instant::now(),
             }
         }
+    }
+
+    /// Less than three beats, or the server would take the connection for dead.
+    fn stall(&mut self) -> Duration {
+        let ms = if self.scene.is_loud { 2_000..2_600 } else { 300..1_200 };
+        Duration::from_millis(self.part.rng.u64(ms))
     }
 
     fn next_pause(&mut self) -> Instant {

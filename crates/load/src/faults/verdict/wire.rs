@@ -8,15 +8,12 @@ use protocol::simple::SimpleFrame;
 use protocol::{Event, EventKind, RoomId, ServerFrame, UserId};
 use std::collections::HashMap;
 
-/// While a resume brings what was missed the live stream may go on, and its events come once more afterwards, which
-/// clients pass over. So many events behind the live stream that is over.
-const BESIDE: u64 = 64;
-
 /// One connection of the native protocol as far as it was heard.
 struct Wire<'a> {
     /// Up to which place of each room its owner may see.
     rights: &'a HashMap<RoomId, u64>,
-    /// The last place told of each room that one is in: of the live stream, and of what a resume brings beside it.
+    /// The last place told of each room that one is in: of the live stream, and of what a resume brings beside it. While it
+    /// does the live stream may go on, and its events come once more afterwards, which clients pass over.
     places: HashMap<RoomId, Vec<u64>>,
     /// Where memberships ended that ended on this connection.
     left: HashMap<RoomId, u64>,
@@ -139,7 +136,7 @@ impl<'a> Wire<'a> {
         let furthest = places.iter().copied().max().unwrap_or_default();
         if let Some(place) = places.iter_mut().find(|place| **place + 1 == seq) {
             *place = seq;
-            return places.retain(|place| place + BESIDE > furthest);
+            return;
         }
         if seq > furthest + 1 {
             *places = vec![seq];
