@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::progress::Progress;
 use crate::report::{self, Quantiles};
 use crate::watch::Watch;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use client::{Address, Api, Client};
 use protocol::http::SignedIn;
 use protocol::{Room, RoomId};
