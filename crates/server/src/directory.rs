@@ -127,7 +127,7 @@ impl Directory {
     pub fn contents(&self) -> Result<Beside> {
         let mut found = Beside::default();
         walk(&self.0, "", &mut found)?;
-        found.files.retain(|path| !OWN.contains(&path.as_str()));
+        found.files.retain(|path| !OWN.contains(&path.as_str()) && !is_from_an_upgrade(path));
         found.files.sort();
         (found.unfinished, found.files) =
             found.files.into_iter().partition(|path| path.ends_with(UNFINISHED));
@@ -142,6 +142,11 @@ const HANDOVER: &str = "handover.sock";
 /// What belongs to a running server or to SQLite.
 pub const OWN: [&str; 6] =
     [DATABASE, "roomful.db-wal", "roomful.db-shm", "roomful.db-journal", LOCK, HANDOVER];
+
+/// Whether a file is the copy that an upgrade keeps of the database as it was, or one that it is writing.
+fn is_from_an_upgrade(path: &str) -> bool {
+    path.starts_with("roomful-before-v")
+}
 
 /// How the name of a file ends that is still being written.
 pub const UNFINISHED: &str = ".partial";

@@ -145,6 +145,7 @@ async fn a_backup_holds_every_file_and_is_for_its_owner_alone() {
     fs::write(data.join("files/ab"), "picture").expect("ours");
     fs::write(data.join("config.toml"), "name = \"Pond\"").expect("ours");
     fs::write(data.join("half.partial"), "unfinished").expect("ours");
+    fs::write(data.join("roomful-before-v2.db"), "as it was").expect("ours");
     symlink("/etc/hostname", data.join("link")).expect("ours");
 
     let made = run(folder.path(), &["backup", "it.tar"]);
