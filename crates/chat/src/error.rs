@@ -31,6 +31,14 @@ pub enum Error {
     /// The name belongs to somebody or something else.
     #[error("The name {0} is taken. Choose another one.")]
     NameTaken(String),
+    /// Somebody is in as many rooms as one can be.
+    #[error("{name} is in {most} rooms, and nobody fits into more. Leaving one makes place.")]
+    TooManyRooms {
+        /// Who is.
+        name: String,
+        /// The most.
+        most: u64,
+    },
     /// Unknown name or wrong password: callers cannot tell which.
     #[error("That name and password do not go together.")]
     BadCredentials,
@@ -114,6 +122,11 @@ impl Error {
             Self::NameTaken(name) => {
                 params.insert("name".into(), Value::String(name.clone()));
                 ErrorCode::NameTaken
+            }
+            Self::TooManyRooms { name, most } => {
+                params.insert("name".into(), Value::String(name.clone()));
+                params.insert("rooms".into(), json!(most));
+                ErrorCode::TooLarge
             }
             Self::BadCredentials => ErrorCode::BadCredentials,
             Self::LinkSpent => ErrorCode::LinkSpent,

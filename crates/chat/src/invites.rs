@@ -117,7 +117,7 @@ impl Chat {
     /// Uses a link as somebody who has an account already: joins its room. Counts as a use unless they were in it.
     ///
     /// # Errors
-    /// `LinkSpent`; `Forbidden` to guests, who sign up with it.
+    /// `LinkSpent`; `Forbidden` to guests, who sign up with it; `TooManyRooms`.
     pub async fn accept_invite(&self, caller: &Caller, token: &str) -> Result<Option<Room>> {
         caller.must_be(Role::Member, "Sign up with this link: guests have no place to be invited to.")?;
         let (hash, now, caller) = (Token::hash(token), self.now(), caller.clone());

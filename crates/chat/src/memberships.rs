@@ -6,7 +6,7 @@ use crate::sessions::Caller;
 use crate::store::accounts::AccountRow;
 use crate::store::{Tx, accounts, invites, log, memberships, rooms, sessions};
 use crate::stream::{Committed, RoomKey, RoomRef, UserKey};
-use crate::{Chat, PAGE};
+use crate::{Chat, PAGE, ROOMS, ROOMS_OF_GUEST};
 use protocol::frame::MemberPage;
 use protocol::{Event, EventKind, Role, Room, RoomId, RoomKind, User, UserId};
 use std::collections::HashSet;
@@ -122,7 +122,7 @@ impl Chat {
     /// Becomes a member of an open room. Joining again changes nothing.
     ///
     /// # Errors
-    /// `NotFound` when there is no open room of this id: closed rooms look the same.
+    /// `NotFound` when there is no open room of this id: closed rooms look the same; `TooManyRooms`.
     pub async fn join_room(&self, caller: &Caller, room: RoomId) -> Result<Room> {
         let (user, caller, now) = (caller.key(), caller.clone(), self.now());
         let (key, mut view) = self
@@ -160,7 +160,7 @@ impl Chat {
     /// Makes somebody a member of a room that the caller is in. Inviting a member again changes nothing.
     ///
     /// # Errors
-    /// `Forbidden` to guests; `NotFound` for an unknown room or user.
+    /// `Forbidden` to guests; `NotFound` for an unknown room or user; `TooManyRooms` if they are in as many as fit.
     pub async fn invite_member(&self, caller: &Caller, room: RoomId, user: UserId) -> Result<()> {
         let (caller, now) = (caller.clone(), self.now());
         self.0
@@ -241,6 +241,9 @@ impl Chat {
 }
 
 /// Makes `account` a member and tells; a member already stays one.
+///
+/// # Errors
+/// `TooManyRooms`.
 pub(crate) fn join(
     tx: &mut Tx<'_>,
     room: &RoomRef,
@@ -251,6 +254,10 @@ pub(crate) fn join(
 ) -> Result<Room> {
     if memberships::exists(&tx.sql, room.key, account.key)? {
         return Ok(memberships::prove(&tx.sql, room.id, account.key)?.view);
+    }
+    let most = if account.user.guest { ROOMS_OF_GUEST } else { ROOMS };
+    if memberships::count_of_user(&tx.sql, account.key)? >= most {
+        return Err(Error::TooManyRooms { name: account.user.name.clone(), most });
     }
     let seq = rooms::advance(&tx.sql, room.key)?;
     memberships::insert(&tx.sql, room.key, account.key, role, seq)?;

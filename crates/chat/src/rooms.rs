@@ -17,7 +17,7 @@ impl Chat {
     ///
     /// # Errors
     /// `NameTaken` for the name of an open room; `Forbidden` to guests, who may open open rooms only, and those only
-    /// where `guests_may` says so; `Invalid` for a bad name or a direct room.
+    /// where `guests_may` says so; `Invalid` for a bad name or a direct room; `TooManyRooms`.
     pub async fn open_room(
         &self,
         caller: &Caller,

@@ -111,7 +111,7 @@ impl Chat {
     /// user row, all in the same commit.
     ///
     /// # Errors
-    /// As for [`Chat::post`].
+    /// As for [`Chat::post`], and `TooManyRooms`.
     pub fn chat(
         &self,
         visitor: &Visitor,

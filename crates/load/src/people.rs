@@ -116,7 +116,9 @@ impl Spread {
     /// When the server does not let them in.
     pub fn guests(&self, way: &Way, run: u32) -> Result<Crowd> {
         let tokens = self.sign_in(way, run)?;
-        let rooms = open_rooms(way, &tokens[0], run, self.rooms)?;
+        let rooms: Vec<(usize, &String)> =
+            (0..self.rooms).map(|room| (room, &tokens[self.opener_of(room)])).collect();
+        let rooms = open_rooms(way, run, &rooms)?;
         let crowd = self
             .crowd(rooms, |number| (String::new(), Some(Rc::from(tokens[self.user_of(number)].as_str()))));
         let mut joins: Vec<(String, String)> = Vec::new();
@@ -143,6 +145,11 @@ impl Spread {
         if number < posters { number } else { posters + (number - posters) % self.users }
     }
 
+    /// The user who opens a room: the first who is in it, since a server bounds the rooms that one user is in.
+    fn opener_of(&self, room: usize) -> usize {
+        self.user_of(room % self.connections)
+    }
+
     fn sign_in(&self, way: &Way, run: u32) -> Result<Vec<String>> {
         let users = self.posters() + self.users;
         let names: Vec<String> = (0..users).map(|user| format!("Guest {run} {user}")).collect();
@@ -165,10 +172,10 @@ impl Spread {
     }
 }
 
-fn open_rooms(way: &Way, token: &str, run: u32, count: usize) -> Result<Vec<String>> {
-    let names: Vec<String> = (0..count).map(|room| format!("room {run} {room}")).collect();
-    let rooms = ask_all(way, &names, |door, name| {
-        let body = json!({ "name": name, "kind": "open" });
+/// Opens rooms, each as whom the token says.
+fn open_rooms(way: &Way, run: u32, rooms: &[(usize, &String)]) -> Result<Vec<String>> {
+    let rooms = ask_all(way, rooms, |door, (room, token)| {
+        let body = json!({ "name": format!("room {run} {room}"), "kind": "open" });
         door.ask::<Room>("POST", "/api/v1/rooms", Some(token), Some(&body))
     })?;
     Ok(rooms.into_iter().map(|room| room.id.to_string()).collect())

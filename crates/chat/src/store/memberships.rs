@@ -65,6 +65,13 @@ pub(crate) fn exists(sql: &Connection, room: RoomKey, user: UserKey) -> Result<b
         .query_row(params![room, user], |row| row.get(0))?)
 }
 
+/// How many rooms a user is in.
+pub(crate) fn count_of_user(sql: &Connection, user: UserKey) -> Result<u64> {
+    Ok(sql
+        .prepare_cached("select count(*) from memberships where user = ?1")?
+        .query_row([user], |row| row.get(0))?)
+}
+
 /// Whether a user is in any room.
 pub(crate) fn has_any(sql: &Connection, user: UserKey) -> Result<bool> {
     Ok(sql

@@ -1,10 +1,11 @@
 //! Joining, leaving, inviting, removing.
 
-use crate::support::{nonce, world};
-use chat::{Committed, Error};
-use protocol::{EventKind, Role, RoomKind, UserId};
+use crate::support::{World, nonce, world};
+use chat::{Caller, Committed, Error, ROOMS, ROOMS_OF_GUEST};
+use protocol::{ErrorCode, EventKind, Role, RoomKind, UserId};
 use std::collections::HashSet;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_closed_room_and_no_room_look_alike_to_an_outsider() {
@@ -173,4 +174,56 @@ async fn the_roster_comes_in_pages_by_name_without_guests_who_went_away() {
 
 fn nobody() -> Arc<HashSet<UserId>> {
     Arc::default()
+}
+
+#[tokio::test]
+async fn a_guest_is_in_a_hundred_rooms_at_most_until_they_leave_one() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let yard = world.chat.open_room(&ana, "yard", RoomKind::Open, nonce(), true).await.unwrap().id;
+    let dot = world.chat.come_in("Dot").await.unwrap().caller;
+    // The lobby is the first.
+    open_all(&world, &dot, ROOMS_OF_GUEST - 1).await;
+    let open = world.chat.open_room(&dot, "one more", RoomKind::Open, nonce(), true).await.unwrap_err();
+    let refusals = [
+        open,
+        world.chat.join_room(&dot, yard).await.unwrap_err(),
+        world.chat.invite_member(&ana, yard, dot.user().id).await.unwrap_err(),
+    ];
+    for refusal in refusals {
+        let wire = refusal.wire();
+        assert_eq!(wire.code, ErrorCode::TooLarge);
+        assert_eq!((&wire.params["rooms"], &wire.params["name"]), (&100.into(), &"Dot".into()));
+    }
+    let found = world.chat.list_rooms(&ana, None).await.unwrap();
+    assert!(found.open.iter().all(|room| room.name != "one more"), "a refusal opens nothing");
+    world.chat.leave_room(&dot, world.lobby(&dot).await).await.unwrap();
+    world.chat.join_room(&dot, yard).await.unwrap();
+    assert_eq!(world.chat.join_room(&dot, yard).await.unwrap().id, yard, "a member already stays one");
+}
+
+#[tokio::test]
+async fn an_account_is_in_a_thousand_rooms_at_most() {
+    let mut world = world().await;
+    let (ana, ben) = (world.ana().await, world.ben().await);
+    open_all(&world, &ben, ROOMS - 1).await;
+    let garden = world.garden(&ana).await.id;
+    let refused = world.chat.invite_member(&ana, garden, ben.user().id).await.unwrap_err();
+    assert!(matches!(&refused, Error::TooManyRooms { name, most: ROOMS } if name == "Ben"), "{refused:?}");
+    assert_eq!(world.chat.rooms_of(ben.key()).await.unwrap().len() as u64, ROOMS);
+}
+
+/// Opens rooms, many at once: each alone would wait for the disk.
+async fn open_all(world: &World, who: &Caller, count: u64) {
+    let mut opening = JoinSet::new();
+    for number in 0..count {
+        let (chat, who) = (world.chat.clone(), who.clone());
+        opening.spawn(async move {
+            chat.open_room(&who, &format!("room {number}"), RoomKind::Open, nonce(), true).await.map(drop)
+        });
+    }
+    while let Some(opened) = opening.join_next().await {
+        opened.unwrap().unwrap();
+        world.listen();
+    }
 }

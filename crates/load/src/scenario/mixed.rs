@@ -99,7 +99,7 @@ async fn live(
     span: Duration,
     progress: &Progress,
 ) -> Result<Mixed> {
-    let rooms = open_rooms(program, tokens.first().context("nobody is there")?, run, tokens.len()).await?;
+    let rooms = open_rooms(program, &tokens, run).await?;
     let address = &program.way.address;
     let mut coming = JoinSet::new();
     for (person, token) in tokens.into_iter().enumerate() {
@@ -122,10 +122,11 @@ async fn live(
     Ok(Mixed::new(program, clients.len(), rooms.len(), &deeds, used, faults))
 }
 
-async fn open_rooms(program: &Program, token: &str, run: u16, people: usize) -> Result<Vec<RoomId>> {
-    let api = Api::new(&program.way.address).with_token(token);
+/// Opens the rooms, each as the first of the people in it.
+async fn open_rooms(program: &Program, tokens: &[String], run: u16) -> Result<Vec<RoomId>> {
     let mut rooms = Vec::new();
-    for room in 0..people.div_ceil(PEOPLE_PER_ROOM) {
+    for (room, token) in tokens.iter().enumerate().take(tokens.len().div_ceil(PEOPLE_PER_ROOM)) {
+        let api = Api::new(&program.way.address).with_token(token);
         let ask = json!({ "name": format!("room {run} {room}"), "kind": "open" });
         rooms.push(api.post::<Room>("/api/v1/rooms", &ask).await?.id);
     }
