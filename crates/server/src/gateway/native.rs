@@ -72,8 +72,7 @@ impl Connection {
         rooms: Arc<Rooms>,
     ) -> Arc<Self> {
         let runtime = tokio::runtime::Handle::current();
-        let delivery = app.delivery.clone();
-        let lane = Lane::new(runtime.clone(), move |replies| delivery.reply(conn, replies));
+        let lane = Lane::of(runtime.clone(), app.delivery.clone(), conn);
         Arc::new(Self {
             app,
             caller,
@@ -141,6 +140,8 @@ impl Connection {
             self.runtime.spawn(async move {
                 while let Some((room, missed)) = connection.next_behind() {
                     connection.catch_up_with(room, missed).await;
+                    // Of all the rooms that somebody lacks one page at a time waits for who does not read.
+                    connection.page(Vec::new()).await;
                 }
             });
         }
@@ -173,12 +174,17 @@ impl Connection {
                 self.resume(room, after, frames, None).await;
                 return;
             }
-            let drained = self.drained.notified();
-            self.app.delivery.page(self.conn, frames);
-            // Closed before the wait began: nobody would end it.
-            if !self.over.load(Ordering::Acquire) {
-                drained.await;
-            }
+            self.page(frames).await;
+        }
+    }
+
+    /// Sends a page and waits until it and all before it has left.
+    async fn page(&self, frames: Vec<Frame>) {
+        let drained = self.drained.notified();
+        self.app.delivery.page(self.conn, frames);
+        // Closed before the wait began: nobody would end it.
+        if !self.over.load(Ordering::Acquire) {
+            drained.await;
         }
     }
 
@@ -332,6 +338,10 @@ impl Gateway for Native {
 
     fn on_drained(&self, _: ConnId) {
         self.0.drained.notify_waiters();
+    }
+
+    fn on_taken(&self, _: ConnId) {
+        self.0.lane.taken();
     }
 
     fn on_beat(&self, conn: ConnId) -> Option<Frame> {
