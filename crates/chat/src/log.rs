@@ -54,29 +54,14 @@ impl Chat {
 
     async fn read_reset(&self, room: RoomId) -> Result<Reset> {
         let chat = self.clone();
-<<<<<<< HEAD
         let read = self.0.store.read(move |sql| {
             chat.0.resets.begin(&room);
             let found = rooms::find(sql, room)?.ok_or(Error::NotFound("room"))?;
-            let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1)?;
-            let more = bound(&mut newest, RESET_MESSAGES);
+            let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1, PAGE_BYTES)?;
+            let more = bound(&mut newest, RESET_MESSAGES, PAGE_BYTES);
             newest.reverse();
             Ok(Reset { room, as_of: found.head, messages: newest, more })
         });
         read.await
-=======
-        self.0
-            .store
-            .read(move |sql| {
-                let membership = memberships::prove(sql, room, user)?;
-                let mut found =
-                    messages::before(sql, membership.room(), u64::MAX >> 1, RESET_MESSAGES + 1, PAGE_BYTES)?;
-                let more = bound(&mut found, RESET_MESSAGES, PAGE_BYTES);
-                found.reverse();
-                let read = chat.0.reads.newest(user, membership.room(), membership.view().read);
-                Ok((Reset { room, as_of: membership.view().head, messages: found, more }, read))
-            })
-            .await
->>>>>>> 063e998 (Begin no command for who does not take the answers)
     }
 }

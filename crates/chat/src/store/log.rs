@@ -2,12 +2,8 @@
 
 use super::accounts::{self, role_name, role_named};
 use crate::error::Result;
-<<<<<<< HEAD
 use crate::stream::{RoomKey, RoomRef, UserKey};
-=======
-use crate::stream::{RoomKey, UserKey};
 use crate::text::weight;
->>>>>>> 063e998 (Begin no command for who does not take the answers)
 use protocol::{Event, EventKind, Nonce, Role, RoomId, User};
 use rusqlite::{Connection, Row, params};
 use std::ops::Range;
@@ -100,24 +96,11 @@ pub(crate) fn after(
     let (mut events, mut size, limit) = (Vec::new(), 0, limit as usize);
     let mut next = seq + 1;
     while let Some(row) = rows.next()? {
-<<<<<<< HEAD
         let at = row.get(0)?;
         fill(&mut events, room, next..at, limit);
-        size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or(0, str::len) + 256;
+        size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or_else(|| weight(""), weight);
         if events.len() == limit || (size > bytes && !events.is_empty()) {
             return Ok(events);
-=======
-        let event = Event {
-            room: id,
-            seq: row.get(0)?,
-            at: row.get(3)?,
-            by: accounts::user(row, 5)?,
-            kind: compose(row)?,
-        };
-        size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or_else(|| weight(""), weight);
-        if size > bytes && !events.is_empty() {
-            break;
->>>>>>> 063e998 (Begin no command for who does not take the answers)
         }
         events.push(event(row, room.id, at).or_else(|error| unreadable(error, room.id, at))?);
         next = at + 1;

@@ -157,11 +157,16 @@ fn page(
          where m.room = ?1 and {which} limit ?3",
         accounts::USER_COLUMNS
     ))?;
-<<<<<<< HEAD
     let mut rows = found.query(params![room, seq, limit])?;
-    let mut messages = Vec::new();
+    let (mut messages, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        messages.push(message(row).or_else(|error| unreadable(error, row, room))?);
+        let message = message(row).or_else(|error| unreadable(error, row, room))?;
+        size += weight(&message.text);
+        messages.push(message);
+        // The one that does not fit tells that there is more.
+        if size > bytes && messages.len() > 1 {
+            break;
+        }
     }
     Ok(messages)
 }
@@ -183,19 +188,6 @@ fn unreadable(error: rusqlite::Error, row: &Row<'_>, room: RoomKey) -> Result<Me
         edited_at: None,
         deleted: true,
     })
-=======
-    let (mut messages, mut size) = (Vec::new(), 0);
-    for row in found.query_map(params![room, seq, limit], message)? {
-        let message = row?;
-        size += weight(&message.text);
-        messages.push(message);
-        // The one that does not fit tells that there is more.
-        if size > bytes && messages.len() > 1 {
-            break;
-        }
-    }
-    Ok(messages)
->>>>>>> 063e998 (Begin no command for who does not take the answers)
 }
 
 /// The ordinal of the last message up to `seq`; 0 when there is none.

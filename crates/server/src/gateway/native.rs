@@ -4,6 +4,7 @@ use super::admission::Admission;
 use super::commands;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
+use crate::complaint::complaint;
 use crate::live::{Greeting, Resuming, Rooms, is_room, native};
 use crate::pacing::{UnderWay, Verdict, keeping};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
@@ -21,6 +22,8 @@ use tokio::sync::Notify;
 
 /// The commonest command.
 const POST: &str = "post_message";
+
+const BAD_ID: &str = "`id` must be a whole number, not below 0 and below 2^53.";
 
 /// One native connection.
 pub(super) struct Connection {
@@ -392,17 +395,23 @@ fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> 
     let wrong = match serde_json::from_str::<ClientFrame>(text) {
         Ok(frame) if frame.id <= MAX_INTEGER => return Ok(frame),
         Ok(_) => {
-            return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53.")).into());
+            return Err((None, bad(ErrorCode::BadRequest, BAD_ID)).into());
         }
         Err(wrong) => wrong,
     };
-    let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
+    let parsed = serde_json::from_str(text);
+    let Ok(Value::Object(frame)) = parsed else {
+        let message = match parsed {
+            Ok(_) => "A command is a JSON object.".to_owned(),
+            Err(wrong) => format!("Not a JSON object: {}.", complaint(&wrong)),
+        };
         let asked = text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
         let id = asked.map(|Asked { id }| id).filter(|id| *id <= MAX_INTEGER);
-        return Err((id, bad(ErrorCode::BadRequest, &format!("Not a JSON object: {wrong}."))).into());
+        return Err((id, bad(ErrorCode::BadRequest, &message)).into());
     };
     let id = frame.get("id").and_then(Value::as_u64).filter(|id| *id <= MAX_INTEGER);
     let error = match (id, frame.get("type")) {
+        (None, _) if frame.contains_key("id") => bad(ErrorCode::BadRequest, BAD_ID),
         (None, _) => bad(ErrorCode::BadRequest, "Every command needs an `id`, a whole number below 2^53."),
         (_, Some(Value::String(name))) if !Command::NAMES.contains(&name.as_str()) => {
             let mut error =
@@ -411,7 +420,7 @@ fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> 
             error
         }
         (_, Some(Value::String(_))) => {
-            bad(ErrorCode::BadRequest, &format!("This command cannot be read: {wrong}."))
+            bad(ErrorCode::BadRequest, &format!("This command cannot be read: {}.", complaint(&wrong)))
         }
         (_, _) => bad(ErrorCode::BadRequest, "Every command needs a `type`, the name of the command."),
     };
@@ -425,6 +434,20 @@ fn bad(code: ErrorCode, message: &str) -> protocol::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bad_id_is_not_called_a_missing_one() {
+        for (frame, says) in [
+            (r#"{"id":-1,"type":"list_rooms"}"#, "`id` must be a whole number"),
+            (r#"{"id":9007199254740992,"type":"list_rooms"}"#, "`id` must be a whole number"),
+            (r#"{"id":"7","type":"list_rooms"}"#, "`id` must be a whole number"),
+            (r#"{"type":"list_rooms"}"#, "Every command needs an `id`"),
+            ("[]", "A command is a JSON object."),
+        ] {
+            let wrong = read(frame).err();
+            assert!(wrong.as_ref().is_some_and(|wrong| wrong.1.message.starts_with(says)), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_post_is_read_and_answered_as_every_other_command_is() {

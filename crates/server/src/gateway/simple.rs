@@ -3,6 +3,7 @@
 use super::admission::Admission;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
+use crate::complaint::complaint;
 use crate::live::{Entered, Entering, plain};
 use crate::pacing::{Verdict, keeping};
 use chat::{Caller, Chat, Name, RoomRef, Visitor};
@@ -306,7 +307,7 @@ impl Gateway for Simple {
                 self.0.lane.push(self.0.turn(), move || connection.chat(text));
             }
             Ok(SimpleCommand::Leave {}) => self.0.moves(async move { connection.leave().await }),
-            Err(wrong) => self.0.refuse(format!("invalid message: {wrong}")),
+            Err(wrong) => self.0.refuse(format!("invalid message: {}", complaint(&wrong))),
         }
     }
 
