@@ -94,30 +94,17 @@ fn too_large() -> protocol::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderMap;
     use axum::response::IntoResponse;
     use bytes::Bytes;
-    use hyper::body::Frame;
+    use http_body_util::Full;
     use std::convert::Infallible;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    struct Never;
-
-    impl HttpBody for Never {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Pending
-        }
-    }
 
     #[tokio::test]
     async fn whoever_is_too_slow_with_a_body_is_told_to_come_back() {
-        let read = read_in_time(body::Body::new(Never), Duration::ZERO).await;
+        let end = std::future::pending::<Option<Result<HeaderMap, Infallible>>>();
+        let endless = Full::new(Bytes::from_static(b"{")).with_trailers(end);
+        let read = read_in_time(body::Body::new(endless), Duration::ZERO).await;
         let answer = read.map(drop).into_response();
         assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
         let error =
