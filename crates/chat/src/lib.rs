@@ -52,8 +52,9 @@ use tokio::sync::{mpsc, watch};
 
 /// The most items on a page.
 pub const PAGE: u32 = 100;
-/// A page of messages or events ends early beyond this many bytes of text.
-const PAGE_BYTES: usize = 256 * 1024;
+/// A page of messages or events ends early beyond this many bytes, give or take those that stand around the texts: it
+/// waits in memory for whoever reads it slowly.
+const PAGE_BYTES: usize = 128 * 1024;
 /// The most rooms that an account is in: each is read and sent whenever they connect.
 pub const ROOMS: u64 = 1_000;
 /// The most rooms that a guest is in, of whom anybody may have any number.

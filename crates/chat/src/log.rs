@@ -57,8 +57,8 @@ impl Chat {
         let read = self.0.store.read(move |sql| {
             chat.0.resets.begin(&room);
             let found = rooms::find(sql, room)?.ok_or(Error::NotFound("room"))?;
-            let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1)?;
-            let more = bound(&mut newest, RESET_MESSAGES);
+            let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1, PAGE_BYTES)?;
+            let more = bound(&mut newest, RESET_MESSAGES, PAGE_BYTES);
             newest.reverse();
             Ok(Reset { room, as_of: found.head, messages: newest, more })
         });

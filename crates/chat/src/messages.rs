@@ -5,7 +5,7 @@ use crate::sessions::Caller;
 use crate::store::messages::{self, NewMessage};
 use crate::store::{Connection, Tx, log, memberships, rooms};
 use crate::stream::{Committed, UserKey};
-use crate::text::Draft;
+use crate::text::{Draft, weight};
 use crate::{Chat, PAGE, PAGE_BYTES};
 use protocol::frame::{MessagePage, Posted, Revised};
 use protocol::{Event, EventKind, Message, Nonce, Role, RoomId, User};
@@ -169,19 +169,20 @@ impl Chat {
                     more_after: false,
                 };
                 match place {
-                    Place::Newest => older(sql, key, u64::MAX >> 1, limit, &mut page)?,
+                    Place::Newest => older(sql, key, u64::MAX >> 1, (limit, PAGE_BYTES), &mut page)?,
                     Place::Before(seq) => {
-                        older(sql, key, bounded(seq), limit, &mut page)?;
+                        older(sql, key, bounded(seq), (limit, PAGE_BYTES), &mut page)?;
                         page.more_after = true;
                     }
                     Place::After(seq) => {
-                        newer(sql, key, bounded(seq), limit, &mut page)?;
+                        newer(sql, key, bounded(seq), (limit, PAGE_BYTES), &mut page)?;
                         page.more_before = true;
                     }
                     Place::Around(seq) => {
                         let half = limit.div_ceil(2);
-                        older(sql, key, bounded(seq.saturating_add(1)), half, &mut page)?;
-                        newer(sql, key, bounded(seq), limit - half, &mut page)?;
+                        let bytes = PAGE_BYTES / 2;
+                        older(sql, key, bounded(seq.saturating_add(1)), (half, bytes), &mut page)?;
+                        newer(sql, key, bounded(seq), (limit - half, bytes), &mut page)?;
                     }
                 }
                 Ok(page)
@@ -195,31 +196,43 @@ const fn bounded(seq: u64) -> u64 {
     if seq > u64::MAX >> 1 { u64::MAX >> 1 } else { seq }
 }
 
-fn older(sql: &Connection, room: crate::RoomKey, seq: u64, limit: u32, page: &mut MessagePage) -> Result<()> {
-    let mut found = messages::before(sql, room, seq, limit + 1)?;
-    page.more_before = bound(&mut found, limit);
+fn older(
+    sql: &Connection,
+    room: crate::RoomKey,
+    seq: u64,
+    (limit, bytes): (u32, usize),
+    page: &mut MessagePage,
+) -> Result<()> {
+    let mut found = messages::before(sql, room, seq, limit + 1, bytes)?;
+    page.more_before = bound(&mut found, limit, bytes);
     page.messages.extend(found.into_iter().rev());
     Ok(())
 }
 
-/// Cuts a page to `limit` messages and [`PAGE_BYTES`] of text, never to less than one message. Whether something was cut.
-pub(crate) fn bound(found: &mut Vec<Message>, limit: u32) -> bool {
-    let mut bytes = 0;
+fn newer(
+    sql: &Connection,
+    room: crate::RoomKey,
+    seq: u64,
+    (limit, bytes): (u32, usize),
+    page: &mut MessagePage,
+) -> Result<()> {
+    let mut found = messages::after(sql, room, seq, limit + 1, bytes)?;
+    page.more_after = bound(&mut found, limit, bytes);
+    page.messages.extend(found);
+    Ok(())
+}
+
+/// Cuts a page to `limit` messages and to `bytes`, never to less than one message. Whether something was cut.
+pub(crate) fn bound(found: &mut Vec<Message>, limit: u32, bytes: usize) -> bool {
+    let mut size = 0;
     let fit = found.iter().take_while(|message| {
-        bytes += message.text.len();
-        bytes <= PAGE_BYTES
+        size += weight(&message.text);
+        size <= bytes
     });
     let fit = fit.count().max(1).min(limit as usize);
     let more = found.len() > fit;
     found.truncate(fit);
     more
-}
-
-fn newer(sql: &Connection, room: crate::RoomKey, seq: u64, limit: u32, page: &mut MessagePage) -> Result<()> {
-    let mut found: Vec<Message> = messages::after(sql, room, seq, limit + 1)?;
-    page.more_after = bound(&mut found, limit);
-    page.messages.extend(found);
-    Ok(())
 }
 
 /// Posts inside a batch. A refusal has changed nothing, so it needs no savepoint. Without a key when it was posted

@@ -67,6 +67,12 @@ pub fn fold(text: &str) -> String {
     folded.nfkc().filter(|c| !is_invisible(*c)).collect::<String>().trim().to_owned()
 }
 
+/// What a text weighs on a page, in bytes of JSON with what stands around it.
+pub(crate) fn weight(text: &str) -> usize {
+    let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t'));
+    256 + text.len() + escaped.count()
+}
+
 /// A message fit to be posted, not posted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft(String);

@@ -1,14 +1,14 @@
 //! People of the simple protocol: in a room without being members, until they say something.
 
-use crate::Chat;
 use crate::error::{Error, Result};
 use crate::memberships::{self, By};
-use crate::messages;
+use crate::messages::{self, bound};
 use crate::sessions::Caller;
 use crate::store::rooms::NewRoom;
 use crate::store::{accounts, memberships as members, messages as stored, rooms};
 use crate::stream::{RoomKey, RoomRef};
 use crate::text::{Draft, Name};
+use crate::{Chat, PAGE_BYTES};
 use protocol::frame::Posted;
 use protocol::{Message, Nonce, Role, RoomId, RoomKind};
 use std::sync::Arc;
@@ -100,7 +100,8 @@ impl Chat {
                 if place.kind != RoomKind::Open && !member {
                     return Err(Error::NotFound("room"));
                 }
-                let mut found = stored::before(sql, room, u64::MAX >> 1, count)?;
+                let mut found = stored::before(sql, room, u64::MAX >> 1, count, PAGE_BYTES)?;
+                bound(&mut found, count, PAGE_BYTES);
                 found.reverse();
                 Ok(History { as_of: place.head, messages: found, member })
             })

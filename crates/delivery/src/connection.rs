@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     pub(crate) controls: u16,
     /// The cursor from which the next flush looks, so that no key is always last.
     pub(crate) first: u32,
+    /// The gateway is to be told once nothing waits in the backlog.
+    pub(crate) asked: bool,
     /// The socket took less than was offered; it will say when it takes more.
     pub(crate) blocked: bool,
     /// In the shard's queue of connections to flush.
@@ -107,6 +109,7 @@ impl Connection {
             unanswered: 0,
             controls: 0,
             first: 0,
+            asked: false,
             blocked: false,
             ready: false,
             unread: false,

@@ -130,7 +130,8 @@ impl Delivery {
         self.ask(conn, Order::Unicast { conn, frame });
     }
 
-    /// Gives frames to one connection, and tells it by [`on_drained`](Gateway::on_drained) when the last has left.
+    /// Gives frames to one connection, and tells it by [`on_drained`](Gateway::on_drained) when the last has left;
+    /// without any, when what waits for it has.
     pub fn page(&self, conn: ConnId, frames: Vec<Frame>) {
         self.ask(conn, Order::Page { conn, frames });
     }
@@ -143,6 +144,12 @@ impl Delivery {
     /// Counts down what is unanswered, without a frame.
     pub fn answered(&self, conn: ConnId) {
         self.ask(conn, Order::Answered { conn });
+    }
+
+    /// Tells a connection by [`on_taken`](Gateway::on_taken) when nothing waits for it alone: whoever makes long answers
+    /// waits for that between two of them. Ask again only once it was told.
+    pub fn ask_taken(&self, conn: ConnId) {
+        self.ask(conn, Order::Ask { conn });
     }
 
     /// Closes a connection after what is already queued for it; nothing queued later is sent.

@@ -26,6 +26,10 @@ pub trait Gateway: Send + Sync + 'static {
     /// The last frame of a [`page`](crate::Delivery::page) was taken by the kernel. Called once for each page.
     fn on_drained(&self, conn: ConnId);
 
+    /// The kernel has taken all that waited for this connection alone: the answer to
+    /// [`ask_taken`](crate::Delivery::ask_taken). For who never asks there is nothing to do.
+    fn on_taken(&self, _conn: ConnId) {}
+
     /// Every [`heartbeat`](crate::Options::heartbeat): what is returned leaves in one write with the ping.
     ///
     /// Not asked while the connection cannot be written to, nor before it follows anything: what it is told first is not

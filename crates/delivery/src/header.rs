@@ -25,6 +25,17 @@ impl Violation {
             Violation::Flood => 1008,
         }
     }
+
+    /// A word of explanation for the close frame; of a flood the server says more.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Violation::Protocol => "broken WebSocket frame",
+            Violation::NotUtf8 => "text is not UTF-8",
+            Violation::NotDeflate => "message cannot be inflated",
+            Violation::TooBig => "message too large",
+            Violation::Flood => "",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

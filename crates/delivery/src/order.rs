@@ -25,6 +25,7 @@ pub(crate) enum Order {
     Page { conn: ConnId, frames: Vec<Frame> },
     Reply { conn: ConnId, frames: Vec<Frame> },
     Answered { conn: ConnId },
+    Ask { conn: ConnId },
     Close { conn: ConnId, code: u16, reason: Box<str> },
     Hush { quiet: Sender<()> },
     Drain(Drain),

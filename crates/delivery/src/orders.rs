@@ -1,5 +1,6 @@
 //! What orders do to connections and tails.
 
+use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Interest as Readiness, Token};
 use sabotage::Bug;
@@ -122,15 +123,17 @@ impl Shard {
     pub(crate) fn page(&mut self, id: ConnId, mut frames: Vec<Frame>) {
         let Some(slot) = self.open_slot(id) else { return };
         let stamp = self.next_stamp();
-        let Some(last) = frames.pop() else {
-            self.tell(slot, |gateway| gateway.on_drained(id));
-            return;
+        let waits = self.connections[slot].backlog.is_some();
+        let last = match frames.pop() {
+            Some(last) => last.into_bytes(),
+            None if waits => Bytes::new(),
+            None => return self.tell(slot, |gateway| gateway.on_drained(id)),
         };
         let conn = &mut self.connections[slot];
         for frame in frames {
             conn.queue_frame(stamp, frame.into_bytes());
         }
-        conn.queue(stamp, What::Frame(last.into_bytes(), Then::Drained));
+        conn.queue(stamp, What::Frame(last, Then::Drained));
         self.wake_queued(slot);
     }
 
@@ -143,6 +146,22 @@ impl Shard {
             self.say_goodbye(slot);
         } else if paused {
             self.hear_again(slot);
+        }
+    }
+
+    pub(crate) fn asked(&mut self, id: ConnId) {
+        let Some(slot) = self.open_slot(id) else { return };
+        self.connections[slot].asked = true;
+        self.tell_if_taken(slot);
+    }
+
+    /// Answers the gateway's question if nothing waits any more.
+    pub(crate) fn tell_if_taken(&mut self, slot: usize) {
+        let Some(conn) = self.connections.get_mut(slot) else { return };
+        if conn.asked && conn.backlog.is_none() {
+            conn.asked = false;
+            let id = conn.id;
+            self.tell(slot, |gateway| gateway.on_taken(id));
         }
     }
 

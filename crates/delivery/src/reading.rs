@@ -197,7 +197,11 @@ impl Shard {
                 let code = violation.code();
                 // Half a message of a peer that is no longer understood.
                 self.connections[slot].decoder = Decoder::default();
-                let reason = if violation == Violation::Flood { self.options.flood_reason } else { "" };
+                let reason = if violation == Violation::Flood {
+                    self.options.flood_reason
+                } else {
+                    violation.reason()
+                };
                 self.expel_because(slot, code, reason, Closed::Protocol { code });
             }
             End::Panic => {

@@ -245,6 +245,7 @@ impl Shard {
                 }
             }
             Order::Answered { conn } => self.answered(conn),
+            Order::Ask { conn } => self.asked(conn),
             Order::Close { conn, code, reason } => self.close(conn, code, &reason),
             Order::Hush { quiet } => self.hush(quiet),
             Order::Drain(drain) => self.begin_drain(drain),

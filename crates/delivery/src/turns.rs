@@ -83,10 +83,14 @@ impl Shard {
     pub(crate) fn flush(&mut self, slot: usize, scope: Scope) {
         // What is owed lies in a backlog, and few connections have one.
         let conn = self.connections.get(slot).filter(|conn| conn.backlog.is_some());
-        let was_paused = conn.is_some_and(|conn| conn.paused(&self.options));
+        let (was_paused, asked) =
+            conn.map_or((false, false), |conn| (conn.paused(&self.options), conn.asked));
         self.write(slot, scope);
         if was_paused {
             self.hear_again(slot);
+        }
+        if asked {
+            self.tell_if_taken(slot);
         }
     }
 

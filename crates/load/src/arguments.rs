@@ -51,7 +51,7 @@ pub(crate) enum Command {
         #[arg(long, default_value = "native")]
         protocol: Protocol,
         /// The sizes, each above the one before.
-        #[arg(long, value_delimiter = ',', default_value = "2000,6000,12000,18000")]
+        #[arg(long, value_parser = at_least_one, value_delimiter = ',', default_value = "2000,6000,12000,18000")]
         connections: Vec<usize>,
         /// Rooms.
         #[arg(long, default_value_t = 9_000)]
@@ -63,7 +63,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 65.0)]
         quiet: f64,
     },
-    /// Readers that stall, beside others that do not.
+    /// Readers that stall, 1,000 unless --stalled says otherwise, beside others that do not.
     Slow {
         #[command(flatten)]
         load: Load,
@@ -114,7 +114,7 @@ pub(crate) enum Command {
     #[command(alias = "ratio")]
     Compare {
         /// Only these rows; all without.
-        #[arg(long, value_delimiter = ',')]
+        #[arg(long, value_parser = at_least_one, value_delimiter = ',')]
         row: Vec<String>,
         /// Only this wire protocol; both without.
         #[arg(long)]
@@ -190,7 +190,7 @@ pub(crate) struct Load {
     #[arg(long, default_value = "native")]
     pub(crate) protocol: Protocol,
     /// How many connections are opened.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     pub(crate) connections: Option<usize>,
     /// Senders in each room.
     #[arg(long)]
@@ -216,6 +216,11 @@ pub(crate) struct Load {
     /// Seconds of load before that.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) warm: f64,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|error| format!("{error}"))?;
+    if number == 0 { Err("there must be one at least".to_owned()) } else { Ok(number) }
 }
 
 /// What each sender keeps under way when it posts as fast as it can: what the server answers at once, at most.
@@ -255,5 +260,42 @@ impl Load {
             PaceName::Closed => Pace::Window(1),
             PaceName::Saturated => Pace::Window(SATURATED),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(["roomful-load"].iter().chain(arguments))
+    }
+
+    #[test]
+    fn nobody_at_all_is_refused() {
+        for command in [&["room"][..], &["idle"], &["storm"]] {
+            assert!(parsed(&[command, &["--connections", "0"]].concat()).is_err(), "{command:?}");
+            assert!(parsed(&[command, &["--connections", "1"]].concat()).is_ok(), "{command:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_found_before_the_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (nowhere, fine) = (folder.path().join("no/such.json"), folder.path().join("fine.svg"));
+        let check = |option: &str, path: &std::path::Path| {
+            let arguments = parsed(&["room", option, &path.to_string_lossy()]).expect("arguments");
+            crate::report::check(&arguments.output)
+        };
+        assert!(check("--json", &nowhere).is_err_and(|error| error.to_string().contains("such.json")));
+        assert!(check("--svg", &fine).is_ok() && !fine.exists());
+    }
+
+    #[test]
+    fn one_is_not_called_several() {
+        assert_eq!(
+            [0, 1, 2].map(|count| crate::report::counted(count, "room")),
+            ["0 rooms", "1 room", "2 rooms"]
+        );
     }
 }

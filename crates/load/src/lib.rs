@@ -22,6 +22,7 @@ mod swarm;
 mod wire;
 
 mod door;
+mod files;
 mod processor;
 mod program;
 mod progress;

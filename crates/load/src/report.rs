@@ -6,7 +6,7 @@ use crate::checker::Faults;
 use crate::people::Protocol;
 use crate::plot::Plot;
 use crate::scenario::{Leg, Shape};
-use crate::usage::Memory;
+use crate::usage::{Memory, mebibytes, shown};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -41,6 +41,27 @@ pub fn tell(report: &impl Tell, output: &Output) -> Result<bool> {
         write(path, &report.plot().svg())?;
     }
     Ok(faults.none())
+}
+
+/// A number with its noun.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Whether what is asked for can be written at all: found out before the run and not after it.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn check(output: &Output) -> Result<()> {
+    for path in [&output.json, &output.svg].into_iter().flatten() {
+        let is_new = !path.exists();
+        let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+        opened.with_context(|| format!("{} cannot be written", path.display()))?;
+        if is_new {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -164,16 +185,18 @@ impl Tell for Report {
         let Self { scenario, server, connections, rooms, frame_bytes, .. } = self;
         let protocol = self.protocol.name();
         println!(
-            "{scenario}: {server}, {protocol}, {connections} connections in {rooms} rooms, {frame_bytes:.0} bytes a frame"
+            "{scenario}: {server}, {protocol}, {} in {}, {frame_bytes:.0} bytes a frame",
+            counted(*connections, "connection"),
+            counted(*rooms, "room")
         );
         println!(
             "  deliveries {} in {:.1} s: {:.0} a second; posts {}; {:.1} frames a read",
             self.deliveries, self.seconds, self.deliveries_per_second, self.posts, self.frames_per_read
         );
         println!(
-            "  CPU per delivery {:.3} µs, of which the kernel {:.0} %; the load's own {:.3} µs",
-            self.cpu_us_per_delivery,
-            self.system_share * 100.0,
+            "  CPU per delivery: {}; of which the kernel: {}; the load's own: {:.3} µs",
+            shown(self.cpu_us_per_delivery, 3, "µs"),
+            shown(self.system_share * 100.0, 0, "%"),
             self.load_cpu_us_per_delivery
         );
         for (name, us) in &self.threads_us_per_delivery {
@@ -183,17 +206,12 @@ impl Tell for Report {
             println!("  post to {what} of its deliveries: {}", times.shown());
         }
         println!(
-            "  connecting: {:.0} a second, {:.0} µs of the server each",
-            self.connects_per_second, self.connect_cpu_us
+            "  connecting: {:.0} a second; of the server each: {}",
+            self.connects_per_second,
+            shown(self.connect_cpu_us, 0, "µs")
         );
-        let mib = |memory: &Memory| memory.rss as f64 / f64::from(1 << 20);
-        let [before, quiet, end] = &self.memory;
-        println!(
-            "  memory: {:.1} MiB, {:.1} with all connected, {:.1} at the end",
-            mib(before),
-            mib(quiet),
-            mib(end)
-        );
+        let [before, quiet, end] = self.memory.map(|memory| mebibytes(memory.rss));
+        println!("  memory: {before}; with all connected: {quiet}; at the end: {end}");
         println!("  told that they fell behind: {}", self.lagged);
     }
 }

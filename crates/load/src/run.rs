@@ -4,11 +4,11 @@ use crate::arguments::{Arguments, Command, Load, Output, Served, Target};
 use crate::people::{Protocol, Spread};
 use crate::program::{self, Kind, Program};
 use crate::progress::Progress;
-use crate::report::{Report, tell};
+use crate::report::{self, Report, tell};
 use crate::scenario::flood::{self, Flood};
 use crate::scenario::{Contender, Shape, idle, mixed, slow, storm};
 use crate::swarm::Pace;
-use crate::{compare, lower_bound, textbook};
+use crate::{compare, files, lower_bound, textbook};
 use anyhow::{Result, ensure};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use std::time::Duration;
 /// What stood in the way, for people.
 pub fn run(arguments: Arguments) -> Result<bool> {
     let Arguments { command, target, output } = arguments;
+    report::check(&output)?;
     match command {
         Command::LowerBound => lower_bound::run().map(|()| true),
         Command::Textbook => textbook::run().map(|()| true),
@@ -41,6 +42,7 @@ pub fn run(arguments: Arguments) -> Result<bool> {
             let healthy = load.connections.unwrap_or(1_000);
             let spread = load.spread(1_000, 1, 4).with_connections(healthy + stalled);
             let shape = load.shape(spread, Pace::Every(load.interval(50.0)));
+            eprintln!("{healthy} connections will read, and {stalled} more will stall (--stalled)");
             let (contender, progress) = prepare("slow", &target, shape.protocol, &spread)?;
             tell(&slow::run(&contender, &shape, stalled, &progress)?, &output)
         }
@@ -49,6 +51,7 @@ pub fn run(arguments: Arguments) -> Result<bool> {
             let shape = load.shape(spread, Pace::Every(load.interval(50.0)));
             let big =
                 Load { connections: Some(big), senders: Some(bots), ..load.clone() }.spread(big, 1, bots);
+            files::check(spread.connections + big.connections, &target)?;
             let (contender, progress) = prepare("flood", &target, shape.protocol, &spread)?;
             tell(&flood::run(&contender, &shape, Flood { spread: big, window }, &progress)?, &output)
         }
@@ -59,6 +62,7 @@ pub fn run(arguments: Arguments) -> Result<bool> {
             tell(&storm::run(&contender, &shape, times, &progress)?, &output)
         }
         Command::Mixed { people, pause, duration } => {
+            files::check(people, &target)?;
             let (program, progress) = (start(&target, None)?, Progress::new("mixed"));
             let [pause, span] = [pause, duration].map(Duration::from_secs_f64);
             tell(&mixed::run(&program, people, pause, span, &progress)?, &output)
@@ -101,6 +105,7 @@ fn prepare(
     protocol: Protocol,
     spread: &Spread,
 ) -> Result<(Contender, Progress)> {
+    files::check(spread.connections, target)?;
     let progress = Progress::new(name);
     progress.say("starting, and making accounts");
     Ok((Contender::new(start(target, None)?, protocol, spread)?, progress))

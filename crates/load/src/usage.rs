@@ -1,13 +1,18 @@
 //! What a process has used, by the kernel's accounting.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::ops::AddAssign;
 
+/// What is printed in place of a figure of a process that nobody named. In JSON it is null.
+pub const UNKNOWN: &str = "not known; give --pid";
+
 /// What a process had used at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
+    /// Whether there is a process to ask about.
+    known: bool,
     /// Nanoseconds on a processor, and nanoseconds of waiting for one, by thread.
     threads: HashMap<u32, (String, u64, u64)>,
     /// Clock ticks in the program and in the kernel.
@@ -18,7 +23,7 @@ pub struct Usage {
 /// What a process used between two moments.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Used {
-    /// Microseconds on a processor, in the program and in the kernel for it.
+    /// Microseconds on a processor, in the program and in the kernel for it. Not a number where the process is not known.
     pub cpu_us: f64,
     /// The kernel's share of it, 0 to 1. It is counted in ticks, so over a short time it is rough.
     pub system: f64,
@@ -28,12 +33,14 @@ pub struct Used {
     pub waits: BTreeMap<String, f64>,
 }
 
-/// Memory of a process, in bytes.
+/// Memory of a process, in bytes; 0 where the process is not known.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Resident.
+    #[serde(serialize_with = "unless_zero")]
     pub rss: u64,
     /// Resident, shared pages counted by share.
+    #[serde(serialize_with = "unless_zero")]
     pub pss: u64,
 }
 
@@ -50,12 +57,15 @@ impl Usage {
             threads.insert(id, (read("comm").trim().to_owned(), spent, waited));
         }
         let (user, system) = ticks(pid).unwrap_or((0, 0));
-        Self { threads, user, system }
+        Self { known: true, threads, user, system }
     }
 
     /// What was used since `before`.
     pub fn since(&self, before: &Self) -> Used {
         let mut used = Used::default();
+        if !self.known {
+            return Used { cpu_us: f64::NAN, system: f64::NAN, ..used };
+        }
         for (id, (name, spent, waited)) in &self.threads {
             let (spent_before, waited_before) =
                 before.threads.get(id).map_or((0, 0), |(_, spent, waited)| (*spent, *waited));
@@ -69,6 +79,22 @@ impl Usage {
         used.system = if user + system > 0.0 { system / (user + system) } else { 0.0 };
         used
     }
+}
+
+/// A figure for people.
+pub fn shown(figure: f64, decimals: usize, unit: &str) -> String {
+    if figure.is_nan() { UNKNOWN.to_owned() } else { format!("{figure:.decimals$} {unit}") }
+}
+
+/// Memory in MiB, for people.
+pub fn mebibytes(bytes: u64) -> String {
+    let figure = if bytes == 0 { f64::NAN } else { bytes as f64 / f64::from(1 << 20) };
+    shown(figure, 1, "MiB")
+}
+
+/// Writes a number of bytes, and null for what is not known.
+pub fn unless_zero<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    Some(*bytes).filter(|bytes| *bytes > 0).serialize(serializer)
 }
 
 impl AddAssign for Used {
@@ -134,6 +160,16 @@ mod tests {
         assert!(used.cpu_us > 1_000.0, "{used:?}");
         assert!(Memory::of(pid).rss > 1 << 20);
         assert!(Memory::resident(pid) > 1 << 20);
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_zero() {
+        let used = Usage::default().since(&Usage::default());
+        assert_eq!(shown(used.cpu_us / 7.0, 3, "µs"), UNKNOWN);
+        assert_eq!(mebibytes(Memory::default().rss), UNKNOWN);
+        assert_eq!(shown(0.25, 2, "µs"), "0.25 µs");
+        let json = serde_json::to_value((used, Memory::default())).expect("JSON");
+        assert!(json[0]["cpu_us"].is_null() && json[1]["rss"].is_null(), "{json}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! HTTP: the interface under `/api/v1`, the page, the web client's files, and what every answer has in common.
 
 pub mod error;
+pub(crate) mod parameters;
 pub mod signed_in;
 
 mod body;
@@ -11,7 +12,6 @@ mod invites;
 mod memberships;
 mod messages;
 mod page;
-mod parameters;
 mod reads;
 mod rooms;
 mod sessions;

@@ -9,6 +9,7 @@ pub mod app;
 mod archive;
 pub mod assets;
 pub mod claim;
+mod complaint;
 pub mod config;
 pub mod directory;
 pub mod doors;

@@ -3,6 +3,7 @@
 use super::accounts::{self, role_name, role_named};
 use crate::error::Result;
 use crate::stream::{RoomKey, RoomRef, UserKey};
+use crate::text::weight;
 use protocol::{Event, EventKind, Nonce, Role, RoomId, User};
 use rusqlite::{Connection, Row, params};
 use std::ops::Range;
@@ -97,7 +98,7 @@ pub(crate) fn after(
     while let Some(row) = rows.next()? {
         let at = row.get(0)?;
         fill(&mut events, room, next..at, limit);
-        size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or(0, str::len) + 256;
+        size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or_else(|| weight(""), weight);
         if events.len() == limit || (size > bytes && !events.is_empty()) {
             return Ok(events);
         }

@@ -4,6 +4,7 @@ use super::heads::Placed;
 use super::{Tx, accounts, log};
 use crate::error::{Error, Result};
 use crate::stream::{RoomKey, UserKey};
+use crate::text::weight;
 use protocol::frame::Posted;
 use protocol::{Message, Nonce, RoomId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -121,26 +122,51 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Up to `limit` messages with a smaller `seq`, newest first.
-pub(crate) fn before(sql: &Connection, room: RoomKey, seq: u64, limit: u32) -> Result<Vec<Message>> {
-    page(sql, room, "m.seq < ?2 order by m.seq desc", seq, limit)
+/// Up to `limit` messages with a smaller `seq`, newest first; none after the second once they weigh more than `bytes`.
+pub(crate) fn before(
+    sql: &Connection,
+    room: RoomKey,
+    seq: u64,
+    limit: u32,
+    bytes: usize,
+) -> Result<Vec<Message>> {
+    page(sql, room, "m.seq < ?2 order by m.seq desc", seq, limit, bytes)
 }
 
-/// Up to `limit` messages with a greater `seq`, oldest first.
-pub(crate) fn after(sql: &Connection, room: RoomKey, seq: u64, limit: u32) -> Result<Vec<Message>> {
-    page(sql, room, "m.seq > ?2 order by m.seq", seq, limit)
+/// Up to `limit` messages with a greater `seq`, oldest first; none after the second once they weigh more than `bytes`.
+pub(crate) fn after(
+    sql: &Connection,
+    room: RoomKey,
+    seq: u64,
+    limit: u32,
+    bytes: usize,
+) -> Result<Vec<Message>> {
+    page(sql, room, "m.seq > ?2 order by m.seq", seq, limit, bytes)
 }
 
-fn page(sql: &Connection, room: RoomKey, which: &str, seq: u64, limit: u32) -> Result<Vec<Message>> {
+fn page(
+    sql: &Connection,
+    room: RoomKey,
+    which: &str,
+    seq: u64,
+    limit: u32,
+    bytes: usize,
+) -> Result<Vec<Message>> {
     let mut found = sql.prepare_cached(&format!(
         "select {COLUMNS}, {} from messages m left join users u on u.key = m.author
          where m.room = ?1 and {which} limit ?3",
         accounts::USER_COLUMNS
     ))?;
     let mut rows = found.query(params![room, seq, limit])?;
-    let mut messages = Vec::new();
+    let (mut messages, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        messages.push(message(row).or_else(|error| unreadable(error, row, room))?);
+        let message = message(row).or_else(|error| unreadable(error, row, room))?;
+        size += weight(&message.text);
+        messages.push(message);
+        // The one that does not fit tells that there is more.
+        if size > bytes && messages.len() > 1 {
+            break;
+        }
     }
     Ok(messages)
 }

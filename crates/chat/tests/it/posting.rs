@@ -226,10 +226,34 @@ async fn a_page_of_long_messages_ends_early_and_says_that_there_is_more() {
         world.says(&ana, lobby, &"ä".repeat(10_000)).await;
     }
     let newest = world.chat.list_messages(&ana, lobby, Place::Newest, Some(40)).await.unwrap();
-    assert!(newest.more_before && (10..20).contains(&newest.messages.len()), "{}", newest.messages.len());
+    assert!(newest.more_before && (5..8).contains(&newest.messages.len()), "{}", newest.messages.len());
     let before =
         world.chat.list_messages(&ana, lobby, Place::Before(newest.messages[0].seq), Some(40)).await.unwrap();
     assert_eq!(before.messages.last().unwrap().seq, newest.messages[0].seq - 1);
+    let middle = before.messages[0].seq;
+    let around = world.chat.list_messages(&ana, lobby, Place::Around(middle), Some(40)).await.unwrap();
+    assert!(around.more_before && around.more_after && around.messages.iter().any(|m| m.seq == middle));
+    for page in [&newest, &before, &around] {
+        let bytes = serde_json::to_vec(page).unwrap().len();
+        assert!(bytes <= 128 * 1024, "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_bounded_in_bytes_of_json_and_holds_one_message_at_least() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    for text in ["\"\n\\".repeat(3_332) + "end", "😀".repeat(10_000)] {
+        for _ in 0..12 {
+            world.says(&ana, lobby, &text).await;
+        }
+        let page = world.chat.list_messages(&ana, lobby, Place::Newest, Some(100)).await.unwrap();
+        let (reset, _) = world.chat.reset(ana.key(), lobby).await.unwrap();
+        assert!(!page.messages.is_empty() && page.more_before && reset.more);
+        let bytes = [serde_json::to_vec(&page), serde_json::to_vec(&reset)].map(|page| page.unwrap().len());
+        assert!(bytes.iter().all(|bytes| *bytes <= 128 * 1024), "{bytes:?}");
+    }
 }
 
 #[tokio::test]

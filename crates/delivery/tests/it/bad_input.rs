@@ -32,7 +32,9 @@ impl Scene {
         assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code }), "{bytes:x?}");
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await.unwrap();
-        assert_eq!(answer, [0x88, 2, (code >> 8) as u8, code as u8], "{bytes:x?}");
+        let (head, reason) = answer.split_at(4);
+        assert_eq!(head, [0x88, answer.len() as u8 - 2, (code >> 8) as u8, code as u8], "{bytes:x?}");
+        assert!((10..=40).contains(&reason.len()) && reason.is_ascii(), "{bytes:x?}: {reason:x?}");
         self.seq += 1;
         self.hall.says(LOBBY, self.seq, self.seq.to_string());
         self.ana.hears(&self.seq.to_string()).await;

@@ -51,7 +51,7 @@ impl Room {
                 Told::TooOld { after, .. } => paged = self.page(conn, after),
                 Told::Drained => self.resume(conn, paged),
                 Told::Closed(_) => return lagged,
-                Told::Text(_) | Told::Binary(_) => {}
+                Told::Text(_) | Told::Binary(_) | Told::Taken => {}
             }
         }
         lagged

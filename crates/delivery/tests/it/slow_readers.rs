@@ -111,6 +111,27 @@ async fn a_page_says_when_its_last_frame_has_left() {
 }
 
 #[tokio::test]
+async fn whoever_asks_is_told_when_nothing_waits_any_more() {
+    let hall = small_hall();
+    let (mut ben, mut ana) = (hall.lazy_person().await, hall.person().await);
+    hall.delivery.ask_taken(ben.conn);
+    ben.gateway_is_told(Told::Taken).await;
+    for number in 1..=2000 {
+        ben.is_given(&numbered(number));
+    }
+    hall.delivery.ask_taken(ben.conn);
+    hall.delivery.page(ben.conn, Vec::new());
+    // One shard: what was asked before has been done when this is told.
+    hall.delivery.ask_taken(ana.conn);
+    ana.gateway_is_told(Told::Taken).await;
+    assert!(ben.told.try_recv().is_err(), "most of it still waits");
+    ben.is_given("the end");
+    assert_eq!(reads_numbers(&mut ben, 0).await, (2000, "the end".to_owned()));
+    ben.gateway_is_told(Told::Drained).await;
+    ben.gateway_is_told(Told::Taken).await;
+}
+
+#[tokio::test]
 async fn whoever_lets_too_much_wait_is_closed() {
     let hall = hall_with(Options { shards: 1, max_unicast: 256 << 10, ..options() });
     let mut ben = hall.lazy_person().await;

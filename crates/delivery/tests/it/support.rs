@@ -36,6 +36,7 @@ pub enum Told {
     TooOld { key: Key, after: u64 },
     Lagged { key: Key, last: u64 },
     Drained,
+    Taken,
     Closed(Closed),
 }
 
@@ -71,6 +72,10 @@ impl Gateway for Ear {
 
     fn on_drained(&self, _: ConnId) {
         self.note(Told::Drained);
+    }
+
+    fn on_taken(&self, _: ConnId) {
+        self.note(Told::Taken);
     }
 
     fn on_beat(&self, _: ConnId) -> Option<Frame> {

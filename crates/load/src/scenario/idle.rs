@@ -5,7 +5,8 @@ use crate::checker::Faults;
 use crate::people::Protocol;
 use crate::plot::Plot;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, counted};
+use crate::usage::{mebibytes, shown, unless_zero};
 use anyhow::Result;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ pub struct Size {
     /// Connections.
     pub connections: usize,
     /// Resident bytes of the server once they had been quiet.
+    #[serde(serialize_with = "unless_zero")]
     pub rss: u64,
     /// Microseconds of the server a second, for each connection.
     pub cpu_us: f64,
@@ -83,8 +85,11 @@ pub fn run(
     })
 }
 
-/// The slope of memory over connections, by least squares.
+/// The slope of memory over connections, by least squares. Not a number where memory is not known.
 fn slope(sizes: &[Size]) -> f64 {
+    if sizes.iter().any(|size| size.rss == 0) {
+        return f64::NAN;
+    }
     let count = sizes.len() as f64;
     let mean = |of: &dyn Fn(&Size) -> f64| sizes.iter().map(of).sum::<f64>() / count;
     let (x, y) = (mean(&|size| size.connections as f64), mean(&|size| size.rss as f64));
@@ -96,18 +101,24 @@ fn slope(sizes: &[Size]) -> f64 {
 impl report::Tell for Idle {
     fn print(&self) {
         let Self { scenario, server, rooms, rooms_each, .. } = self;
-        println!("{scenario}: {server}, {}, each in {rooms_each} of {rooms} rooms", self.protocol.name());
+        println!(
+            "{scenario}: {server}, {}, each in {rooms_each} of {}",
+            self.protocol.name(),
+            counted(*rooms, "room")
+        );
         for size in &self.sizes {
             println!(
-                "  {:>6} connections: {:.1} MiB, CPU {:.3} µs a second each",
+                "  {:>6} connections: {}; CPU a second each: {}",
                 size.connections,
-                size.rss as f64 / f64::from(1 << 20),
-                size.cpu_us
+                mebibytes(size.rss),
+                shown(size.cpu_us, 3, "µs")
             );
         }
         println!(
-            "  memory: {:.0} bytes each over all sizes, {:.0} between the two largest; connecting {:.0} µs of the server each",
-            self.bytes_each, self.bytes_each_at_last, self.connect_us
+            "  memory each over all sizes: {}; between the two largest: {}; connecting, of the server each: {}",
+            shown(self.bytes_each, 0, "bytes"),
+            shown(self.bytes_each_at_last, 0, "bytes"),
+            shown(self.connect_us, 0, "µs")
         );
     }
 

@@ -10,7 +10,8 @@ use crate::people::Protocol;
 use crate::plot::Plot;
 use crate::program::Program;
 use crate::progress::Progress;
-use crate::report::{self, Quantiles};
+use crate::report::{self, Quantiles, counted};
+use crate::usage::shown;
 use crate::watch::Watch;
 use anyhow::Result;
 use client::{Address, Api, Client};
@@ -257,11 +258,15 @@ impl Mixed {
 impl report::Tell for Mixed {
     fn print(&self) {
         let Self { scenario, server, people, rooms, posts, joins, reads, reloads, .. } = self;
-        println!("{scenario}: {server}, {}, {people} people in {rooms} rooms", Self::PROTOCOL.name());
+        println!(
+            "{scenario}: {server}, {}, {people} people in {}",
+            Self::PROTOCOL.name(),
+            counted(*rooms, "room")
+        );
         println!("  {posts} posts, {joins} joins, {reads} reads, {reloads} reloads; {} failed", self.failed);
         println!(
-            "  CPU of the server for each {:.0} µs; post to reply {}",
-            self.cpu_us_per_deed,
+            "  CPU of the server for each: {}; post to reply {}",
+            shown(self.cpu_us_per_deed, 0, "µs"),
             self.replied_us.shown()
         );
     }

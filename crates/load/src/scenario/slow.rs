@@ -8,6 +8,7 @@ use crate::plot::Plot;
 use crate::progress::Progress;
 use crate::report::{self, Quantiles};
 use crate::swarm::{Pace, Swarm};
+use crate::usage::shown;
 use crate::watch::Watch;
 use anyhow::Result;
 use serde::Serialize;
@@ -67,7 +68,7 @@ pub fn run(contender: &Contender, shape: &Shape, stalled: usize, progress: &Prog
     let before = contender.program.memory().rss;
     progress.say("a flood that they do not read");
     flood(&mut swarm)?;
-    let grown = contender.program.memory().rss.saturating_sub(before);
+    let grown = contender.program.pid.map(|_| contender.program.memory().rss.saturating_sub(before));
     progress.say("measuring with stalled readers");
     let with = contender.measure(&mut swarm, shape)?;
     let mut slow = Slow::new(contender, shape, stalled, grown, &without, &with);
@@ -85,7 +86,7 @@ impl Slow {
         contender: &Contender,
         shape: &Shape,
         stalled: usize,
-        grown: u64,
+        grown: Option<u64>,
         without: &Leg,
         with: &Leg,
     ) -> Self {
@@ -101,7 +102,7 @@ impl Slow {
             p99_ratio: p99(with) / p99(without),
             cpu_us_without: without.cpu_us(),
             cpu_us_with: with.cpu_us(),
-            bytes_each: grown as f64 / stalled.max(1) as f64,
+            bytes_each: grown.map_or(f64::NAN, |grown| grown as f64 / stalled.max(1) as f64),
             lagged: with.lagged,
             times: [without.each.clone(), with.each.clone()],
             resident: Vec::new(),
@@ -114,16 +115,16 @@ impl report::Tell for Slow {
     fn print(&self) {
         let Self { scenario, server, healthy, stalled, .. } = self;
         println!("{scenario}: {server}, {}, {healthy} read and {stalled} do not", self.protocol.name());
-        println!("  the server grew by {:.0} bytes for each stalled reader", self.bytes_each);
+        println!("  the server grew for each stalled reader by: {}", shown(self.bytes_each, 0, "bytes"));
         println!(
-            "  those who read, without: {}; CPU per delivery {:.2} µs",
+            "  those who read, without: {}; CPU per delivery: {}",
             self.without_us.shown(),
-            self.cpu_us_without
+            shown(self.cpu_us_without, 2, "µs")
         );
         println!(
-            "  those who read, with:    {}; CPU per delivery {:.2} µs",
+            "  those who read, with:    {}; CPU per delivery: {}",
             self.with_us.shown(),
-            self.cpu_us_with
+            shown(self.cpu_us_with, 2, "µs")
         );
         println!("  p99 with to without: {:.2}; told that they fell behind: {}", self.p99_ratio, self.lagged);
     }

@@ -6,7 +6,8 @@ use crate::checker::Faults;
 use crate::people::Protocol;
 use crate::plot::Plot;
 use crate::progress::Progress;
-use crate::report::{self, Quantiles};
+use crate::report::{self, Quantiles, counted};
+use crate::usage::{mebibytes, shown, unless_zero};
 use crate::watch::Watch;
 use anyhow::Result;
 use serde::Serialize;
@@ -19,6 +20,7 @@ struct Wave {
     connects_per_second: f64,
     /// Microseconds of the server for each connection that went and came back.
     cpu_us: f64,
+    #[serde(serialize_with = "unless_zero")]
     rss: u64,
 }
 
@@ -79,14 +81,14 @@ pub fn run(contender: &Contender, shape: &Shape, times: usize, progress: &Progre
 impl report::Tell for Storm {
     fn print(&self) {
         let Self { scenario, server, connections, .. } = self;
-        println!("{scenario}: {server}, {}, {connections} connections", self.protocol.name());
+        println!("{scenario}: {server}, {}, {}", self.protocol.name(), counted(*connections, "connection"));
         for (number, wave) in self.waves.iter().enumerate() {
             println!(
-                "  wave {number}: {:.2} s, {:.0} connections a second, {:.0} µs of the server each, then {:.1} MiB",
+                "  wave {number}: {:.2} s, {:.0} connections a second, of the server each: {}; then: {}",
                 wave.seconds,
                 wave.connects_per_second,
-                wave.cpu_us,
-                wave.rss as f64 / f64::from(1 << 20)
+                shown(wave.cpu_us, 0, "µs"),
+                mebibytes(wave.rss)
             );
         }
         println!("  post to each of its deliveries after it: {}", self.after_us.shown());

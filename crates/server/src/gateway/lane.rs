@@ -1,13 +1,18 @@
 //! The order of one connection's commands: posts go on beside each other, everything else waits its turn.
 
-use delivery::Frame;
+use delivery::{ConnId, Delivery, Frame};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+
+/// Bytes of replies handed over after which a command waits until all were taken: who does not read costs these, and the
+/// one reply that passes them.
+const OWED: usize = 64 * 1024;
 
 /// Ends with the reply, where there is one to hand over.
 pub(super) type Work = Pin<Box<dyn Future<Output = Option<Frame>> + Send>>;
@@ -31,12 +36,23 @@ pub(super) enum Turn {
     Own,
 }
 
+/// What a lane has for its connection.
+enum Word {
+    /// Replies that are ready together.
+    Replies(Vec<Frame>),
+    /// The question whether all has been taken, answered by [`Lane::taken`].
+    Ask,
+}
+
 /// A queue of work for one connection. Work is finished, and so answered, in the order it came; nothing but the queue
 /// is kept while there is none.
 pub(super) struct Lane {
     runtime: Handle,
     inner: Mutex<Inner>,
-    reply: Box<dyn Fn(Vec<Frame>) + Send + Sync>,
+    say: Box<dyn Fn(Word) + Send + Sync>,
+    /// Bytes handed over of which nobody knows yet whether they were taken.
+    owed: AtomicUsize,
+    taken: Notify,
     closed: Notify,
 }
 
@@ -58,9 +74,23 @@ enum Step {
 }
 
 impl Lane {
-    /// Replies that are ready together are handed to `reply` together.
-    pub(super) fn new(runtime: Handle, reply: impl Fn(Vec<Frame>) + Send + Sync + 'static) -> Self {
-        Self { runtime, inner: Mutex::default(), reply: Box::new(reply), closed: Notify::new() }
+    /// The lane of a connection, which has to pass [`on_taken`](delivery::Gateway::on_taken) on to it.
+    pub(super) fn of(runtime: Handle, delivery: Delivery, conn: ConnId) -> Self {
+        Self::new(runtime, move |word| match word {
+            Word::Replies(frames) => delivery.reply(conn, frames),
+            Word::Ask => delivery.ask_taken(conn),
+        })
+    }
+
+    fn new(runtime: Handle, say: impl Fn(Word) + Send + Sync + 'static) -> Self {
+        Self {
+            runtime,
+            inner: Mutex::default(),
+            say: Box::new(say),
+            owed: AtomicUsize::new(0),
+            taken: Notify::new(),
+            closed: Notify::new(),
+        }
     }
 
     /// Adds work. Called by one thread, the shard's; `start` must not block.
@@ -80,6 +110,16 @@ impl Lane {
             drop(inner);
             self.runtime.spawn(Arc::clone(self).run());
         }
+    }
+
+    /// Something was told on another way than by a reply.
+    pub(super) fn owes(&self, bytes: usize) {
+        self.owed.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// The connection has taken all that it was told.
+    pub(super) fn taken(&self) {
+        self.taken.notify_one();
     }
 
     /// The connection is over: what has started is finished, for its commit is its own; what waits or is held is let go,
@@ -106,22 +146,45 @@ impl Lane {
                             self.finish(work, &mut ready).await;
                         }
                     }
-                    Step::Start(start) => {
-                        let work = match start() {
-                            Started::Now(work) => Some(work),
-                            Started::Held(held) => self.begin(held, &mut ready).await,
-                        };
-                        if let Some(work) = work {
-                            self.finish(work, &mut ready).await;
-                            self.turn_over();
-                        }
-                    }
+                    Step::Start(start) => self.take_turn(start, &mut ready).await,
                 }
             }
             self.hand_over(&mut ready);
             if self.is_done() {
                 return;
             }
+        }
+    }
+
+    async fn take_turn(&self, start: Start, ready: &mut Vec<Frame>) {
+        // Before it starts: what is held meanwhile would keep a room waiting for a reader who does not read.
+        if self.owed.load(Ordering::Acquire) + bytes(ready) > OWED && !self.until_taken(ready).await {
+            return;
+        }
+        let work = match start() {
+            Started::Now(work) => Some(work),
+            Started::Held(held) => self.begin(held, ready).await,
+        };
+        if let Some(work) = work {
+            self.finish(work, ready).await;
+            self.turn_over();
+        }
+    }
+
+    /// Waits until all that was handed over has been taken; false once the connection is over.
+    async fn until_taken(&self, ready: &mut Vec<Frame>) -> bool {
+        let mut closed = pin!(self.closed.notified());
+        closed.as_mut().enable();
+        if self.lock().closed {
+            return false;
+        }
+        self.hand_over(ready);
+        self.owed.store(0, Ordering::Release);
+        (self.say)(Word::Ask);
+        tokio::select! {
+            biased;
+            () = closed => false,
+            () = self.taken.notified() => true,
         }
     }
 
@@ -161,7 +224,8 @@ impl Lane {
 
     fn hand_over(&self, ready: &mut Vec<Frame>) {
         if !ready.is_empty() {
-            (self.reply)(std::mem::take(ready));
+            self.owes(bytes(ready));
+            (self.say)(Word::Replies(std::mem::take(ready)));
         }
     }
 
@@ -205,6 +269,10 @@ impl Lane {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn bytes(frames: &[Frame]) -> usize {
+    frames.iter().map(Frame::len).sum()
 }
 
 impl Started {

@@ -4,6 +4,7 @@ use super::admission::Admission;
 use super::commands;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
+use crate::complaint::complaint;
 use crate::live::{Greeting, Resuming, Rooms, is_room, native};
 use crate::pacing::{UnderWay, Verdict, keeping};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
@@ -21,6 +22,8 @@ use tokio::sync::Notify;
 
 /// The commonest command.
 const POST: &str = "post_message";
+
+const BAD_ID: &str = "`id` must be a whole number, not below 0 and below 2^53.";
 
 /// One native connection.
 pub(super) struct Connection {
@@ -72,8 +75,7 @@ impl Connection {
         rooms: Arc<Rooms>,
     ) -> Arc<Self> {
         let runtime = tokio::runtime::Handle::current();
-        let delivery = app.delivery.clone();
-        let lane = Lane::new(runtime.clone(), move |replies| delivery.reply(conn, replies));
+        let lane = Lane::of(runtime.clone(), app.delivery.clone(), conn);
         Arc::new(Self {
             app,
             caller,
@@ -141,6 +143,8 @@ impl Connection {
             self.runtime.spawn(async move {
                 while let Some((room, missed)) = connection.next_behind() {
                     connection.catch_up_with(room, missed).await;
+                    // Of all the rooms that somebody lacks one page at a time waits for who does not read.
+                    connection.page(Vec::new()).await;
                 }
             });
         }
@@ -173,12 +177,17 @@ impl Connection {
                 self.resume(room, after, frames, None).await;
                 return;
             }
-            let drained = self.drained.notified();
-            self.app.delivery.page(self.conn, frames);
-            // Closed before the wait began: nobody would end it.
-            if !self.over.load(Ordering::Acquire) {
-                drained.await;
-            }
+            self.page(frames).await;
+        }
+    }
+
+    /// Sends a page and waits until it and all before it has left.
+    async fn page(&self, frames: Vec<Frame>) {
+        let drained = self.drained.notified();
+        self.app.delivery.page(self.conn, frames);
+        // Closed before the wait began: nobody would end it.
+        if !self.over.load(Ordering::Acquire) {
+            drained.await;
         }
     }
 
@@ -334,6 +343,10 @@ impl Gateway for Native {
         self.0.drained.notify_waiters();
     }
 
+    fn on_taken(&self, _: ConnId) {
+        self.0.lane.taken();
+    }
+
     fn on_beat(&self, conn: ConnId) -> Option<Frame> {
         let tells = |room| !sabotage::has(Bug::BeatFromFollows) || !unheard().contains(&(conn, room));
         Some(self.0.rooms.beat(&self.0.beaten, tells))
@@ -382,17 +395,23 @@ fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> 
     let wrong = match serde_json::from_str::<ClientFrame>(text) {
         Ok(frame) if frame.id <= MAX_INTEGER => return Ok(frame),
         Ok(_) => {
-            return Err((None, bad(ErrorCode::BadRequest, "`id` must be a whole number below 2^53.")).into());
+            return Err((None, bad(ErrorCode::BadRequest, BAD_ID)).into());
         }
         Err(wrong) => wrong,
     };
-    let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
+    let parsed = serde_json::from_str(text);
+    let Ok(Value::Object(frame)) = parsed else {
+        let message = match parsed {
+            Ok(_) => "A command is a JSON object.".to_owned(),
+            Err(wrong) => format!("Not a JSON object: {}.", complaint(&wrong)),
+        };
         let asked = text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
         let id = asked.map(|Asked { id }| id).filter(|id| *id <= MAX_INTEGER);
-        return Err((id, bad(ErrorCode::BadRequest, &format!("Not a JSON object: {wrong}."))).into());
+        return Err((id, bad(ErrorCode::BadRequest, &message)).into());
     };
     let id = frame.get("id").and_then(Value::as_u64).filter(|id| *id <= MAX_INTEGER);
     let error = match (id, frame.get("type")) {
+        (None, _) if frame.contains_key("id") => bad(ErrorCode::BadRequest, BAD_ID),
         (None, _) => bad(ErrorCode::BadRequest, "Every command needs an `id`, a whole number below 2^53."),
         (_, Some(Value::String(name))) if !Command::NAMES.contains(&name.as_str()) => {
             let mut error =
@@ -401,7 +420,7 @@ fn read(text: &str) -> Result<ClientFrame, Box<(Option<u64>, protocol::Error)>> 
             error
         }
         (_, Some(Value::String(_))) => {
-            bad(ErrorCode::BadRequest, &format!("This command cannot be read: {wrong}."))
+            bad(ErrorCode::BadRequest, &format!("This command cannot be read: {}.", complaint(&wrong)))
         }
         (_, _) => bad(ErrorCode::BadRequest, "Every command needs a `type`, the name of the command."),
     };
@@ -415,6 +434,20 @@ fn bad(code: ErrorCode, message: &str) -> protocol::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bad_id_is_not_called_a_missing_one() {
+        for (frame, says) in [
+            (r#"{"id":-1,"type":"list_rooms"}"#, "`id` must be a whole number"),
+            (r#"{"id":9007199254740992,"type":"list_rooms"}"#, "`id` must be a whole number"),
+            (r#"{"id":"7","type":"list_rooms"}"#, "`id` must be a whole number"),
+            (r#"{"type":"list_rooms"}"#, "Every command needs an `id`"),
+            ("[]", "A command is a JSON object."),
+        ] {
+            let wrong = read(frame).err();
+            assert!(wrong.as_ref().is_some_and(|wrong| wrong.1.message.starts_with(says)), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_post_is_read_and_answered_as_every_other_command_is() {

@@ -3,6 +3,7 @@
 use super::admission::Admission;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
+use crate::complaint::complaint;
 use crate::live::{Entered, Entering, plain};
 use crate::pacing::{Verdict, keeping};
 use chat::{Caller, Chat, Name, RoomRef, Visitor};
@@ -56,9 +57,7 @@ impl Connection {
         admission: Admission,
         caller: Option<Caller>,
     ) -> Arc<Self> {
-        let delivery = app.delivery.clone();
-        let lane = Lane::new(tokio::runtime::Handle::current(), move |frames| delivery.reply(conn, frames));
-        let lane = Arc::new(lane);
+        let lane = Arc::new(Lane::of(tokio::runtime::Handle::current(), app.delivery.clone(), conn));
         let (whereabouts, moves) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new(Self { app, conn, _admission: admission, lane, caller, whereabouts, moves })
     }
@@ -120,6 +119,7 @@ impl Connection {
             Err(error) => return Err(refusal(&error)),
         };
         let member = history.member;
+        self.lane.owes(history.messages.iter().map(|message| message.text.len()).sum());
         let entering = Entering {
             conn: self.conn,
             room: room.clone(),
@@ -307,7 +307,7 @@ impl Gateway for Simple {
                 self.0.lane.push(self.0.turn(), move || connection.chat(text));
             }
             Ok(SimpleCommand::Leave {}) => self.0.moves(async move { connection.leave().await }),
-            Err(wrong) => self.0.refuse(format!("invalid message: {wrong}")),
+            Err(wrong) => self.0.refuse(format!("invalid message: {}", complaint(&wrong))),
         }
     }
 
@@ -324,6 +324,10 @@ impl Gateway for Simple {
     }
 
     fn on_drained(&self, _: ConnId) {}
+
+    fn on_taken(&self, _: ConnId) {
+        self.0.lane.taken();
+    }
 
     fn on_beat(&self, _: ConnId) -> Option<Frame> {
         None

@@ -5,10 +5,11 @@ use super::{native, simple};
 use crate::app::App;
 use crate::doors::OriginVerdict;
 use crate::http::error::Refusal;
+use crate::http::parameters::{Asked, Path};
 use crate::http::signed_in;
 use crate::live::{NATIVE, SIMPLE, plain};
 use axum::Router;
-use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -32,7 +33,10 @@ use tokio_rustls::server::TlsStream;
 
 /// The WebSocket routes.
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/ws", get(open)).route("/ws/{room}", get(open_in_room))
+    Router::new()
+        .route("/ws", get(open))
+        .route("/ws/", get(open_nowhere))
+        .route("/ws/{room}", get(open_in_room))
 }
 
 #[derive(Deserialize)]
@@ -64,10 +68,20 @@ async fn open_in_room(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(room): Path<String>,
-    Query(entry): Query<Entry>,
+    Asked(entry): Asked<Entry>,
     request: Request,
 ) -> Response {
     open_simple(app, peer, request, Some((room, entry.username))).await
+}
+
+/// A room without a name, which is refused as every name that no room can have.
+async fn open_nowhere(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Asked(entry): Asked<Entry>,
+    request: Request,
+) -> Response {
+    open_simple(app, peer, request, Some((String::new(), entry.username))).await
 }
 
 async fn open_native(app: Arc<App>, peer: SocketAddr, mut request: Request) -> Response {
@@ -221,10 +235,12 @@ fn shake_hands(app: &App, request: &mut Request, protocol: Option<&'static str>)
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(upgrade_required("Speak WebSocket version 13.", (SEC_WEBSOCKET_VERSION, "13")));
     }
-    let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
+    // Twice is once too often (RFC 6455 §11.3.1).
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).into_iter();
+    let key = keys.next().filter(|_| keys.next().is_none()).and_then(|key| key.to_str().ok());
     let accept = key.and_then(delivery::accept_key).and_then(|accept| HeaderValue::try_from(accept).ok());
     let Some(accept) = accept else {
-        let message = "Sec-WebSocket-Key is missing or wrong.";
+        let message = "Sec-WebSocket-Key is missing, wrong or there twice.";
         return Err(Refusal::new(ErrorCode::BadRequest, message).into_response());
     };
     let Ok(deflate) = negotiate(app, headers) else {

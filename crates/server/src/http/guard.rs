@@ -28,8 +28,17 @@ pub(crate) enum TurnedAway {
 /// Lets a request pass unless it would change something and a browser may have sent it for somebody else's page. A
 /// bearer token is never sent by a browser on its own, so with one there is nothing to forge.
 pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if let Some(turned_away) = request.extensions().get::<TurnedAway>() {
-        return turned_away.answer(&app, &request);
+    if let Some(turned_away) = request.extensions().get::<TurnedAway>().copied() {
+        let asks_after_us = ["/healthz", "/readyz"].contains(&request.uri().path());
+        let mut response = match turned_away {
+            // A server that is full lives, and whoever restarts those that do not must not take it for dead.
+            TurnedAway::Crowded | TurnedAway::TooMany if asks_after_us => next.run(request).await,
+            TurnedAway::Insecure | TurnedAway::Crowded | TurnedAway::TooMany => {
+                turned_away.answer(&app, &request)
+            }
+        };
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return response;
     }
     let Peer(peer) = Peer::of(request.extensions());
     if is_counted(request.uri().path())
@@ -69,16 +78,14 @@ fn is_counted(path: &str) -> bool {
 
 impl TurnedAway {
     fn answer(self, app: &App, request: &Request) -> Response {
-        let mut response = match self {
+        match self {
             Self::Insecure => insecure(app, request),
             Self::Crowded => {
                 let message = "The server has as many connections as it may have. Come back later.";
                 Refusal::later(ErrorCode::Overloaded, message, COME_BACK).into_response()
             }
             Self::TooMany => Refusal::too_many_connections().into_response(),
-        };
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        response
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::support::{Actor, Ask, Server};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn what_is_not_there_is_refused_in_json() {
@@ -163,4 +165,16 @@ async fn throw_at(ana: &Actor, method: &str, path: &str, bodies: bool) {
         let what = format!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(80)]));
         survives(ana.ask(method, path).header("content-type", "application/json").body(body), &what).await;
     }
+}
+
+#[tokio::test]
+async fn whoever_asks_before_sending_too_large_a_body_is_refused_at_once() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let head = "POST /api/v1/guests HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 413");
 }

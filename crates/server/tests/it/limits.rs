@@ -223,6 +223,14 @@ async fn there_are_so_many_connections_in_all_and_whoever_comes_then_is_told() {
     let refused = ana.get("/api/v1/rooms").await;
     assert_eq!(is_for_a_while(&refused, 503), "overloaded");
     assert_eq!(refused.header("connection"), "close");
+    for path in ["/healthz", "/readyz"] {
+        let lives = ana.get(path).await;
+        assert_eq!(
+            (lives.status.as_u16(), lives.header("connection")),
+            (200, "close"),
+            "a full server lives"
+        );
+    }
     neighbour.send(Command::ListRooms { cursor: None }).await.unwrap();
     assert_eq!(next_reply(&mut neighbour).await.error, None);
 

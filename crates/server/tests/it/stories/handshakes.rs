@@ -188,3 +188,13 @@ async fn a_foreign_page_is_refused_by_the_simple_protocol_too() {
     assert_eq!(wire.hear().await, Err(4403));
     super::support::nothing_broke(&server);
 }
+
+#[tokio::test]
+async fn a_key_that_is_there_twice_is_refused_and_so_is_a_name() {
+    let server = Server::start().await;
+    let twice = upgrade(&server, "/ws", "").header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
+    assert_eq!(twice.send().await.refused(400), "bad_request");
+    let named = upgrade(&server, "/ws/lobby?username=a&username=b", "").send().await;
+    assert_eq!(named.refused(400), "bad_request");
+    super::support::nothing_broke(&server);
+}

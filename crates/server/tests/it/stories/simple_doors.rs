@@ -102,6 +102,9 @@ async fn a_path_with_a_room_and_a_name_joins_at_once() {
     let mut nameless = Script::open_at(&server, "/ws/lobby", None).await;
     assert_eq!(nameless.hears_error().await, "A username needs at least one visible character.");
     assert_eq!(nameless.closes().await, Some(4403));
+    let mut nowhere = Script::open_at(&server, "/ws/?username=Dot", None).await;
+    nowhere.hears_error().await;
+    assert_eq!(nowhere.closes().await, Some(4403));
     nothing_broke(&server);
 }
 

@@ -121,3 +121,44 @@ async fn script_falls_behind(server: Server) {
     back.settle_in("lobby", "Slow").await;
     everyone_agrees(&server, &[&ana, &ben]).await;
 }
+
+#[tokio::test]
+async fn a_command_is_not_begun_for_who_does_not_take_the_answers_to_those_before() {
+    let server = Server::start().await;
+    let ana = client(&server.ana().await).await;
+    let lobby = room(&ana, "lobby");
+    for number in 0..POSTS {
+        ana.post(lobby, &format!("{number} {}", "😀".repeat(9_000))).await.unwrap();
+    }
+    let ben = server.ben().await;
+    let mut slow = stalled(&ben).await;
+    assert_eq!(slow.hear().await.unwrap()["type"], "hello");
+    // As many as are heard before the first is answered: far more than a kernel takes for somebody who does not read.
+    for id in 1..=15 {
+        let list = json!({ "id": id, "type": "list_messages", "room": lobby, "limit": 100 });
+        slow.say(&list.to_string()).await;
+    }
+    slow.say(
+        &json!({ "id": 16, "type": "open_room", "name": "late", "kind": "open", "nonce": "late" })
+            .to_string(),
+    )
+    .await;
+    let ana = server.cyd().await;
+    let has_late = async || {
+        let rooms = ana.get("/api/v1/rooms").await.ok();
+        rooms["open"].as_array().unwrap().iter().any(|room| room["name"] == "late")
+    };
+    for _ in 0..100 {
+        assert!(!has_late().await, "it was begun although nobody took what came before");
+    }
+    for id in 1..=16 {
+        let reply = loop {
+            let frame = slow.hear().await.unwrap();
+            if frame["type"] == "reply" {
+                break frame;
+            }
+        };
+        assert_eq!((&reply["id"], &reply["error"]), (&id.into(), &json!(null)));
+    }
+    assert!(has_late().await);
+}
