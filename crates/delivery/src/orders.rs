@@ -249,6 +249,14 @@ impl Shard {
         if refusing.followers.is_empty() {
             self.audiences.close(audience);
         }
+        // Whoever follows already hears nothing more until what is missing has been told: it would come ahead of its turn,
+        // and then again. The follower stays one, so that the tail keeps what happens meanwhile.
+        let backlog = self.connections[slot].backlog.as_ref();
+        if backlog.and_then(|backlog| backlog.intent(key)).is_none()
+            && let Some(index) = self.cursor_of(slot, key)
+        {
+            self.connections[slot].cursors[index].place = Cursor::WAITING;
+        }
         let id = self.connections[slot].id;
         self.interest.remove(key, id);
         self.tally.too_old += 1;

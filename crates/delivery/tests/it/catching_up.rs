@@ -72,6 +72,22 @@ async fn a_tail_that_has_forgotten_does_not_reach_back() {
 }
 
 #[tokio::test]
+async fn whoever_is_too_far_back_hears_nothing_live_before_they_have_caught_up() {
+    let hall = small_hall();
+    let mut ana = hall.person().await;
+    ana.follows(LOBBY, 7, 7);
+    ana.follows(LOBBY, 3, 7);
+    ana.gateway_is_told(Told::TooOld { key: LOBBY, after: 3 }).await;
+
+    hall.says(LOBBY, 8, "eight");
+    ana.is_given("four to eight, out of the log");
+    ana.follows(LOBBY, 8, 8);
+    hall.says(LOBBY, 9, "nine");
+
+    ana.hears_all(["four to eight, out of the log", "nine"]).await;
+}
+
+#[tokio::test]
 async fn following_again_takes_a_key_up_from_another_place() {
     let hall = small_hall();
     let mut ana = hall.person().await;

@@ -214,6 +214,12 @@ impl Tables {
         let after = if sabotage::has(Bug::CursorOffByOne) { after.saturating_sub(1) } else { after };
         if most.is_none_or(|most| after <= head && head - after <= most) {
             self.take_up(conn, key, after, head, preface);
+            // Who is here may have changed while the connection heard nothing.
+            if most.is_none()
+                && let Some(frame) = self.presence_frame(key)
+            {
+                self.delivery.unicast(conn, frame);
+            }
         }
         Some(head)
     }

@@ -249,9 +249,9 @@ impl Talk {
     }
 
     fn chat(&mut self, room: &str, seq: u64, name: &str, record: &Record, verdict: &mut Verdict) {
-        // Visitors stay in the lobby, the one room that everybody is in.
         let posts = |from: u64, to: u64| {
-            let kept = record.rooms.values().max_by_key(|kept| kept.members.len());
+            let named = record.views.values().flatten().find(|view| view.name == room);
+            let kept = named.and_then(|view| record.rooms.get(&view.id));
             let messages = kept.map(|kept| kept.messages.as_slice()).unwrap_or_default();
             messages.iter().filter(|message| message.seq > from && message.seq < to).count() as u64
         };
