@@ -1,5 +1,7 @@
 # docker build -t roomful .
-# docker run -d --name roomful -p 127.0.0.1:3000:3000 -v roomful:/data -e ROOMFUL_PUBLIC_URL=https://chat.example.org roomful
+# docker run -d --name roomful -p 127.0.0.1:3000:3000 -v roomful:/data -e ROOMFUL_PUBLIC_URL=https://chat.example.org \
+#   -e ROOMFUL_TRUSTED_PROXIES=172.16.0.0/12 roomful
+# The proxy's address, as the container sees it, must be among the trusted ones, or everybody counts as one address.
 #
 # The data directory is a folder inside the volume, so that `roomful restore` can exchange it as a whole.
 
@@ -20,7 +22,7 @@ VOLUME /data
 # Inside a container every address is its own; -p decides who reaches it.
 ENV ROOMFUL_LISTEN=0.0.0.0:3000 ROOMFUL_DATA=/data/roomful-data
 EXPOSE 3000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --start-interval=1s CMD ["roomful", "health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["roomful", "health"]
 # Stopping takes up to ten seconds: every client hears that it may come back.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["roomful"]
