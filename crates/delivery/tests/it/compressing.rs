@@ -186,7 +186,8 @@ async fn a_bomb_ends_with_too_big_and_touches_nobody_else() {
         dot.write_all(&bomb).await.unwrap();
 
         assert_eq!(next(&mut told).await, Told::Closed(Closed::Protocol { code: 1009 }));
-        assert_eq!(frame(&mut dot).await, (0x88, 1009_u16.to_be_bytes().to_vec()));
+        let close = [&1009_u16.to_be_bytes()[..], b"message too large"].concat();
+        assert_eq!(frame(&mut dot).await, (0x88, close));
         hall.says(Key(7), seq, seq.to_string());
         ana.hears(&seq.to_string()).await;
     }
