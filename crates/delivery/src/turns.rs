@@ -78,13 +78,21 @@ impl Shard {
         }
     }
 
-    /// Writes what is due to a connection until its socket is full or others have waited long enough. Who has taken enough
-    /// of what it was owed is heard again.
+    /// Writes what is due to a connection until its socket is full or others have waited long enough.
     pub(crate) fn flush(&mut self, slot: usize, scope: Scope) {
-        // What is owed lies in a backlog, and few connections have one.
-        let conn = self.connections.get(slot).filter(|conn| conn.backlog.is_some());
-        let (was_paused, asked) =
-            conn.map_or((false, false), |conn| (conn.paused(&self.options), conn.asked));
+        if self.connections.get(slot).is_some_and(|conn| conn.backlog.is_some()) {
+            self.flush_owed(slot, scope);
+        } else {
+            self.write(slot, scope);
+        }
+    }
+
+    /// The same for who is owed something. Who has taken enough of it is heard again. Apart, for few connections have a
+    /// backlog and every delivery would pay.
+    #[inline(never)]
+    fn flush_owed(&mut self, slot: usize, scope: Scope) {
+        let Some(conn) = self.connections.get(slot) else { return };
+        let (was_paused, asked) = (conn.paused(&self.options), conn.asked);
         self.write(slot, scope);
         if was_paused {
             self.hear_again(slot);
