@@ -36,8 +36,12 @@ pub enum Kind {
     Clock,
     /// The process may open no more files.
     Files,
-    /// A polite stop and a new process, under load.
+    /// A new process takes over from the old one, under load.
     Upgrade,
+    /// A polite stop and a new process, under load.
+    Restart,
+    /// A backup while people talk, and later a restore of it, after which everybody starts afresh.
+    Restore,
     /// Bytes take their time.
     Delay,
     /// Lines are cut.
@@ -76,6 +80,8 @@ impl Kind {
             | Self::Pause
             | Self::Files
             | Self::Upgrade
+            | Self::Restart
+            | Self::Restore
             | Self::Delay
             | Self::Drop
             | Self::Freeze
@@ -108,7 +114,9 @@ impl Kind {
             | Self::Pause
             | Self::Clock
             | Self::Files
-            | Self::Upgrade => None,
+            | Self::Upgrade
+            | Self::Restart
+            | Self::Restore => None,
         }
     }
 
