@@ -31,8 +31,8 @@ impl Stage {
             self.wait(300..700).await;
             self.away.send_replace(true);
             self.wait(150..250).await;
-            self.mark("restore", true);
             self.stop().await;
+            self.mark("restore", true);
             let (epoch, record) = self.read_aside().await?;
             self.victim.command(&["restore", &file], &self.always).await?;
             let head = record.heads().get(&self.community.lobby).copied().unwrap_or_default();

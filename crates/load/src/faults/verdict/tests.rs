@@ -188,12 +188,16 @@ fn a_log_has_no_holes() {
 fn a_connection_hears_each_event_once_and_in_order() {
     let hole = told(|tale| drop(tale.frames.remove(1)));
     assert!(hole.breaks(4) && hole.judged().counts.holes == 1);
-    let twice = |tale: &mut Tale| tale.frames.insert(1, tale.frames[0].clone());
+    let beat = json!({ "type": "beat", "heads": {} });
+    let twice = |tale: &mut Tale| {
+        tale.frames.insert(1, tale.frames[0].clone());
+        tale.frames.extend(std::iter::repeat_n(beat.clone(), 3));
+    };
     let double = told(twice);
     assert!(double.breaks(4) && double.judged().counts.doubled == 1);
     let resumed = told(|tale| {
         twice(tale);
-        tale.frames.insert(1, json!({ "type": "reply", "id": 1, "ok": { "head": 4 } }));
+        tale.frames.insert(5, json!({ "type": "reply", "id": 1, "ok": { "head": 4 } }));
     });
     assert!(resumed.judged().is_clean(), "{:?}", resumed.judged().findings);
 }

@@ -7,7 +7,7 @@ use crate::faults::journal::{Journal, What};
 use protocol::simple::SimpleFrame;
 use protocol::{Event, EventKind, RoomId, ServerFrame, UserId};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One connection of the native protocol as far as it was heard.
 struct Wire<'a> {
@@ -21,8 +21,12 @@ struct Wire<'a> {
     left: HashMap<RoomId, u64>,
     /// Where resumes asked to begin that have not taken effect yet, of those who note it.
     after: HashMap<RoomId, Vec<u64>>,
-    /// Resumes that were answered and have not taken effect yet, of those who do not.
+    /// Rooms of which nothing was told since the hello. What was committed while it was made may come once more.
+    fresh: HashSet<RoomId>,
+    /// Resumes that were answered and have not taken effect yet, of those who do not note them.
     resumed: u64,
+    /// What came again, with the beats since: a resume explains it whose answer follows behind.
+    unexplained: Vec<(u32, String)>,
     notes_resumes: bool,
 }
 
@@ -48,6 +52,7 @@ pub fn judge(journal: &Journal, story: &Story<'_>, verdict: &mut Verdict) {
                     Ok(ServerFrame::Hello(hello)) => {
                         wire = begin(story.record_of(&hello.epoch));
                         wire.places = hello.rooms.iter().map(|room| (room.id, room.head)).collect();
+                        wire.fresh = wire.places.keys().copied().collect();
                     }
                     Ok(frame) => wire.hear(&frame, journal, verdict),
                     Err(error) => {
@@ -84,7 +89,9 @@ impl<'a> Wire<'a> {
             places: HashMap::new(),
             left: HashMap::new(),
             after: HashMap::new(),
+            fresh: HashSet::new(),
             resumed: 0,
+            unexplained: vec![],
             notes_resumes,
         }
     }
@@ -130,12 +137,15 @@ impl<'a> Wire<'a> {
                 self.left.insert(left.room, left.seq);
             }
             ServerFrame::Reply(reply) => {
-                let resumed = reply.ok.as_ref().and_then(Value::as_object);
+                let answer = reply.ok.as_ref().and_then(Value::as_object);
                 // Nothing else is answered with a head alone.
-                self.resumed += u64::from(resumed.is_some_and(|ok| ok.len() == 1 && ok.contains_key("head")));
+                if answer.is_some_and(|ok| ok.len() == 1 && ok.contains_key("head")) {
+                    self.resumed += 1;
+                    self.explain();
+                }
             }
+            ServerFrame::Beat(_) => self.beat(verdict),
             ServerFrame::Hello(_)
-            | ServerFrame::Beat(_)
             | ServerFrame::Presence(_)
             | ServerFrame::Lagged(_)
             | ServerFrame::ReadMarked(_)
@@ -154,25 +164,53 @@ impl<'a> Wire<'a> {
             return;
         };
         let due = std::mem::replace(place, seq) + 1;
+        let begins = self.fresh.remove(&room);
         if seq > due {
             verdict.counts.holes += seq - due;
             verdict.find(4, || format!("{name} was sent {seq} of {room} where {due} was due"));
-        } else if seq < due && !self.goes_back(room, seq) {
-            verdict.counts.doubled += 1;
-            verdict.find(4, || format!("{name} was sent {seq} of {room} again, where {due} was due"));
+        } else if seq < due && !(begins && self.is_after_what_is_known(room, seq)) {
+            let what = format!("{name} was sent {seq} of {room} again, where {due} was due");
+            self.go_back(room, seq, what, verdict);
         }
     }
 
-    /// Whether a resume explains that the stream begins again at `seq`.
-    fn goes_back(&mut self, room: RoomId, seq: u64) -> bool {
+    /// Whether a stream that begins at `seq` tells nothing that its owner has said to have.
+    fn is_after_what_is_known(&self, room: RoomId, seq: u64) -> bool {
+        let afters = self.after.get(&room).map(Vec::as_slice).unwrap_or_default();
+        afters.iter().min().is_none_or(|after| seq > *after)
+    }
+
+    /// Only a resume explains that the stream begins again at `seq`.
+    fn go_back(&mut self, room: RoomId, seq: u64, what: String, verdict: &mut Verdict) {
         if !self.notes_resumes {
-            let is_explained = self.resumed > 0;
-            self.resumed = self.resumed.saturating_sub(1);
-            return is_explained;
+            self.unexplained.push((0, what));
+            return self.explain();
         }
         let afters = self.after.entry(room).or_default();
-        let found = afters.iter().position(|after| after + 1 == seq);
-        found.map(|found| afters.remove(found)).is_some()
+        match afters.iter().position(|after| after + 1 == seq) {
+            Some(found) => drop(afters.remove(found)),
+            None => {
+                verdict.counts.doubled += 1;
+                verdict.find(4, || what);
+            }
+        }
+    }
+
+    fn explain(&mut self) {
+        let explained = self.unexplained.len().min(usize::try_from(self.resumed).unwrap_or(usize::MAX));
+        self.unexplained.drain(..explained);
+        self.resumed -= explained as u64;
+    }
+
+    /// No answer takes longer than two beats after what it is about.
+    fn beat(&mut self, verdict: &mut Verdict) {
+        for (beats, _) in &mut self.unexplained {
+            *beats += 1;
+        }
+        for (_, what) in self.unexplained.extract_if(.., |(beats, _)| *beats > 2) {
+            verdict.counts.doubled += 1;
+            verdict.find(4, || what);
+        }
     }
 }
 
