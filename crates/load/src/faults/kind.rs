@@ -28,7 +28,7 @@ pub enum Kind {
     Io,
     /// The disk is full, and then is not. Needs --armed.
     Full,
-    /// Syncs take 50 ms, 500 ms, 2 s. Needs --armed.
+    /// Syncs take 50 ms, 500 ms, 2 s, 5 s. Needs --armed.
     Slow,
     /// The process is stopped and goes on.
     Pause,
