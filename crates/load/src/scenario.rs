@@ -134,7 +134,7 @@ impl Contender {
         progress.say("measuring");
         let mut leg = self.measure(&mut swarm, shape)?;
         leg.memory = [before.0, quiet, leg.memory[2]];
-        (leg.opening, leg.opening_us) = (opening, opening_us);
+        (leg.opening, leg.opening_us) = (opening.all, opening_us);
         leg.resident = watch.end();
         Ok(leg)
     }

@@ -32,6 +32,8 @@ pub struct Campaign {
     pub agreed_ms: u64,
     /// Milliseconds from the end of a life to the next acknowledged post: the median, the 99th percentile, the most.
     pub recovered_ms: [u64; 3],
+    /// The longest time without an acknowledged post in an upgrade, in milliseconds: the median, and the most.
+    pub silent_ms: [u64; 2],
     /// Connections cut, frozen or reset, and requests sent again.
     pub touched: u64,
     /// The most resident memory, in bytes.
@@ -143,6 +145,8 @@ impl Campaign {
             recovered.extend(&outcome.recovered_ms);
         }
         recovered.sort_unstable();
+        let mut silent: Vec<u64> = outcomes.iter().flat_map(|outcome| outcome.silent_ms.clone()).collect();
+        silent.sort_unstable();
         let rank = |share: f64| {
             let at = ((recovered.len() as f64 * share) as usize).min(recovered.len().saturating_sub(1));
             recovered.get(at).copied().unwrap_or_default()
@@ -156,6 +160,8 @@ impl Campaign {
             verdict,
             agreed_ms: outcomes.iter().filter_map(|outcome| outcome.agreed_ms).max().unwrap_or_default(),
             recovered_ms: [rank(0.5), rank(0.99), rank(1.0)],
+            silent_ms: [silent.get(silent.len() / 2), silent.last()]
+                .map(|ms| ms.copied().unwrap_or_default()),
             touched: outcomes.iter().map(|outcome| outcome.touched).sum(),
             peak: outcomes.iter().map(|outcome| outcome.peak).max().unwrap_or_default(),
             seconds: 0.0,
@@ -185,6 +191,12 @@ impl Campaign {
             self.agreed_ms,
             self.peak >> 20
         );
+        let [middle, longest] = self.silent_ms;
+        if longest > 0 {
+            println!(
+                "  longest time without an acknowledged post in an upgrade: median {middle} ms, most {longest}"
+            );
+        }
         for finding in &self.verdict.findings {
             println!("  I-{}: {}", finding.invariant, finding.what);
         }

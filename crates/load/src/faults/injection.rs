@@ -2,10 +2,12 @@
 
 mod crowd;
 mod disk;
+mod restore;
 
 use super::community::Community;
 use super::kind::Kind;
 use super::proxy::{Mood, Proxy};
+use super::verdict::Life;
 use super::victim::{Orders, Victim};
 use anyhow::{Result, bail};
 use fastrand::Rng;
@@ -14,12 +16,17 @@ use serde::Serialize;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// How long a point may take until it is reached; then the process is killed wherever it is.
 const REACHING: Duration = Duration::from_millis(1_500);
 /// How long a polite stop may take.
 const STOPPING: Duration = Duration::from_secs(12);
+/// Between these two marks one process takes over from another.
+pub const UPGRADE: &str = "upgrade";
+/// See `UPGRADE`.
+pub const UPGRADED: &str = "the old process is gone";
 /// Jumps of the clock, in milliseconds: an hour, twenty days and ten years, and back. Never so far ahead that sessions
 /// rightly end.
 const JUMPS: [i64; 6] = [3_600_000, -3_600_000, 0, 20 * 86_400_000, -3_650 * 86_400_000, 0];
@@ -51,6 +58,10 @@ pub struct Stage {
     pub marks: Vec<Mark>,
     /// What the server did that it must not while something was done to it.
     pub complaints: Vec<String>,
+    /// Lives of the data that a restore ended.
+    pub lives: Vec<Life>,
+    /// Tells one of the people to stay away.
+    pub away: watch::Sender<bool>,
     /// When the round began.
     pub began: Instant,
     /// What every life is told.
@@ -103,6 +114,8 @@ impl Stage {
             Kind::Clock => self.jump().await?,
             Kind::Files => self.run_out_of_files().await,
             Kind::Upgrade => self.upgrade().await?,
+            Kind::Restart => self.restart().await?,
+            Kind::Restore => self.restore().await?,
             Kind::Delay | Kind::Drop | Kind::Freeze | Kind::Trickle | Kind::Reset | Kind::Replay => {
                 self.disturb(kind).await;
             }
@@ -191,10 +204,24 @@ impl Stage {
         }
     }
 
+    /// The longest silence from the first of these marks to the second is judged.
     async fn upgrade(&mut self) -> Result<()> {
         for _ in 0..self.faults {
             self.wait(300..900).await;
-            self.mark("upgrade", true);
+            self.mark(UPGRADE, false);
+            if !self.victim.give_way(&self.always, STOPPING).await? {
+                self.complaints.push("the old process did not end well within 12 s".to_owned());
+            }
+            self.mark(UPGRADED, false);
+        }
+        self.wait(300..600).await;
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> Result<()> {
+        for _ in 0..self.faults {
+            self.wait(300..900).await;
+            self.mark("restart", true);
             self.victim.terminate();
             if !self.victim.ends_within(STOPPING).await {
                 self.complaints.push("a polite stop took more than 12 s".to_owned());

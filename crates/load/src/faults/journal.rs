@@ -25,6 +25,8 @@ pub enum What {
     Ok { nonce: String, room: RoomId, seq: u64 },
     /// Every attempt was refused.
     Failed { nonce: String, code: ErrorCode },
+    /// The last attempt was refused; an earlier one may have been heard.
+    Refused { nonce: String, code: ErrorCode },
     /// Nobody knows.
     Unknown { nonce: String },
     /// An edit or a deletion was acknowledged.

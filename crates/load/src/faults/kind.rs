@@ -28,7 +28,7 @@ pub enum Kind {
     Io,
     /// The disk is full, and then is not. Needs --armed.
     Full,
-    /// Syncs take 50 ms, 500 ms, 2 s. Needs --armed.
+    /// Syncs take 50 ms, 500 ms, 2 s, 5 s. Needs --armed.
     Slow,
     /// The process is stopped and goes on.
     Pause,
@@ -36,8 +36,12 @@ pub enum Kind {
     Clock,
     /// The process may open no more files.
     Files,
-    /// A polite stop and a new process, under load.
+    /// A new process takes over from the old one, under load.
     Upgrade,
+    /// A polite stop and a new process, under load.
+    Restart,
+    /// A backup while people talk, and later a restore of it, after which everybody starts afresh.
+    Restore,
     /// Bytes take their time.
     Delay,
     /// Lines are cut.
@@ -76,6 +80,8 @@ impl Kind {
             | Self::Pause
             | Self::Files
             | Self::Upgrade
+            | Self::Restart
+            | Self::Restore
             | Self::Delay
             | Self::Drop
             | Self::Freeze
@@ -108,7 +114,9 @@ impl Kind {
             | Self::Pause
             | Self::Clock
             | Self::Files
-            | Self::Upgrade => None,
+            | Self::Upgrade
+            | Self::Restart
+            | Self::Restore => None,
         }
     }
 

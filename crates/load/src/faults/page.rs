@@ -119,6 +119,7 @@ mod tests {
             verdict: Verdict::default(),
             marks: vec![mark(0.2), mark(0.5)],
             agreed_ms: Some(1),
+            silent_ms: vec![],
             recovered_ms: vec![],
             peak: 0,
             touched: 0,

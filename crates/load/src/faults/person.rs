@@ -13,7 +13,7 @@ pub use watcher::{Ears, Watcher};
 use super::community::{Account, Community};
 use super::journal::Pen;
 use fastrand::Rng;
-use protocol::RoomId;
+use protocol::{ErrorCode, RoomId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,6 +40,18 @@ pub struct Heads {
     pub of: Arc<BTreeMap<RoomId, u64>>,
 }
 
+/// Whether the same may be done a moment later.
+pub fn is_of_the_moment(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Unknown
+            | ErrorCode::RateLimited
+            | ErrorCode::SlowDown
+            | ErrorCode::Overloaded
+            | ErrorCode::Internal
+    )
+}
+
 /// Whether somebody has come to agree with the log.
 #[derive(Debug, Clone, Default)]
 pub struct Standing(Arc<Mutex<(u64, Option<String>)>>);
@@ -55,6 +67,8 @@ pub struct Scene {
     pub act: watch::Receiver<Act>,
     /// How long people wait between two things that they do, at most.
     pub pause: Duration,
+    /// Whether to stay away, for the one who is told.
+    pub away: Option<watch::Receiver<bool>>,
     /// Whether who is in doubt tries again under another nonce, as buggy clients do.
     pub new_nonces: bool,
     /// Whether texts are long.

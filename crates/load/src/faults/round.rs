@@ -1,10 +1,12 @@
 //! One round: people, faults, quiet, verdict.
 
 use super::community::{Community, Record};
-use super::injection::{self, Mark, Stage};
-use super::journal::{Journal, Pen};
+use super::injection::{self, Mark, Stage, UPGRADE, UPGRADED};
+use super::journal::{Journal, Pen, What};
 use super::kind::Kind;
-use super::person::{Act, Ears, Heads, Member, Part, Poster, Scene, Standing, Visitor, Watcher};
+use super::person::{
+    Act, Ears, Heads, Member, Part, Poster, Scene, Standing, Visitor, Watcher, is_of_the_moment,
+};
 use super::proxy::Proxy;
 use super::verdict::{self, Story, Verdict};
 use super::victim::{Orders, Victim};
@@ -25,6 +27,8 @@ use tokio::time::sleep;
 const AGREEING: Duration = Duration::from_secs(10);
 /// How often it is looked whether they do.
 const LOOK: Duration = Duration::from_millis(40);
+/// How long nothing may be acknowledged while one process takes over from another, in milliseconds.
+const SILENCE_MS: u64 = 1_000;
 /// The most resident memory of a server in a round, in bytes.
 const MEMORY: u64 = 128 << 20;
 
@@ -67,6 +71,8 @@ pub struct Outcome {
     pub agreed_ms: Option<u64>,
     /// Milliseconds from each fault that ended a life to the next acknowledged post.
     pub recovered_ms: Vec<u64>,
+    /// The longest time without an acknowledged post in each upgrade, in milliseconds.
+    pub silent_ms: Vec<u64>,
     /// The most resident memory of the server, in bytes.
     pub peak: u64,
     /// Connections cut, frozen or reset, and requests sent again.
@@ -134,7 +140,19 @@ async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
         None => None,
     };
     let (rng, faults) = (rng.fork(), plan.faults);
-    Ok(Stage { victim, proxy, community, rng, faults, marks, complaints: vec![], began, always })
+    Ok(Stage {
+        victim,
+        proxy,
+        community,
+        rng,
+        faults,
+        marks,
+        complaints: vec![],
+        lives: vec![],
+        away: watch::Sender::new(false),
+        began,
+        always,
+    })
 }
 
 fn set_scene(plan: &Plan, stage: &Stage, act: watch::Receiver<Act>) -> Scene {
@@ -142,6 +160,7 @@ fn set_scene(plan: &Plan, stage: &Stage, act: watch::Receiver<Act>) -> Scene {
         address: stage.proxy.as_ref().map_or(stage.victim.address(), Proxy::address).to_string(),
         community: Arc::clone(&stage.community),
         act,
+        away: Some(stage.away.subscribe()),
         pause: Duration::from_millis(if plan.kind == Kind::Flap { 2_000 } else { 12 }),
         new_nonces: plan.bug == Some(Bug::RetryWithNewNonce),
         is_loud: plan.kind.is_loud(),
@@ -152,9 +171,17 @@ fn set_scene(plan: &Plan, stage: &Stage, act: watch::Receiver<Act>) -> Scene {
 /// Ends the server and judges the round.
 fn conclude(plan: &Plan, mut stage: Stage, record: &Record, journals: &[Journal]) -> Outcome {
     stage.victim.kill();
+    let silent_ms = silences(&stage.marks, journals);
+    for ms in silent_ms.iter().filter(|ms| **ms > SILENCE_MS) {
+        stage.complaints.push(format!("nothing was acknowledged for {ms} ms while a new process took over"));
+    }
+    if plan.kind == Kind::Upgrade {
+        stage.complaints.extend(failed_sends(journals));
+    }
     let peak = stage.victim.peak;
     let story = Story {
         journals,
+        lives: &stage.lives,
         record,
         secrets: &stage.community.secrets(),
         log: &stage.victim.log(),
@@ -167,6 +194,7 @@ fn conclude(plan: &Plan, mut stage: Stage, record: &Record, journals: &[Journal]
         verdict: verdict::judge(&story),
         agreed_ms: None,
         recovered_ms: recoveries(&stage.marks, journals),
+        silent_ms,
         peak,
         touched: stage.proxy.as_ref().map_or(0, Proxy::touched),
         seconds: stage.began.elapsed().as_secs_f64(),
@@ -186,11 +214,13 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
         Part { account: account.clone(), rng: rng.fork(), pen: Pen::new(began), standing }
     };
     let ana = part(&community.ana, &mut cast);
-    cast.players.push(tokio::spawn(Member::live(ana, scene.clone(), true)));
+    cast.players.push(tokio::spawn(Member::live(ana, Scene { away: None, ..scene.clone() }, true)));
     let last = community.others.len().saturating_sub(1);
     for (number, account) in community.others.iter().enumerate() {
         let part = part(account, &mut cast);
-        let scene = scene.clone();
+        let mut scene = scene.clone();
+        // One of them is told to be away, a member.
+        scene.away = scene.away.filter(|_| number == 0);
         let player = match number % 6 {
             // The last one is the outsider.
             _ if number == last => tokio::spawn(Poster::live(part, scene, true)),
@@ -260,7 +290,7 @@ fn acknowledged(journals: &[Journal]) -> Vec<f64> {
     let mut times: Vec<f64> = journals
         .iter()
         .flat_map(|journal| &journal.entries)
-        .filter(|entry| matches!(entry.what, super::journal::What::Ok { .. }))
+        .filter(|entry| matches!(entry.what, What::Ok { .. }))
         .map(|entry| entry.at_us as f64 / 1e6)
         .collect();
     times.sort_by(f64::total_cmp);
@@ -276,6 +306,28 @@ fn recoveries(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
         times.get(next).map(|at| ((at - mark.at) * 1e3) as u64)
     })
     .collect()
+}
+
+/// The longest time without an acknowledged post that touches each upgrade.
+fn silences(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
+    let times = acknowledged(journals);
+    let starts = marks.iter().filter(|mark| mark.what == UPGRADE);
+    let ends = marks.iter().filter(|mark| mark.what == UPGRADED);
+    let longest = |(start, end): (&Mark, &Mark)| {
+        let touching = times.windows(2).filter(|pair| pair[1] >= start.at && pair[0] <= end.at);
+        touching.map(|pair| ((pair[1] - pair[0]) * 1e3) as u64).max().unwrap_or_default()
+    };
+    starts.zip(ends).map(longest).collect()
+}
+
+/// Posts that were refused for what their authors can do nothing about.
+fn failed_sends(journals: &[Journal]) -> Vec<String> {
+    let entries = journals.iter().flat_map(|journal| &journal.entries);
+    let failed = entries.filter_map(|entry| {
+        let (What::Failed { nonce, code } | What::Refused { nonce, code }) = &entry.what else { return None };
+        is_of_the_moment(*code).then(|| format!("{nonce} was shown as failed: {code:?}"))
+    });
+    failed.collect()
 }
 
 /// Keeps what is left of a round that failed: journals, the server's log and its data directory.

@@ -22,7 +22,9 @@ const KEPT: usize = 40;
 pub struct Story<'a> {
     /// What everybody did and saw.
     pub journals: &'a [Journal],
-    /// What the server kept.
+    /// Lives of the data that a restore ended, in order.
+    pub lives: &'a [Life],
+    /// What the server kept, in the last of them.
     pub record: &'a Record,
     /// What nobody may ever be shown.
     pub secrets: &'a [String],
@@ -34,6 +36,20 @@ pub struct Story<'a> {
     pub crashed: bool,
     /// The most resident memory of the server, and how much it may have, in bytes.
     pub memory: (u64, u64),
+}
+
+/// A life of the data that ended when an older backup took its place.
+#[derive(Debug)]
+pub struct Life {
+    /// By which its clients know it.
+    pub epoch: String,
+    /// What the server had kept at its end.
+    pub record: Record,
+    /// When the backup was begun that came after it, in microseconds since the round began: everything that was
+    /// acknowledged before is in the next life, too.
+    pub backed_up_us: u64,
+    /// When the next one began.
+    pub ended_us: u64,
 }
 
 /// How many of what.
@@ -79,6 +95,28 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// How many findings there are for each invariant.
     pub broken: BTreeMap<u8, u64>,
+}
+
+impl<'a> Story<'a> {
+    /// What was kept in each life.
+    fn records(&self) -> impl Iterator<Item = &'a Record> {
+        self.lives.iter().map(|life| &life.record).chain([self.record])
+    }
+
+    /// In which life something was.
+    fn life_at(&self, at_us: u64) -> usize {
+        self.lives.partition_point(|life| life.ended_us <= at_us)
+    }
+
+    /// What was kept at the end of a life.
+    fn record_in(&self, life: usize) -> &'a Record {
+        self.lives.get(life).map_or(self.record, |life| &life.record)
+    }
+
+    /// What was kept in the life of an epoch.
+    fn record_of(&self, epoch: &str) -> &'a Record {
+        self.lives.iter().find(|life| life.epoch == epoch).map_or(self.record, |life| &life.record)
+    }
 }
 
 impl AddAssign for Counts {
@@ -127,10 +165,12 @@ pub fn judge(story: &Story<'_>) -> Verdict {
     for stuck in story.stuck {
         verdict.find(8, || stuck.clone());
     }
-    log::judge(story, &mut verdict);
+    for record in story.records() {
+        log::judge(record, story.crashed, &mut verdict);
+    }
     posts::judge(story, &mut verdict);
     for journal in story.journals {
-        wire::judge(journal, story.record, &mut verdict);
+        wire::judge(journal, story, &mut verdict);
         screens::judge(journal, story.record, &mut verdict);
     }
     let (peak, most) = story.memory;
@@ -151,6 +191,7 @@ fn look_for_secrets(story: &Story<'_>, verdict: &mut Verdict) {
             What::Invoke { .. }
             | What::Ok { .. }
             | What::Failed { .. }
+            | What::Refused { .. }
             | What::Unknown { .. }
             | What::Revised { .. }
             | What::Marked { .. }

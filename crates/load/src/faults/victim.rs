@@ -4,9 +4,10 @@ use crate::usage::Memory;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -57,6 +58,16 @@ impl Victim {
         self.address
     }
 
+    /// The program.
+    pub fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// Where its data directory and its log are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
@@ -75,17 +86,69 @@ impl Victim {
     /// When the process cannot be started.
     pub fn spawn(&mut self, orders: &Orders) -> Result<()> {
         self.end();
-        let log = self.open_log()?;
-        let mut command = Command::new(&self.binary);
-        command.arg("--data").arg(self.data()).args(["--listen", &self.address.to_string()]);
-        command.args(["--heartbeat-s", "1", "--log", "info"]);
-        command.envs(orders.iter().map(|(name, value)| (*name, value)));
-        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child =
-            command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))?;
-        self.child = Some(child);
+        let mut command = self.program(orders)?;
+        command.args(["--listen", &self.address.to_string(), "--heartbeat-s", "1", "--log", "info"]);
+        self.child = Some(self.launch(command)?);
         self.began = Instant::now();
         Ok(())
+    }
+
+    /// Lets a new process take over from the one that lives. Whether the old one ended by itself, and well, within
+    /// `time` after the new one served.
+    ///
+    /// # Errors
+    /// When the new one does not come to serve.
+    pub async fn give_way(&mut self, orders: &Orders, time: Duration) -> Result<bool> {
+        let banner = self.folder.join("banner");
+        let mut command = self.program(orders)?;
+        command.args(["serve", "--take-over", "--listen", &self.address.to_string()]);
+        command.args(["--heartbeat-s", "1", "--log", "info"]).stdout(File::create(&banner)?);
+        let next = self.launch(command)?;
+        let old = self.child.replace(next);
+        self.began = Instant::now();
+        // It prints nothing before it serves.
+        while std::fs::metadata(&banner)?.len() == 0 {
+            if !self.lives() || self.began.elapsed() > START {
+                bail!("the new process did not take over; the end of its log:\n{}", tail(&self.log()));
+            }
+            sleep(LOOK).await;
+        }
+        self.open_log()?.write_all(&std::fs::read(&banner)?)?;
+        let Some(mut old) = old else { return Ok(true) };
+        let ended = ends(&mut old, time).await;
+        // Already gone is as good.
+        let _ = old.kill();
+        let _ = old.wait();
+        Ok(ended.is_some_and(|status| status.success()))
+    }
+
+    /// Runs a command of the program for operators to its end.
+    ///
+    /// # Errors
+    /// When it cannot be run, or does not end well.
+    pub async fn command(&mut self, arguments: &[&str], orders: &Orders) -> Result<()> {
+        let mut command = self.program(orders)?;
+        command.args(arguments);
+        let mut child = self.launch(command)?;
+        if ends(&mut child, START).await.is_some_and(|status| status.success()) {
+            return Ok(());
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        bail!("{} failed; the end of the log:\n{}", arguments.join(" "), tail(&self.log()))
+    }
+
+    fn program(&self, orders: &Orders) -> Result<Command> {
+        let log = self.open_log()?;
+        let mut command = Command::new(&self.binary);
+        command.arg("--data").arg(self.data());
+        command.envs(orders.iter().map(|(name, value)| (*name, value)));
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(command)
+    }
+
+    fn launch(&self, mut command: Command) -> Result<Child> {
+        command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))
     }
 
     /// Begins a life and waits until it listens.
@@ -208,6 +271,18 @@ impl Drop for Victim {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// How a process ended, if it does in time.
+async fn ends(child: &mut Child, time: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        sleep(LOOK).await;
+    }
+    None
 }
 
 fn free_port() -> Result<u16> {

@@ -19,6 +19,15 @@ const AT_ONCE: usize = 256;
 /// How long nothing may come of opening before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long it took until people were there.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    /// 95 of 100.
+    pub most: Duration,
+    /// Everybody.
+    pub all: Duration,
+}
+
 /// What a `hello` says of one room.
 #[derive(Deserialize)]
 struct Room {
@@ -36,17 +45,20 @@ impl Swarm {
     ///
     /// # Errors
     /// When a connection is refused, or nothing more comes.
-    pub fn open(&mut self, all: usize) -> Result<Duration> {
+    pub fn open(&mut self, all: usize) -> Result<Opening> {
         let began = Instant::now();
         let mut next = self.conns.len();
         let (mut progress, mut last) = (Instant::now(), 0);
-        let mut events = Self::events();
+        let (mut events, mut most) = (Self::events(), None);
         while self.ready < all {
             while next < all && next - self.ready.min(next) < AT_ONCE {
                 self.connect(next)?;
                 next += 1;
             }
             self.pass(&mut events, Some(Duration::from_millis(100)))?;
+            if self.ready * 100 >= all * 95 {
+                most.get_or_insert_with(|| began.elapsed());
+            }
             if self.ready > last {
                 (progress, last) = (Instant::now(), self.ready);
             }
@@ -54,7 +66,8 @@ impl Swarm {
                 bail!("{} of {all} connections were opened; {} were refused", self.ready, self.faults.broken);
             }
         }
-        Ok(began.elapsed())
+        let all = began.elapsed();
+        Ok(Opening { most: most.unwrap_or(all), all })
     }
 
     /// Cuts all connections at once, as a network that goes away does.

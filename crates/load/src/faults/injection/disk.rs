@@ -14,7 +14,7 @@ const CUT: Duration = Duration::from_secs(3);
 /// How long a server may take to take posts again once there is space.
 const RECOVERING: Duration = Duration::from_secs(5);
 /// Milliseconds that a sync takes.
-const SYNCS: [u64; 3] = [50, 500, 2_000];
+const SYNCS: [u64; 4] = [50, 500, 2_000, 5_000];
 
 impl Stage {
     /// Each life ends with the power: at a write or a sync of its own, or at any moment of a sync that takes its time.
@@ -116,7 +116,7 @@ impl Stage {
             self.victim.kill();
             self.victim.start(&orders).await?;
             self.mark(&format!("syncs of {ms} ms"), true);
-            self.wait(1_500..2_500).await;
+            self.wait(ms.max(1_500)..ms + 2_500).await;
         }
         self.victim.kill();
         self.live_again().await

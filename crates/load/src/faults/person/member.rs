@@ -33,6 +33,7 @@ impl Member {
         };
         let mut member = Self { part, scene, client, count: 0, posted: Vec::new(), gardens };
         while member.scene.is_live() {
+            member.stay_away().await;
             member.do_something().await;
             member.scene.rest(&mut member.part.rng).await;
         }
@@ -60,6 +61,18 @@ impl Member {
                 let _ = timeout(PATIENCE, self.client.reconnect()).await;
             }
         }
+    }
+
+    /// Without a connection for as long as they are to be.
+    async fn stay_away(&mut self) {
+        let Some(away) = &mut self.scene.away else { return };
+        if !*away.borrow() {
+            return;
+        }
+        self.client.disconnect().await;
+        // A round that ends lets nobody go on being away.
+        let _ = away.wait_for(|away| !away).await;
+        let _ = timeout(PATIENCE, self.client.reconnect()).await;
     }
 
     fn some_room(&mut self) -> Option<RoomId> {
@@ -199,9 +212,10 @@ impl Member {
 fn judged(nonce: String, room: RoomId, outcome: Result<Posted, Failure>) -> What {
     match outcome {
         Ok(posted) => What::Ok { nonce, room, seq: posted.seq },
-        Err(
-            Failure::Refused(_) | Failure::Lost | Failure::Late | Failure::Ended | Failure::Unreadable(_),
-        ) => What::Unknown { nonce },
+        Err(Failure::Refused(error)) => What::Refused { nonce, code: error.code },
+        Err(Failure::Lost | Failure::Late | Failure::Ended | Failure::Unreadable(_)) => {
+            What::Unknown { nonce }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Somebody who posts over HTTP, as a script does: each attempt a request of its own, all with the same
 //! `Idempotency-Key` until there is an answer.
 
-use super::{Part, Scene, words};
+use super::{Part, Scene, is_of_the_moment, words};
 use crate::faults::journal::{Journal, What};
 use client::Api;
 use client::api::{ApiError, Response};
@@ -98,7 +98,7 @@ impl Poster {
             };
             match self.attempt(&name, room, text).await {
                 Attempt::Posted(posted) => return Attempt::Posted(posted),
-                Attempt::Refused(code) if code_of_the_moment(code) => doubt |= code == ErrorCode::Unknown,
+                Attempt::Refused(code) if is_of_the_moment(code) => doubt |= code == ErrorCode::Unknown,
                 // Whoever was in doubt before does not know more by this.
                 Attempt::Refused(_) if doubt => return Attempt::InDoubt,
                 Attempt::Refused(code) => return Attempt::Refused(code),
@@ -148,16 +148,4 @@ impl Poster {
     async fn get(&self, path: &str) -> Option<Response> {
         timeout(PATIENCE, self.api.request("GET", path, None)).await.ok()?.ok()
     }
-}
-
-/// Whether the same may be done a moment later.
-fn code_of_the_moment(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::Unknown
-            | ErrorCode::RateLimited
-            | ErrorCode::SlowDown
-            | ErrorCode::Overloaded
-            | ErrorCode::Internal
-    )
 }

@@ -1,20 +1,20 @@
 //! The log itself: without holes, and such that the snapshots follow from it.
 
-use super::{Story, Verdict};
-use crate::faults::community::Kept;
+use super::Verdict;
+use crate::faults::community::{Kept, Record};
 use protocol::{Event, EventKind, Message, RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges I-3, I-7 and I-9.
-pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
-    for (room, kept) in &story.record.rooms {
+pub fn judge(record: &Record, crashed: bool, verdict: &mut Verdict) {
+    for (room, kept) in &record.rooms {
         verdict.counts.events += kept.events.len() as u64;
         contiguous(*room, &kept.events, verdict);
         folds(*room, kept, verdict);
     }
-    for (user, views) in &story.record.views {
+    for (user, views) in &record.views {
         for view in views {
-            let Some(kept) = story.record.rooms.get(&view.id) else { continue };
+            let Some(kept) = record.rooms.get(&view.id) else { continue };
             let head = kept.events.last().map_or(0, |event| event.seq);
             let posted = posts(&kept.events).count() as u64;
             if (view.head, view.n) != (head, posted) {
@@ -28,7 +28,7 @@ pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
             let before = posts(&kept.events).filter(|event| event.seq <= view.read.seq).count() as u64;
             let mine = posts(&kept.events).filter(|event| event.by.id == *user).map(|event| event.seq).max();
             // Marks are written once a second, the one thing that may be lost with a life.
-            let forgot_own = !story.crashed && mine > Some(view.read.seq);
+            let forgot_own = !crashed && mine > Some(view.read.seq);
             if view.read.n != before || view.read.seq > head || forgot_own {
                 verdict.find(7, || {
                     format!("the read mark of {user} in {} is {:?}; the log has {before} messages up to there, one's own last at {mine:?}", view.id, view.read)

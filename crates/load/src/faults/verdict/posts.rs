@@ -1,9 +1,10 @@
 //! What was acknowledged: kept once, where and as it was said to be.
 
 use super::{Story, Verdict};
+use crate::faults::community::Record;
 use crate::faults::journal::{Journal, What};
 use protocol::{Event, EventKind, RoomId};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Where messages are by what they begin with, and by nonce.
 struct Index<'a> {
@@ -14,73 +15,104 @@ struct Index<'a> {
 
 /// Judges I-1 and I-6, and I-5 of who tried the door.
 pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
-    let index = Index::new(story);
-    for (text, places) in index.by_text.iter().filter(|(_, places)| places.len() > 1) {
-        verdict.counts.doubled += places.len() as u64 - 1;
-        verdict.find(1, || format!("{text:?} is kept {} times: {places:?}", places.len()));
+    let indexes: Vec<Index<'_>> = story.records().map(Index::new).collect();
+    for (text, places) in indexes.iter().flat_map(|index| &index.by_text) {
+        if places.len() > 1 {
+            verdict.counts.doubled += places.len() as u64 - 1;
+            verdict.find(1, || format!("{text:?} is kept {} times: {places:?}", places.len()));
+        }
     }
     for journal in story.journals {
-        judge_journal(journal, &index, verdict);
+        judge_journal(journal, story, &indexes, verdict);
     }
 }
 
-fn judge_journal(journal: &Journal, index: &Index<'_>, verdict: &mut Verdict) {
-    let name = &journal.keeper.name;
+/// What was acknowledged must be kept in its life, and in each that began with a backup made later.
+fn judge_journal(journal: &Journal, story: &Story<'_>, indexes: &[Index<'_>], verdict: &mut Verdict) {
     let mut said: HashMap<&str, &str> = HashMap::new();
-    let mut known: HashSet<&str> = HashSet::new();
+    // With the life in which it was acknowledged last.
+    let mut known: HashMap<&str, usize> = HashMap::new();
     for entry in &journal.entries {
+        let life = story.life_at(entry.at_us);
+        let mut text = None;
         match &entry.what {
             What::Invoke { nonce, text, .. } => {
                 verdict.counts.invoked += 1;
                 said.insert(nonce, text);
             }
-            What::Ok { nonce, room, seq } => {
-                verdict.counts.acknowledged += u64::from(known.insert(nonce));
-                if let Err(what) = index.holds(nonce, said.get(nonce.as_str()).copied(), (*room, *seq)) {
-                    verdict.counts.lost += 1;
-                    verdict.find(1, || format!("{name} was told that {nonce} is {seq} of {room}: {what}"));
-                }
+            What::Ok { nonce, .. } => {
+                verdict.counts.acknowledged += u64::from(known.insert(nonce, life).is_none());
+                text = said.get(nonce.as_str()).copied();
             }
-            What::Failed { nonce, code } => {
-                if index.by_nonce.contains_key(nonce.as_str()) {
-                    verdict.find(1, || format!("{name} was told {code:?} of {nonce}, which is kept"));
-                }
-            }
-            What::Unknown { .. } => verdict.counts.unknown += 1,
-            What::Revised { room, target, rev } => {
-                if !index.revised(*room, *target, *rev) {
-                    verdict.counts.lost += 1;
-                    verdict.find(1, || {
-                        format!("{name} was told that {rev} of {room} changed {target}: it did not")
-                    });
-                }
-            }
-            What::ReadBack { nonce, room, seq, found } => {
-                if !found {
-                    verdict.find(6, || {
-                        format!("{name} did not find {nonce} at {seq} of {room} after it was posted")
-                    });
-                }
-            }
-            What::Peeked { room, status } => {
-                if (200..300).contains(status) {
-                    verdict.counts.foreign += 1;
-                    verdict.find(5, || format!("{name} was let into {room} by {status}"));
-                }
-            }
-            What::Marked { .. }
+            What::Unknown { .. } | What::Refused { .. } => verdict.counts.unknown += 1,
+            // It was posted in a life that is over.
+            What::ReadBack { nonce, .. } if known.get(nonce.as_str()) != Some(&life) => continue,
+            What::Failed { .. }
+            | What::Revised { .. }
+            | What::Marked { .. }
+            | What::ReadBack { .. }
+            | What::Peeked { .. }
             | What::Resume { .. }
             | What::Frame { .. }
             | What::SimpleFrame { .. }
             | What::SimpleBegins {} => {}
         }
+        let later = story.lives[life..].iter().take_while(|life| entry.at_us < life.backed_up_us).count();
+        for index in &indexes[life..=life + later] {
+            judge_entry(&journal.keeper.name, &entry.what, text, index, verdict);
+        }
+    }
+}
+
+/// Judges one line of a journal by what was kept in one life.
+fn judge_entry(name: &str, what: &What, said: Option<&str>, index: &Index<'_>, verdict: &mut Verdict) {
+    match what {
+        What::Ok { nonce, room, seq } => {
+            if let Err(what) = index.holds(nonce, said, (*room, *seq)) {
+                verdict.counts.lost += 1;
+                verdict.find(1, || format!("{name} was told that {nonce} is {seq} of {room}: {what}"));
+            }
+        }
+        What::Failed { nonce, code } => {
+            if index.by_nonce.contains_key(nonce.as_str()) {
+                verdict.find(1, || format!("{name} was told {code:?} of {nonce}, which is kept"));
+            }
+        }
+        What::Revised { room, target, rev } => {
+            if !index.revised(*room, *target, *rev) {
+                verdict.counts.lost += 1;
+                verdict
+                    .find(1, || format!("{name} was told that {rev} of {room} changed {target}: it did not"));
+            }
+        }
+        What::ReadBack { nonce, room, seq, found } => {
+            if !found {
+                verdict.find(6, || {
+                    format!("{name} did not find {nonce} at {seq} of {room} after it was posted")
+                });
+            }
+        }
+        What::Peeked { room, status } => {
+            if (200..300).contains(status) {
+                verdict.counts.foreign += 1;
+                verdict.find(5, || format!("{name} was let into {room} by {status}"));
+            }
+        }
+        What::Invoke { .. }
+        | What::Refused { .. }
+        | What::Unknown { .. }
+        | What::Marked { .. }
+        | What::Resume { .. }
+        | What::Frame { .. }
+        | What::SimpleFrame { .. }
+        | What::SimpleBegins {} => {}
     }
 }
 
 impl<'a> Index<'a> {
-    fn new(story: &'a Story<'a>) -> Self {
+    fn new(record: &'a Record) -> Self {
         let mut index = Self { by_nonce: HashMap::new(), by_text: HashMap::new(), events: HashMap::new() };
-        for (room, kept) in &story.record.rooms {
+        for (room, kept) in &record.rooms {
             for event in &kept.events {
                 index.events.insert((*room, event.seq), event);
                 let EventKind::MessagePosted { text, nonce, .. } = &event.kind else { continue };

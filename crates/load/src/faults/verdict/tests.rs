@@ -1,6 +1,6 @@
 //! Each invariant can be broken, and is then found.
 
-use super::{Story, Verdict, judge};
+use super::{Life, Story, Verdict, judge};
 use crate::faults::community::{Kept, Record};
 use crate::faults::journal::{Entry, Journal, Keeper, Screen, What};
 use protocol::{Event, ReadMark, Role, Room, RoomId, RoomKind, User, UserId};
@@ -34,6 +34,7 @@ fn joined(seq: u64) -> Event {
 
 /// Ben joined and said three things; each was acknowledged and shown.
 struct Tale {
+    lives: Vec<Life>,
     record: Record,
     frames: Vec<Value>,
     acts: Vec<What>,
@@ -64,6 +65,7 @@ impl Tale {
         let screens = vec![Screen { room: LOBBY, last: 4, rows: messages.clone(), window: 1..5 }];
         let kept = Kept { events: events.clone(), messages, members };
         Self {
+            lives: vec![],
             record: Record {
                 rooms: BTreeMap::from([(LOBBY, kept)]),
                 views: BTreeMap::from([(BEN, vec![room])]),
@@ -91,15 +93,20 @@ impl Tale {
             entries: entries.collect(),
             screens: self.screens.clone(),
         };
-        judge(&Story {
-            journals: &[journal],
+        judge(&self.story(&[journal], &["s3cret".to_owned()]))
+    }
+
+    fn story<'a>(&'a self, journals: &'a [Journal], secrets: &'a [String]) -> Story<'a> {
+        Story {
+            journals,
+            lives: &self.lives,
             record: &self.record,
-            secrets: &["s3cret".to_owned()],
+            secrets,
             log: &self.log,
             stuck: &self.stuck,
             crashed: false,
             memory: (self.peak, 100),
-        })
+        }
     }
 
     fn breaks(&self, invariant: u8) -> bool {
@@ -181,12 +188,18 @@ fn a_log_has_no_holes() {
 fn a_connection_hears_each_event_once_and_in_order() {
     let hole = told(|tale| drop(tale.frames.remove(1)));
     assert!(hole.breaks(4) && hole.judged().counts.holes == 1);
-    let double = told(|tale| {
-        // Whoever has no screen notes their resumes, and there was none.
-        tale.screens.clear();
+    let beat = json!({ "type": "beat", "heads": {} });
+    let twice = |tale: &mut Tale| {
         tale.frames.insert(1, tale.frames[0].clone());
-    });
+        tale.frames.extend(std::iter::repeat_n(beat.clone(), 3));
+    };
+    let double = told(twice);
     assert!(double.breaks(4) && double.judged().counts.doubled == 1);
+    let resumed = told(|tale| {
+        twice(tale);
+        tale.frames.insert(5, json!({ "type": "reply", "id": 1, "ok": { "head": 4 } }));
+    });
+    assert!(resumed.judged().is_clean(), "{:?}", resumed.judged().findings);
 }
 
 #[test]
@@ -197,6 +210,23 @@ fn a_resume_begins_after_what_the_client_has() {
     };
     assert!(noted(3));
     assert!(!noted(4));
+}
+
+#[test]
+fn after_a_restore_only_what_the_backup_cannot_have_is_gone() {
+    let restored = |backed_up_us| {
+        told(|tale| {
+            // What Ben did and was shown was of a life at whose end there was one message more than there is now.
+            let record = tale.record.clone();
+            tale.lives.push(Life { epoch: "e".into(), record, backed_up_us, ended_us: 2 });
+            let kept = tale.kept();
+            drop((kept.events.pop(), kept.messages.pop()));
+            tale.screens.clear();
+            tale.record.views.values_mut().flatten().for_each(|view| *view = room(3, 2));
+        })
+    };
+    assert!(restored(0).judged().is_clean(), "{:?}", restored(0).judged().findings);
+    assert!(restored(1).breaks(1) && restored(1).judged().counts.lost == 1);
 }
 
 #[test]
@@ -264,7 +294,8 @@ impl Tale {
         whats.push(What::Frame { text: self.frames[3].to_string() });
         let entries = whats.into_iter().map(|what| Entry { at_us: 0, what }).collect();
         let keeper = Keeper { name: "Ben".into(), user: Some(BEN) };
-        super::wire::judge(&Journal { keeper, entries, screens: vec![] }, &self.record, &mut verdict);
+        let journal = Journal { keeper, entries, screens: vec![] };
+        super::wire::judge(&journal, &self.story(&[], &[]), &mut verdict);
         verdict
     }
 }

@@ -1,24 +1,32 @@
 //! What went over each connection: in order, without holes, nothing that is not in the log, and nothing of a room that
 //! one is not in.
 
-use super::Verdict;
+use super::{Story, Verdict};
 use crate::faults::community::Record;
 use crate::faults::journal::{Journal, What};
 use protocol::simple::SimpleFrame;
 use protocol::{Event, EventKind, RoomId, ServerFrame, UserId};
-use std::collections::HashMap;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 /// One connection of the native protocol as far as it was heard.
 struct Wire<'a> {
     /// Up to which place of each room its owner may see.
-    rights: &'a HashMap<RoomId, u64>,
-    /// The last place told of each room that one is in: of the live stream, and of what a resume brings beside it. While it
-    /// does the live stream may go on, and its events come once more afterwards, which clients pass over.
-    places: HashMap<RoomId, Vec<u64>>,
+    rights: HashMap<RoomId, u64>,
+    /// What the server kept in the life of the data that this is of.
+    record: &'a Record,
+    /// The last place told of each room that one is in.
+    places: HashMap<RoomId, u64>,
     /// Where memberships ended that ended on this connection.
     left: HashMap<RoomId, u64>,
     /// Where resumes asked to begin that have not taken effect yet, of those who note it.
     after: HashMap<RoomId, Vec<u64>>,
+    /// Rooms of which nothing was told since the hello. What was committed while it was made may come once more.
+    fresh: HashSet<RoomId>,
+    /// Resumes that were answered and have not taken effect yet, of those who do not note them.
+    resumed: u64,
+    /// What came again, with the beats since: a resume explains it whose answer follows behind.
+    unexplained: Vec<(u32, String)>,
     notes_resumes: bool,
 }
 
@@ -30,21 +38,23 @@ struct Talk {
 }
 
 /// Judges I-2, I-4 and I-5 by every frame.
-pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
+pub fn judge(journal: &Journal, story: &Story<'_>, verdict: &mut Verdict) {
     let notes_resumes = journal.screens.is_empty();
-    let rights = journal.keeper.user.map(|user| rights(user, record)).unwrap_or_default();
-    let mut wire = Wire::new(&rights, notes_resumes);
+    let begin = |record| Wire::new(journal.keeper.user, record, notes_resumes);
+    let mut wire = begin(story.record);
     let mut talk = Talk::default();
     for entry in &journal.entries {
+        let life = story.life_at(entry.at_us);
         match &entry.what {
             What::Frame { text } => {
                 verdict.counts.frames += 1;
                 match ServerFrame::decode(text) {
                     Ok(ServerFrame::Hello(hello)) => {
-                        wire = Wire::new(&rights, notes_resumes);
-                        wire.places = hello.rooms.iter().map(|room| (room.id, vec![room.head])).collect();
+                        wire = begin(story.record_of(&hello.epoch));
+                        wire.places = hello.rooms.iter().map(|room| (room.id, room.head)).collect();
+                        wire.fresh = wire.places.keys().copied().collect();
                     }
-                    Ok(frame) => wire.hear(&frame, journal, record, verdict),
+                    Ok(frame) => wire.hear(&frame, journal, verdict),
                     Err(error) => {
                         verdict.find(4, || format!("{} was sent {text:?}: {error}", journal.keeper.name))
                     }
@@ -55,12 +65,13 @@ pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
             What::SimpleFrame { text } => {
                 verdict.counts.frames += 1;
                 if let Ok(frame) = serde_json::from_str(text) {
-                    talk.hear(&frame, &journal.keeper.name, record, verdict);
+                    talk.hear(&frame, &journal.keeper.name, story.record_in(life), verdict);
                 }
             }
             What::Invoke { .. }
             | What::Ok { .. }
             | What::Failed { .. }
+            | What::Refused { .. }
             | What::Unknown { .. }
             | What::Revised { .. }
             | What::Marked { .. }
@@ -71,11 +82,22 @@ pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
 }
 
 impl<'a> Wire<'a> {
-    fn new(rights: &'a HashMap<RoomId, u64>, notes_resumes: bool) -> Self {
-        Self { rights, places: HashMap::new(), left: HashMap::new(), after: HashMap::new(), notes_resumes }
+    fn new(user: Option<UserId>, record: &'a Record, notes_resumes: bool) -> Self {
+        Self {
+            rights: user.map(|user| rights(user, record)).unwrap_or_default(),
+            record,
+            places: HashMap::new(),
+            left: HashMap::new(),
+            after: HashMap::new(),
+            fresh: HashSet::new(),
+            resumed: 0,
+            unexplained: vec![],
+            notes_resumes,
+        }
     }
 
-    fn hear(&mut self, frame: &ServerFrame, journal: &Journal, record: &Record, verdict: &mut Verdict) {
+    fn hear(&mut self, frame: &ServerFrame, journal: &Journal, verdict: &mut Verdict) {
+        let record = self.record;
         let name = &journal.keeper.name;
         match frame {
             ServerFrame::Event(event) => {
@@ -93,7 +115,8 @@ impl<'a> Wire<'a> {
                 }
             }
             ServerFrame::Reset(reset) => {
-                self.places.insert(reset.room, vec![reset.as_of]);
+                self.places.insert(reset.room, reset.as_of);
+                self.resumed = self.resumed.saturating_sub(1);
                 for message in &reset.messages {
                     let kept = record.rooms.get(&reset.room).map(|kept| &kept.messages);
                     let is_kept = kept.is_some_and(|kept| {
@@ -107,15 +130,22 @@ impl<'a> Wire<'a> {
                 }
             }
             ServerFrame::RoomJoined(joined) => {
-                self.places.insert(joined.room.id, vec![joined.room.head]);
+                self.places.insert(joined.room.id, joined.room.head);
             }
             ServerFrame::RoomLeft(left) => {
                 self.places.remove(&left.room);
                 self.left.insert(left.room, left.seq);
             }
+            ServerFrame::Reply(reply) => {
+                let answer = reply.ok.as_ref().and_then(Value::as_object);
+                // Nothing else is answered with a head alone.
+                if answer.is_some_and(|ok| ok.len() == 1 && ok.contains_key("head")) {
+                    self.resumed += 1;
+                    self.explain();
+                }
+            }
+            ServerFrame::Beat(_) => self.beat(verdict),
             ServerFrame::Hello(_)
-            | ServerFrame::Reply(_)
-            | ServerFrame::Beat(_)
             | ServerFrame::Presence(_)
             | ServerFrame::Lagged(_)
             | ServerFrame::ReadMarked(_)
@@ -126,40 +156,61 @@ impl<'a> Wire<'a> {
 
     fn place(&mut self, event: &Event, name: &str, verdict: &mut Verdict) {
         let (room, seq) = (event.room, event.seq);
-        let Some(places) = self.places.get_mut(&room) else {
+        let Some(place) = self.places.get_mut(&room) else {
             if self.left.get(&room).is_none_or(|left| seq > *left) {
                 verdict.counts.foreign += 1;
                 verdict.find(5, || format!("{name} was sent {seq} of {room} without being in it"));
             }
             return;
         };
-        let furthest = places.iter().copied().max().unwrap_or_default();
-        if let Some(place) = places.iter_mut().find(|place| **place + 1 == seq) {
-            *place = seq;
-            return;
-        }
-        if seq > furthest + 1 {
-            *places = vec![seq];
-            verdict.counts.holes += seq - furthest - 1;
-            return verdict
-                .find(4, || format!("{name} was sent {seq} of {room} where {} was due", furthest + 1));
-        }
-        *places = vec![seq, furthest];
-        if !self.goes_back(room, seq) {
-            verdict.counts.doubled += 1;
-            verdict
-                .find(4, || format!("{name} was sent {seq} of {room} again, where {} was due", furthest + 1));
+        let due = std::mem::replace(place, seq) + 1;
+        let begins = self.fresh.remove(&room);
+        if seq > due {
+            verdict.counts.holes += seq - due;
+            verdict.find(4, || format!("{name} was sent {seq} of {room} where {due} was due"));
+        } else if seq < due && !(begins && self.is_after_what_is_known(room, seq)) {
+            let what = format!("{name} was sent {seq} of {room} again, where {due} was due");
+            self.go_back(room, seq, what, verdict);
         }
     }
 
-    /// Whether a resume explains that the stream begins again at `seq`.
-    fn goes_back(&mut self, room: RoomId, seq: u64) -> bool {
+    /// Whether a stream that begins at `seq` tells nothing that its owner has said to have.
+    fn is_after_what_is_known(&self, room: RoomId, seq: u64) -> bool {
+        let afters = self.after.get(&room).map(Vec::as_slice).unwrap_or_default();
+        afters.iter().min().is_none_or(|after| seq > *after)
+    }
+
+    /// Only a resume explains that the stream begins again at `seq`.
+    fn go_back(&mut self, room: RoomId, seq: u64, what: String, verdict: &mut Verdict) {
         if !self.notes_resumes {
-            return true;
+            self.unexplained.push((0, what));
+            return self.explain();
         }
         let afters = self.after.entry(room).or_default();
-        let found = afters.iter().position(|after| after + 1 == seq);
-        found.map(|found| afters.remove(found)).is_some()
+        match afters.iter().position(|after| after + 1 == seq) {
+            Some(found) => drop(afters.remove(found)),
+            None => {
+                verdict.counts.doubled += 1;
+                verdict.find(4, || what);
+            }
+        }
+    }
+
+    fn explain(&mut self) {
+        let explained = self.unexplained.len().min(usize::try_from(self.resumed).unwrap_or(usize::MAX));
+        self.unexplained.drain(..explained);
+        self.resumed -= explained as u64;
+    }
+
+    /// No answer takes longer than two beats after what it is about.
+    fn beat(&mut self, verdict: &mut Verdict) {
+        for (beats, _) in &mut self.unexplained {
+            *beats += 1;
+        }
+        for (_, what) in self.unexplained.extract_if(.., |(beats, _)| *beats > 2) {
+            verdict.counts.doubled += 1;
+            verdict.find(4, || what);
+        }
     }
 }
 
