@@ -80,7 +80,7 @@ impl Store {
         migrations::run(&mut connection, path)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(path, connection, told)?;
-        let checkup = if unclean { Checkup::start(path)? } else { Checkup::unneeded() };
+        let checkup = Checkup::start(path, unclean)?;
         let (writer, readers, checkup) = (Arc::new(writer), Arc::new(readers), Arc::new(checkup));
         Ok(Self { writer, readers, checkup, kept: None })
     }

@@ -140,8 +140,15 @@ pub const DATABASE: &str = "roomful.db";
 const LOCK: &str = "lock";
 const HANDOVER: &str = "handover.sock";
 /// What belongs to a running server or to SQLite.
-pub const OWN: [&str; 6] =
-    [DATABASE, "roomful.db-wal", "roomful.db-shm", "roomful.db-journal", LOCK, HANDOVER];
+pub const OWN: [&str; 7] = [
+    DATABASE,
+    "roomful.db-wal",
+    "roomful.db-shm",
+    "roomful.db-journal",
+    "roomful.db-unchecked",
+    LOCK,
+    HANDOVER,
+];
 
 /// Whether a file is the copy that an upgrade keeps of the database as it was, or one that it is writing.
 fn is_from_an_upgrade(path: &str) -> bool {
