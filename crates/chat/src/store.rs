@@ -138,9 +138,11 @@ impl Store {
         self.checkup.checked()
     }
 
-    /// Finishes what waits, folds the log into the database and closes the writer.
+    /// Finishes what waits, folds the log into the database and closes it. Readers, too: the log goes with the last
+    /// connection, and one that stays looks like a server that was killed.
     pub(crate) async fn close(&self) {
         self.checkup.stop();
+        self.readers.close().await;
         self.writer.close().await;
     }
 }

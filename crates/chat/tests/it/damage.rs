@@ -137,6 +137,17 @@ async fn damage_is_told_at_every_start_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn a_database_that_was_closed_leaves_no_log_behind_for_those_who_read() {
+    let (world, ana, lobby) = hurt("").await;
+    world.chat.events(ana.key(), lobby, 0).await.unwrap();
+    let log = world.database().with_extension("db-wal");
+    assert!(log.exists());
+    world.chat.close().await;
+    assert!(!log.exists());
+    assert!(world.chat.events(ana.key(), lobby, 0).await.is_err(), "nobody opens it again");
+}
+
+#[tokio::test]
 async fn an_older_server_refuses_a_newer_database_and_names_both_versions() {
     let mut world = world().await;
     world.ana().await;
