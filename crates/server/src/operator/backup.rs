@@ -5,7 +5,7 @@ use crate::archive::Writer;
 use crate::config::Loaded;
 use crate::directory::{Beside, DATABASE, Directory, UNFINISHED};
 use crate::owners::sync_folder;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use chat::Clock;
 use chat::backup::{self, Contents};
 use clap::Args;
@@ -140,22 +140,32 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Makes it, over what somebody left behind who was killed.
+    /// Makes it anew, for its owner alone, in the place of what somebody left behind who was killed.
     ///
     /// # Errors
     /// When it cannot be made, or somebody else is writing it.
     pub(super) fn create(path: &Path) -> Result<Self> {
         let named = || format!("the file {}", path.display());
-        let mut options = OpenOptions::new();
-        let file =
-            options.write(true).create(true).truncate(false).mode(0o600).open(path).with_context(named)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another backup is being written to {}", path.display()),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(named),
+        let is_written = || anyhow!("another backup is being written to {}", path.display());
+        match fs::symlink_metadata(path) {
+            Ok(left) => {
+                // A link is not followed, and what is no file is not opened: nobody writes to either.
+                let held = left.is_file().then(|| File::open(path).ok()).flatten();
+                if held.as_ref().is_some_and(|held| matches!(held.try_lock(), Err(TryLockError::WouldBlock))) {
+                    return Err(is_written());
+                }
+                fs::remove_file(path).with_context(named)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(named),
         }
-        file.set_len(0).with_context(named)?;
-        Ok(Self { path: path.to_owned(), file })
+        let file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(named)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), file }),
+            Err(TryLockError::WouldBlock) => Err(is_written()),
+            Err(TryLockError::Error(error)) => Err(error).with_context(named),
+        }
     }
 }
 

@@ -98,7 +98,10 @@ fn what_was_left_behind_is_removed_unless_somebody_uses_it() {
     fs::create_dir(folder.path().join("roomful-data.before-restore-20260101T000000Z")).expect("ours");
     let (found, _) = examine(folder.path(), &[]);
     assert_eq!(finding(&found, "leftovers")["verdict"], "warn", "{found}");
-    examine(folder.path(), &["--fix"]);
+    let (found, _) = examine(folder.path(), &["--fix"]);
+    let leftovers = finding(&found, "leftovers");
+    assert!(leftovers["what"].as_str().is_some_and(|what| what.contains("before-restore-")), "{leftovers}");
+    assert_eq!(leftovers["verdict"], "warn", "{leftovers}");
     assert!(!left.exists() && held.exists());
     assert!(!folder.path().join("roomful-data.restoring-20260101T000000Z").exists());
     assert!(

@@ -1,8 +1,8 @@
 //! What the doctor finds in the data directory and beside it.
 
-use super::{Finding, Patient, some};
+use super::{Finding, Patient, Verdict, some};
 use crate::directory::{Directory, OWN};
-use crate::operator::restore::abandoned;
+use crate::operator::restore::{abandoned, set_aside};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -58,18 +58,34 @@ pub(super) fn leftovers(patient: &Patient<'_>) -> Finding {
     let unfinished = contents.unfinished.iter().map(|path| directory.path().join(path));
     // Whoever still writes one has it locked.
     left.extend(unfinished.filter(|path| File::open(path).is_ok_and(|file| file.try_lock().is_ok())));
-    if left.is_empty() {
-        return Finding::ok("No unfinished work was left behind.");
-    }
     let remove =
         |path: &PathBuf| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    mend(
-        patient,
-        &left,
-        "Unfinished work was left behind:",
-        "Removed what unfinished work had left behind:",
-        remove,
-    )
+    let found = if left.is_empty() {
+        Finding::ok("No unfinished work was left behind.")
+    } else {
+        mend(
+            patient,
+            &left,
+            "Unfinished work was left behind:",
+            "Removed what unfinished work had left behind:",
+            remove,
+        )
+    };
+    with_set_aside(found, set_aside(&path))
+}
+
+/// The same, and what is nobody's to remove but the operator's.
+fn with_set_aside(found: Finding, aside: Vec<PathBuf>) -> Finding {
+    if aside.is_empty() {
+        return found;
+    }
+    let aside: Vec<_> = aside.into_iter().map(shown).collect();
+    let advice = "Delete what was there before a restore yourself, once all is well.";
+    Finding {
+        verdict: found.verdict.max(Verdict::Warn),
+        what: format!("{}\nWhat was there before a restore still is:\n{}", found.what, some(&aside)),
+        advice: Some(found.advice.map_or_else(|| advice.to_owned(), |first| format!("{first}\n{advice}"))),
+    }
 }
 
 pub(super) fn files(patient: &Patient<'_>) -> Finding {
