@@ -221,6 +221,27 @@ fn what_lies_where_a_backup_or_an_export_is_being_written_is_not_written_to() {
 }
 
 #[test]
+fn a_database_that_lacks_an_event_is_backed_up_only_when_asked_to() {
+    let folder = TempDir::new().expect("a folder");
+    assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
+    ok(&run(folder.path(), &["backup", "it.tar"]));
+    let before = fs::read(folder.path().join("it.tar")).expect("a file");
+    let sql = rusqlite::Connection::open(folder.path().join("roomful-data/roomful.db")).expect("a database");
+    assert_eq!(sql.execute("update rooms set head = 1", []).expect("ours"), 1);
+    drop(sql);
+    for to in ["it.tar", "-"] {
+        let said = refused(&run(folder.path(), &["backup", to, "--force"]));
+        assert!(said.contains("its head is 1") && said.contains("roomful doctor"), "{said}");
+    }
+    assert_eq!(fs::read(folder.path().join("it.tar")).expect("a file"), before);
+    assert_eq!(names(folder.path()), ["it.tar", "roomful-data"]);
+    let taken = run(folder.path(), &["backup", "damaged.tar", "--damaged"]);
+    ok(&taken);
+    assert!(text(&taken.stderr).contains("its head is 1"), "{}", text(&taken.stderr));
+    ok(&run(folder.path(), &["restore", "damaged.tar", "--check"]));
+}
+
+#[test]
 fn a_backup_that_finds_no_room_says_so_and_leaves_nothing() {
     let folder = TempDir::new().expect("a folder");
     assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());

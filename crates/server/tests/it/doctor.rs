@@ -75,8 +75,17 @@ fn what_others_can_read_is_closed_when_asked() {
         fs::set_permissions(path, Permissions::from_mode(open)).expect("ours");
     }
     let (found, code) = examine(folder.path(), &[]);
-    assert_eq!((code, &finding(&found, "modes")["verdict"]), (Some(0), &"warn".into()), "{found}");
+    assert_eq!((code, &finding(&found, "modes")["verdict"]), (Some(1), &"fail".into()), "{found}");
     assert_eq!((mode(&data), mode(&database)), (0o755, 0o644), "without --fix nothing is changed");
+    for (of_folder, of_file) in [(0o700, 0o644), (0o755, 0o600), (0o710, 0o604)] {
+        // Made with the database's mode by whoever looked into it.
+        let _ = fs::remove_file(data.join("roomful.db-shm"));
+        fs::set_permissions(&data, Permissions::from_mode(of_folder)).expect("ours");
+        fs::set_permissions(&database, Permissions::from_mode(of_file)).expect("ours");
+        let (found, code) = examine(folder.path(), &[]);
+        assert_eq!((code, &finding(&found, "modes")["verdict"]), (Some(0), &"warn".into()), "{found}");
+    }
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).expect("ours");
     let (found, _) = examine(folder.path(), &["--fix"]);
     assert_eq!(finding(&found, "modes")["verdict"], "ok", "{found}");
     assert!(

@@ -47,7 +47,21 @@ pub(super) fn modes(patient: &Patient<'_>) -> Finding {
         let mode = if path.is_dir() { 0o700 } else { 0o600 };
         fs::set_permissions(path, Permissions::from_mode(mode))
     };
-    mend(patient, &open, "Others on this machine can read:", "Closed to others:", close)
+    let is_read = are_read(directory.path(), &open);
+    let found = mend(patient, &open, "Others on this machine can read:", "Closed to others:", close);
+    let verdict = if is_read && found.verdict == Verdict::Warn { Verdict::Fail } else { found.verdict };
+    Finding { verdict, ..found }
+}
+
+/// Whether the folder lets somebody else through to one of the files that they may read.
+fn are_read(folder: &Path, files: &[PathBuf]) -> bool {
+    let mode = |path: &Path| fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    let through = mode(folder);
+    // The group, then everybody.
+    [3_u32, 0].into_iter().any(|class| {
+        let reads = |path: &PathBuf| path.is_file() && mode(path) >> class & 0o4 != 0;
+        through >> class & 0o1 != 0 && files.iter().any(reads)
+    })
 }
 
 pub(super) fn leftovers(patient: &Patient<'_>) -> Finding {
