@@ -1,7 +1,7 @@
 //! A copy of the database, of one moment, taken while people talk; and what must hold of it before it is trusted.
 
 use crate::error::DatabaseError;
-use crate::store::backup as store;
+use crate::store::{backup as store, checks};
 use crate::token::new_id;
 use std::path::Path;
 
@@ -34,6 +34,15 @@ pub fn copy(
     going: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Contents, DatabaseError> {
     store::copy(from, to, going)
+}
+
+/// What is missing from the rooms of a database that no server uses, or is numbered wrongly: nothing where each room's
+/// events go 1, 2, 3 … up to its head, else the first faults.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn holes(database: &Path) -> Result<Vec<String>, DatabaseError> {
+    checks::holes(database)
 }
 
 /// Reads all of a database that no server uses, and answers what it holds.

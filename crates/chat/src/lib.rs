@@ -94,7 +94,10 @@ impl Chat {
         clock: Clock,
     ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
-        let store = Store::open(path, told)?;
+        let path = path.to_owned();
+        // A migration can take minutes, and whoever waits for it must be able to give up.
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path, told)).await;
+        let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =
             store.write(move |tx| rooms::prepare(&tx.sql, now)).await.map_err(|error| match error {

@@ -80,7 +80,7 @@ impl Store {
         migrations::run(&mut connection, path)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(path, connection, told)?;
-        let checkup = if unclean { Checkup::start(path)? } else { Checkup::unneeded() };
+        let checkup = Checkup::start(path, unclean)?;
         let (writer, readers, checkup) = (Arc::new(writer), Arc::new(readers), Arc::new(checkup));
         Ok(Self { writer, readers, checkup, kept: None })
     }
@@ -138,9 +138,11 @@ impl Store {
         self.checkup.checked()
     }
 
-    /// Finishes what waits, folds the log into the database and closes the writer.
+    /// Finishes what waits, folds the log into the database and closes it. Readers, too: the log goes with the last
+    /// connection, and one that stays looks like a server that was killed.
     pub(crate) async fn close(&self) {
         self.checkup.stop();
+        self.readers.close().await;
         self.writer.close().await;
     }
 }

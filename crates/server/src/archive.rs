@@ -67,12 +67,18 @@ impl Manifest {
         }
         let mut paths = HashSet::new();
         for Entry { path, .. } in &self.files[1..] {
-            if !is_fit(path) || OWN.contains(&path.as_str()) || !paths.insert(path.to_lowercase()) {
+            if !is_fit(path) || is_own(path) || !paths.insert(path.to_lowercase()) {
                 bail!("its manifest names a file {path:?}, which cannot be");
             }
         }
         Ok(())
     }
+}
+
+/// Whether a path is, or lies in, what belongs to a running server or to SQLite; also where case makes no difference.
+fn is_own(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    OWN.iter().any(|own| own.eq_ignore_ascii_case(first))
 }
 
 /// Whether a path stays inside the folder it is put into, and can be written there.
@@ -144,12 +150,17 @@ mod tests {
             Manifest::new(contents.clone(), 0, paths.iter().map(|path| entry(path)).collect()).check()
         };
         assert!(with(&[DATABASE, "config.toml", "files/a"]).is_ok());
-        let wrong: [&[&str]; 7] = [
+        let wrong: [&[&str]; 12] = [
             &[],
             &["config.toml"],
             &[DATABASE, "../up"],
             &[DATABASE, DATABASE],
             &[DATABASE, "roomful.db-wal"],
+            &[DATABASE, "handover.sock/x"],
+            &[DATABASE, "lock/x"],
+            &[DATABASE, "ROOMFUL.DB"],
+            &[DATABASE, "Roomful.db-WAL/x"],
+            &[DATABASE, "roomful.db/x/y"],
             &[DATABASE, "a", "a"],
             &[DATABASE, "a", "A"],
         ];

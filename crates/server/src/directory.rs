@@ -24,11 +24,40 @@ impl Directory {
         }
         let directory = Self(path.to_owned());
         directory.close_to_others().with_context(folder)?;
+        directory.look_for_a_lost_database();
         // Made here with the right mode; what SQLite puts beside it takes the same. A copy keeps it, wherever it goes.
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         options.open(directory.database()).with_context(folder)?;
         Ok(directory)
+    }
+
+    /// Warns where a server has been whose database is gone or was emptied: what starts here begins anew.
+    fn look_for_a_lost_database(&self) {
+        let holds = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        if holds(&self.database()) {
+            return;
+        }
+        let signs = fs::read_dir(&self.0).into_iter().flatten().flatten().filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            match name.as_str() {
+                // Empty until a server has served.
+                LOCK | "roomful.db-wal" | "roomful.db-journal" => holds(&entry.path()),
+                HANDOVER | "roomful.db-unchecked" => true,
+                _ => is_from_an_upgrade(&name),
+            }
+        });
+        let mut signs: Vec<_> = signs.map(|sign| sign.file_name().to_string_lossy().into_owned()).collect();
+        if signs.is_empty() {
+            return;
+        }
+        signs.sort();
+        tracing::warn!(
+            database = %self.database().display(),
+            beside = signs.join(", "),
+            "the database is empty or gone, and a server has been here before: this one begins anew. If that is not \
+             meant, stop it, keep a copy of the folder, and restore a backup"
+        );
     }
 
     /// The folder at `path` that some server has kept, as it is.
@@ -140,8 +169,15 @@ pub const DATABASE: &str = "roomful.db";
 const LOCK: &str = "lock";
 const HANDOVER: &str = "handover.sock";
 /// What belongs to a running server or to SQLite.
-pub const OWN: [&str; 6] =
-    [DATABASE, "roomful.db-wal", "roomful.db-shm", "roomful.db-journal", LOCK, HANDOVER];
+pub const OWN: [&str; 7] = [
+    DATABASE,
+    "roomful.db-wal",
+    "roomful.db-shm",
+    "roomful.db-journal",
+    "roomful.db-unchecked",
+    LOCK,
+    HANDOVER,
+];
 
 /// Whether a file is the copy that an upgrade keeps of the database as it was, or one that it is writing.
 fn is_from_an_upgrade(path: &str) -> bool {

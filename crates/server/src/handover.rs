@@ -127,6 +127,7 @@ impl Predecessor {
     /// # Errors
     /// When there is no such server, or it does not hand over.
     pub async fn ask(directory: &Directory) -> Result<(Self, TcpListener)> {
+        tracing::info!("asking the server that uses the data directory for its place");
         let asked = async {
             let mut line = Line::new(UnixStream::connect(directory.handover()).await?);
             line.say(TAKE_OVER).await?;

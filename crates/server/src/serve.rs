@@ -263,13 +263,16 @@ pub(crate) fn database(directory: &Directory) -> String {
 async fn serve(loaded: &Loaded, passed: Option<TcpListener>, take_over: bool) -> Result<()> {
     let mut signals = Signals::listen()?;
     let (config, mut is_first) = (&loaded.config, true);
-    let (mut claim, mut predecessor) = if take_over {
-        Claim::take_over(config, passed).await?
-    } else {
-        (Claim::stake(config, passed).await?, None)
+    let claiming = async {
+        if take_over {
+            return Claim::take_over(config, passed).await;
+        }
+        Ok((Claim::stake(config, passed).await?, None))
     };
+    let (mut claim, mut predecessor) = unless_asked_to_stop(&mut signals, claiming).await?;
     loop {
-        let server = Server::start_on(claim, config, Clock::system()).await?;
+        let starting = Server::start_on(claim, config, Clock::system());
+        let server = unless_asked_to_stop(&mut signals, starting).await?;
         let handover = server.handover();
         if let Some(predecessor) = predecessor.take() {
             predecessor.serving().await;
@@ -307,6 +310,18 @@ async fn serve(loaded: &Loaded, passed: Option<TcpListener>, take_over: bool) ->
                 None => return Ok(()),
                 Some(again) => claim = again,
             },
+        }
+    }
+}
+
+/// What comes of `starting`, unless a signal comes first: then the process ends at once. The lock, the conversation with
+/// the server before and a migration under way must go in one moment, or that server could find the database in use.
+async fn unless_asked_to_stop<T>(signals: &mut Signals, starting: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = starting => done,
+        () = signals.next() => {
+            tracing::info!("stopped before it served");
+            exit(0)
         }
     }
 }

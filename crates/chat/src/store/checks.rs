@@ -80,6 +80,11 @@ pub(crate) fn check(database: &Path) -> Result<Findings, DatabaseError> {
     Ok(Findings { schema, newest, faults: faults.collect() })
 }
 
+/// What is wrong with the numbering of a database's events and messages.
+pub(crate) fn holes(database: &Path) -> Result<Vec<String>, DatabaseError> {
+    Ok(lines(&connect_beside(database)?, &ROOMS)?)
+}
+
 /// What SQLite finds wrong with pages, rows and indexes; nothing where all is well.
 pub(super) fn damage(sql: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = sql.prepare("pragma integrity_check(20)")?;

@@ -2,7 +2,10 @@
 
 use super::readers;
 use rusqlite::{Connection, InterruptHandle};
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -10,7 +13,7 @@ use tokio::sync::watch;
 /// What is known of the database as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked {
-    /// It was closed as it should be the last time, so nobody looks.
+    /// It was closed as it should be the last time and nothing was wrong with it, so nobody looks.
     Unneeded,
     /// Somebody is looking.
     UnderWay,
@@ -33,17 +36,26 @@ pub(super) struct Checkup {
 }
 
 impl Checkup {
-    pub(super) fn unneeded() -> Self {
-        Self { checked: watch::Sender::new(Checked::Unneeded), looking: None }
-    }
-
-    pub(super) fn start(path: &Path) -> Result<Self, super::OpenError> {
+    /// Looks, if the database was left `unclean`, or ever since it was nobody has seen that nothing is wrong with it.
+    pub(super) fn start(path: &Path, unclean: bool) -> Result<Self, super::OpenError> {
+        let mark = mark_of(path);
+        if !unclean && !mark.exists() {
+            return Ok(Self { checked: watch::Sender::new(Checked::Unneeded), looking: None });
+        }
+        // A clean stop folds the log away, which alone tells so far that the database was not closed.
+        if let Err(error) = OpenOptions::new().append(true).create(true).mode(0o600).open(&mark) {
+            tracing::warn!(%error, mark = %mark.display(), "a stop before the database is looked through will hide that it must be");
+        }
         let connection = readers::connect(path)?;
         let checked = watch::Sender::new(Checked::UnderWay);
         let interrupt = connection.get_interrupt_handle();
         let tell = checked.clone();
         let thread = std::thread::Builder::new().name("checkup".into()).spawn(move || {
-            tell.send_replace(look(&connection));
+            let found = look(&connection);
+            if found == Checked::Sound {
+                unmark(&mark);
+            }
+            tell.send_replace(found);
         })?;
         Ok(Self { checked, looking: Some((interrupt, Mutex::new(Some(thread)))) })
     }
@@ -63,6 +75,23 @@ impl Checkup {
     }
 }
 
+/// Stands beside a database that must be looked through, until nothing was found wrong with it. A file, for a damaged
+/// database is not the place to write to.
+fn mark_of(path: &Path) -> PathBuf {
+    let mut mark = path.as_os_str().to_owned();
+    mark.push("-unchecked");
+    mark.into()
+}
+
+fn unmark(mark: &Path) {
+    match fs::remove_file(mark) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, mark = %mark.display(), "the next start will look through the database again");
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
 fn look(connection: &Connection) -> Checked {
     let text = |statement| connection.query_row(statement, [], |row| row.get::<_, String>(0));
     let found =
@@ -76,7 +105,7 @@ fn look(connection: &Connection) -> Checked {
     match found {
         Ok(None) => {
             tracing::info!(
-                "the server was not stopped the last time; the database was looked through and is sound"
+                "the server was not stopped once; the database was looked through since and is sound"
             );
             Checked::Sound
         }

@@ -4,15 +4,20 @@ use crate::error::{Error, Result};
 use rusqlite::{Connection, Transaction};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// How many reads go on at once: enough to keep two cores busy, few enough to keep page caches small.
-const AT_ONCE: usize = 4;
+const AT_ONCE: u32 = 4;
+/// How long reads under way may take when the database is closed.
+const LAST: Duration = Duration::from_secs(2);
 
 /// A handful of read-only connections, opened when first needed and lent to one read at a time.
 pub(super) struct Readers {
     path: PathBuf,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    /// None once it was closed.
+    idle: Arc<Mutex<Option<Vec<Connection>>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -21,8 +26,8 @@ impl Readers {
         let first = connect(path)?;
         Ok(Self {
             path: path.to_owned(),
-            idle: Arc::new(Mutex::new(vec![first])),
-            permits: Arc::new(Semaphore::new(AT_ONCE)),
+            idle: Arc::new(Mutex::new(Some(vec![first]))),
+            permits: Arc::new(Semaphore::new(AT_ONCE as usize)),
         })
     }
 
@@ -35,7 +40,7 @@ impl Readers {
         let idle = Arc::clone(&self.idle);
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let lent = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let lent = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(Vec::pop);
             let mut connection = match lent {
                 Some(connection) => connection,
                 None => connect(&path)?,
@@ -44,11 +49,27 @@ impl Readers {
                 let transaction = connection.transaction()?;
                 work(&transaction)
             })();
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            if let Some(idle) = &mut *idle.lock().unwrap_or_else(PoisonError::into_inner) {
+                idle.push(connection);
+            }
             drop(permit);
             answer
         });
         read.await.map_err(|_| Error::Stopping)?
+    }
+
+    /// Waits for the reads under way, and closes the connections.
+    pub(super) async fn close(&self) {
+        if timeout(LAST, self.permits.acquire_many(AT_ONCE)).await.is_err() {
+            tracing::warn!("somebody still reads while the database is closed");
+        }
+        self.permits.close();
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The last connection to go may fold the log.
+        let closed = tokio::task::spawn_blocking(move || drop(idle));
+        if closed.await.is_err() {
+            tracing::error!("the connections that read did not close");
+        }
     }
 }
 

@@ -116,6 +116,38 @@ async fn a_database_that_was_not_closed_is_looked_through() {
 }
 
 #[tokio::test]
+async fn damage_is_told_at_every_start_until_it_is_mended() {
+    let (world, ..) = hurt("").await;
+    let (folder, chat) = killed(&world, "update rooms set head = head + 1").await;
+    let path = folder.path().join("roomful.db");
+    let damage = found(&chat).await;
+    assert!(matches!(damage, Checked::Damaged(_)), "{damage:?}");
+    chat.close().await;
+    let (chat, _) = Chat::open(&path, Clock::system()).await.unwrap();
+    assert_eq!(found(&chat).await, damage);
+    chat.close().await;
+    let sql = Connection::open(&path).unwrap();
+    sql.execute_batch("update rooms set head = head - 1").unwrap();
+    drop(sql);
+    for expected in [Checked::Sound, Checked::Unneeded] {
+        let (chat, _) = Chat::open(&path, Clock::system()).await.unwrap();
+        assert_eq!(found(&chat).await, expected);
+        chat.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_closed_leaves_no_log_behind_for_those_who_read() {
+    let (world, ana, lobby) = hurt("").await;
+    world.chat.events(ana.key(), lobby, 0).await.unwrap();
+    let log = world.database().with_extension("db-wal");
+    assert!(log.exists());
+    world.chat.close().await;
+    assert!(!log.exists());
+    assert!(world.chat.events(ana.key(), lobby, 0).await.is_err(), "nobody opens it again");
+}
+
+#[tokio::test]
 async fn an_older_server_refuses_a_newer_database_and_names_both_versions() {
     let mut world = world().await;
     world.ana().await;

@@ -2,7 +2,7 @@
 
 use crate::support::{World, nonce, world};
 use chat::DatabaseError;
-use chat::backup::{copy, inspect, renew_epoch};
+use chat::backup::{copy, holes, inspect, renew_epoch};
 use chat::checks::{Check, check};
 use protocol::Role;
 use rusqlite::Connection;
@@ -154,6 +154,7 @@ async fn every_check_notices_what_it_is_there_for() {
         let changed = sql.execute(statement, []).unwrap();
         assert!(changed > 0, "{statement}");
         assert!(!faults(&world.database(), of).is_empty(), "{}: {statement}", of.name());
+        assert!(of != Check::Rooms || !holes(&world.database()).unwrap().is_empty(), "{statement}");
     }
 }
 

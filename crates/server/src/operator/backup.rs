@@ -5,7 +5,7 @@ use crate::archive::Writer;
 use crate::config::Loaded;
 use crate::directory::{Beside, DATABASE, Directory, UNFINISHED};
 use crate::owners::sync_folder;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use chat::Clock;
 use chat::backup::{self, Contents};
 use clap::Args;
@@ -21,6 +21,9 @@ pub(super) struct Backup {
     /// Replaces the file if there is one.
     #[arg(long)]
     force: bool,
+    /// Takes the backup even though events are missing from the database.
+    #[arg(long)]
+    damaged: bool,
 }
 
 impl Backup {
@@ -32,7 +35,7 @@ impl Backup {
         }
         let progress = &mut Progress::new(Stop::listen()?);
         let taken = if self.file.as_os_str() == "-" {
-            to_standard_output(&directory, &beside, progress)?
+            self.to_standard_output(&directory, &beside, progress)?
         } else {
             self.to_file(&directory, &beside, progress)?
         };
@@ -68,7 +71,8 @@ impl Backup {
         has_room(folder, 2 * database + others)?;
         let unfinished = Unfinished::create(&with(file, UNFINISHED))?;
         let copy = Unfinished::create(&with(file, &format!(".database{UNFINISHED}")))?;
-        let taken = write(directory, beside, &copy, BufWriter::new(&unfinished.file), progress)
+        let taken = self
+            .write(directory, beside, &copy, BufWriter::new(&unfinished.file), progress)
             .with_context(|| format!("the backup was not written to {}", file.display()))?;
         unfinished.file.sync_all()?;
         fs::rename(&unfinished.path, file)?;
@@ -87,50 +91,71 @@ impl Backup {
         }
         Ok(folder)
     }
-}
-
-fn to_standard_output(directory: &Directory, beside: &Beside, progress: &mut Progress) -> Result<Contents> {
-    if io::stdout().is_terminal() {
-        bail!("a backup is nothing for a terminal; send it to a file or a program");
+    fn to_standard_output(
+        &self,
+        directory: &Directory,
+        beside: &Beside,
+        progress: &mut Progress,
+    ) -> Result<Contents> {
+        if io::stdout().is_terminal() {
+            bail!("a backup is nothing for a terminal; send it to a file or a program");
+        }
+        has_room(directory.path(), database_bytes(directory))?;
+        // The one place that is sure to be there, to be private, and to have had room for a database before.
+        let copy =
+            Unfinished::create(&directory.path().join(format!("backup-{}{UNFINISHED}", std::process::id())))?;
+        self.write(directory, beside, &copy, BufWriter::new(io::stdout().lock()), progress)
+            .context("the backup was not written")
     }
-    has_room(directory.path(), database_bytes(directory))?;
-    // The one place that is sure to be there, to be private, and to have had room for a database before.
-    let copy =
-        Unfinished::create(&directory.path().join(format!("backup-{}{UNFINISHED}", std::process::id())))?;
-    write(directory, beside, &copy, BufWriter::new(io::stdout().lock()), progress)
-        .context("the backup was not written")
-}
 
-/// The database first: what the files beside it hold may be newer than it, and must not be older.
-fn write(
-    directory: &Directory,
-    beside: &Beside,
-    copy: &Unfinished,
-    out: impl Write,
-    progress: &mut Progress,
-) -> Result<Contents> {
-    let taken_at = Clock::system().now();
-    let contents = backup::copy(&directory.database(), &copy.path, &mut |done, all| {
-        progress.show("Copying the database", done, all)
-    })
-    .with_context(|| format!("the database {}", directory.database().display()))?;
-    let mut files = vec![(DATABASE, copy.path.clone())];
-    files.extend(beside.files.iter().map(|path| (path.as_str(), directory.path().join(path))));
-    let all: u64 = files.iter().map(|(_, path)| length(path)).sum();
-    let (mut writer, mut done) = (Writer::new(out), 0);
-    for (name, path) in files {
-        let file = match File::open(&path) {
-            // It was deleted since, and so has no part in what is kept.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            file => file.with_context(|| format!("the file {}", path.display()))?,
-        };
-        writer.add(name, file, &mut |piece| {
-            done += piece;
-            progress.show("Writing the backup", done, all)
-        })?;
+    /// The database first: what the files beside it hold may be newer than it, and must not be older.
+    fn write(
+        &self,
+        directory: &Directory,
+        beside: &Beside,
+        copy: &Unfinished,
+        out: impl Write,
+        progress: &mut Progress,
+    ) -> Result<Contents> {
+        let taken_at = Clock::system().now();
+        let contents = backup::copy(&directory.database(), &copy.path, &mut |done, all| {
+            progress.show("Copying the database", done, all)
+        })
+        .with_context(|| format!("the database {}", directory.database().display()))?;
+        self.refuse_holes(&copy.path)?;
+        let mut files = vec![(DATABASE, copy.path.clone())];
+        files.extend(beside.files.iter().map(|path| (path.as_str(), directory.path().join(path))));
+        let all: u64 = files.iter().map(|(_, path)| length(path)).sum();
+        let (mut writer, mut done) = (Writer::new(out), 0);
+        for (name, path) in files {
+            let file = match File::open(&path) {
+                // It was deleted since, and so has no part in what is kept.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.with_context(|| format!("the file {}", path.display()))?,
+            };
+            writer.add(name, file, &mut |piece| {
+                done += piece;
+                progress.show("Writing the backup", done, all)
+            })?;
+        }
+        writer.finish(contents.clone(), taken_at)?.flush()?;
+        Ok(contents)
     }
-    writer.finish(contents.clone(), taken_at)?.flush()?;
-    Ok(contents)
+
+    /// A backup takes the place of older ones, which may hold what is missing from this one.
+    fn refuse_holes(&self, copy: &Path) -> Result<()> {
+        let holes = backup::holes(copy)?.join("; ");
+        if holes.is_empty() {
+            return Ok(());
+        }
+        if !self.damaged {
+            bail!(
+                "the database is damaged: {holes}. roomful doctor tells more; keep your older backups, or take this one with --damaged"
+            );
+        }
+        warn(&format!("the backup is of a database that is damaged: {holes}"));
+        Ok(())
+    }
 }
 
 /// A file that goes unless it gets its name.
@@ -140,22 +165,33 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Makes it, over what somebody left behind who was killed.
+    /// Makes it anew, for its owner alone, in the place of what somebody left behind who was killed.
     ///
     /// # Errors
     /// When it cannot be made, or somebody else is writing it.
     pub(super) fn create(path: &Path) -> Result<Self> {
         let named = || format!("the file {}", path.display());
-        let mut options = OpenOptions::new();
-        let file =
-            options.write(true).create(true).truncate(false).mode(0o600).open(path).with_context(named)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another backup is being written to {}", path.display()),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(named),
+        let is_written = || anyhow!("another backup is being written to {}", path.display());
+        match fs::symlink_metadata(path) {
+            Ok(left) => {
+                // A link is not followed, and what is no file is not opened: nobody writes to either.
+                let held = left.is_file().then(|| File::open(path).ok()).flatten();
+                if held.as_ref().is_some_and(|held| matches!(held.try_lock(), Err(TryLockError::WouldBlock)))
+                {
+                    return Err(is_written());
+                }
+                fs::remove_file(path).with_context(named)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(named),
         }
-        file.set_len(0).with_context(named)?;
-        Ok(Self { path: path.to_owned(), file })
+        let file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(named)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), file }),
+            Err(TryLockError::WouldBlock) => Err(is_written()),
+            Err(TryLockError::Error(error)) => Err(error).with_context(named),
+        }
     }
 }
 

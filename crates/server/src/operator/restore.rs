@@ -98,8 +98,15 @@ impl Target {
         };
         let parent =
             path.parent().with_context(|| format!("the data directory cannot be {}", path.display()))?;
-        let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        Ok(Self { parent: parent.to_owned(), stamp, path })
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let mut target = Self { parent: parent.to_owned(), stamp: now.clone(), path };
+        // Another restore in the same second has left its name behind.
+        let mut again = 2_u32;
+        while [STAGING, BEFORE].iter().any(|what| fs::symlink_metadata(target.beside(what)).is_ok()) {
+            target.stamp = format!("{now}-{again}");
+            again += 1;
+        }
+        Ok(target)
     }
 
     /// Makes sure that the directory can be taken, and that no server uses it until the lock is dropped.
@@ -140,7 +147,8 @@ impl Target {
     }
 
     /// Puts `fresh` in the directory's place in one step, and answers where the old one is. At any moment there is a whole
-    /// one at the path.
+    /// one at the path; and the old one never stands under another name than there or that of what was before, so that
+    /// whoever is killed in between leaves nothing under a wrong one that is not in the backup, too.
     fn take(&self, fresh: &Path) -> Result<Option<PathBuf>> {
         let named = || format!("putting the restored data into the place of {}", self.path.display());
         if !self.path.exists() {
@@ -148,20 +156,20 @@ impl Target {
             sync_folder(&self.parent)?;
             return Ok(None);
         }
-        let before = self.beside("before-restore");
-        match renameat_with(CWD, fresh, CWD, &self.path, RenameFlags::EXCHANGE) {
-            Ok(()) => {
-                sync_folder(&self.parent)?;
-                fs::rename(fresh, &before)?;
-            }
-            // A file system that cannot exchange: for a moment there is none at the path, and both stand beside it.
+        let before = self.beside(BEFORE);
+        fs::rename(fresh, &before).with_context(named)?;
+        sync_folder(&self.parent)?;
+        match renameat_with(CWD, &before, CWD, &self.path, RenameFlags::EXCHANGE) {
+            Ok(()) => {}
+            // A file system that cannot exchange: for a moment there is none at the path.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                fs::rename(&before, fresh).with_context(named)?;
                 fs::rename(&self.path, &before).with_context(named)?;
                 sync_folder(&self.parent)?;
                 fs::rename(fresh, &self.path).with_context(named)?;
             }
             Err(error) => {
-                let _ = fs::remove_dir_all(fresh);
+                let _ = fs::remove_dir_all(&before);
                 return if error == Errno::BUSY {
                     Err(self.is_mounted())
                 } else {
@@ -182,21 +190,35 @@ pub(super) struct Staging {
 }
 
 const STAGING: &str = "restoring";
+/// What a restore calls the directory that it put another one in the place of.
+const BEFORE: &str = "before-restore";
 /// In a staging folder: locked while it is in use.
 const STAGING_LOCK: &str = "lock";
 
 /// The folders that restores have left beside a data directory because they were killed. What they hold is copies of
 /// what is in a backup.
 pub(super) fn abandoned(data: &Path) -> Vec<PathBuf> {
-    let (Some(parent), Some(name)) = (data.parent(), data.file_name()) else { return Vec::new() };
-    let beginning = format!("{}.{STAGING}-", name.to_string_lossy());
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&beginning));
     let is_free = |path: &PathBuf| match File::open(path.join(STAGING_LOCK)) {
         Ok(lock) => lock.try_lock().is_ok(),
         Err(_) => true,
     };
-    named.map(|entry| entry.path()).filter(is_free).collect()
+    named(data, STAGING).filter(is_free).collect()
+}
+
+/// The folders beside a data directory that hold what was there before restores, which only their owner may delete.
+pub(super) fn set_aside(data: &Path) -> Vec<PathBuf> {
+    named(data, BEFORE).collect()
+}
+
+fn named(data: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
+    let beside = data.parent().zip(data.file_name());
+    beside.into_iter().flat_map(move |(parent, name)| {
+        let beginning = format!("{}.{what}-", name.to_string_lossy());
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        entries
+            .filter(move |entry| entry.file_name().to_string_lossy().starts_with(&beginning))
+            .map(|entry| entry.path())
+    })
 }
 
 impl Staging {
@@ -230,7 +252,7 @@ impl Staging {
     }
 
     /// Makes a data directory of the entries: in another life, on the disk, and owned by whoever owned the old one. It
-    /// answers where it stands: on its own, so that it is never taken for something unfinished.
+    /// answers where it stands.
     fn assemble(&self, manifest: &Manifest, target: &Target) -> Result<PathBuf> {
         let fresh = self.fresh();
         let owner = fs::metadata(if target.path.exists() { &target.path } else { &target.parent })?;
@@ -251,10 +273,7 @@ impl Staging {
         }
         backup::renew_epoch(&fresh.join(DATABASE)).context("the restored database")?;
         sync_all(&fresh)?;
-        let ready = target.beside("restored");
-        fs::rename(&fresh, &ready)?;
-        sync_folder(&target.parent)?;
-        Ok(ready)
+        Ok(fresh)
     }
 }
 

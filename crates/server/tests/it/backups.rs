@@ -194,6 +194,54 @@ fn a_backup_replaces_nothing_unless_it_is_told_to() {
 }
 
 #[test]
+fn what_lies_where_a_backup_or_an_export_is_being_written_is_not_written_to() {
+    let folder = TempDir::new().expect("a folder");
+    assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
+    let path = |name: &str| folder.path().join(name);
+    let mode = |name: &str| fs::metadata(path(name)).expect("it is there").permissions().mode() & 0o777;
+    for (command, name) in [("backup", "it.tar"), ("export", "all.jsonl")] {
+        let partial = format!("{name}.partial");
+        fs::write(path(&partial), "open to all").expect("ours");
+        fs::set_permissions(path(&partial), fs::Permissions::from_mode(0o666)).expect("ours");
+        ok(&run(folder.path(), &[command, name]));
+        assert_eq!(mode(name), 0o600);
+        fs::write(path("precious"), "precious").expect("ours");
+        for link in [partial.clone(), format!("{name}.database.partial")] {
+            symlink("precious", path(&link)).expect("ours");
+        }
+        ok(&run(folder.path(), &[command, name, "--force"]));
+        assert_eq!(fs::read_to_string(path("precious")).expect("it is there"), "precious");
+        assert!(fs::symlink_metadata(path(name)).expect("it is there").is_file());
+        let _ = fs::remove_file(path("all.jsonl.database.partial"));
+        let held = fs::File::create(path(&partial)).expect("ours");
+        held.lock().expect("ours");
+        assert!(refused(&run(folder.path(), &[command, name, "--force"])).contains("is being written to"));
+        fs::remove_file(path(&partial)).expect("ours");
+    }
+}
+
+#[test]
+fn a_database_that_lacks_an_event_is_backed_up_only_when_asked_to() {
+    let folder = TempDir::new().expect("a folder");
+    assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
+    ok(&run(folder.path(), &["backup", "it.tar"]));
+    let before = fs::read(folder.path().join("it.tar")).expect("a file");
+    let sql = rusqlite::Connection::open(folder.path().join("roomful-data/roomful.db")).expect("a database");
+    assert_eq!(sql.execute("update rooms set head = 1", []).expect("ours"), 1);
+    drop(sql);
+    for to in ["it.tar", "-"] {
+        let said = refused(&run(folder.path(), &["backup", to, "--force"]));
+        assert!(said.contains("its head is 1") && said.contains("roomful doctor"), "{said}");
+    }
+    assert_eq!(fs::read(folder.path().join("it.tar")).expect("a file"), before);
+    assert_eq!(names(folder.path()), ["it.tar", "roomful-data"]);
+    let taken = run(folder.path(), &["backup", "damaged.tar", "--damaged"]);
+    ok(&taken);
+    assert!(text(&taken.stderr).contains("its head is 1"), "{}", text(&taken.stderr));
+    ok(&run(folder.path(), &["restore", "damaged.tar", "--check"]));
+}
+
+#[test]
 fn a_backup_that_finds_no_room_says_so_and_leaves_nothing() {
     let folder = TempDir::new().expect("a folder");
     assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
@@ -270,6 +318,22 @@ fn a_backup_that_is_not_whole_restores_nothing() {
 }
 
 #[test]
+fn each_restore_keeps_what_was_there_even_within_one_second() {
+    let folder = TempDir::new().expect("a folder");
+    assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
+    ok(&run(folder.path(), &["backup", "it.tar"]));
+    let mut lives = std::collections::HashSet::new();
+    for round in 1..=4 {
+        lives.insert(export(folder.path(), "roomful-data")[0]["epoch"].to_string());
+        ok(&run(folder.path(), &["restore", "it.tar"]));
+        let kept = names(folder.path()).into_iter().filter(|name| name.contains(".before-restore-"));
+        let kept: std::collections::HashSet<_> =
+            kept.map(|name| export(folder.path(), &name)[0]["epoch"].to_string()).collect();
+        assert_eq!(kept, lives, "{round}");
+    }
+}
+
+#[test]
 fn a_restore_that_is_killed_leaves_one_whole_directory() {
     let folder = TempDir::new().expect("a folder");
     assert!(add_user(folder.path(), &["Ben"], PASSWORD).status.success());
@@ -278,7 +342,7 @@ fn a_restore_that_is_killed_leaves_one_whole_directory() {
     assert!(add_user(folder.path(), &["Cyd"], PASSWORD).status.success());
     let exists = |part: &str| names(folder.path()).iter().any(|name| name.contains(part));
     let mut ends = [0; 2];
-    for part in ["never", ".restoring-", ".restored-", ".before-restore-"].repeat(3) {
+    for part in ["never", ".restoring-", ".before-restore-"].repeat(3) {
         let mut restoring =
             roomful(folder.path(), &["restore", "it.tar"]).stdout(Stdio::null()).spawn().expect("it runs");
         while !exists(part) && restoring.try_wait().expect("ours").is_none() {
@@ -295,10 +359,7 @@ fn a_restore_that_is_killed_leaves_one_whole_directory() {
         if users == 1 {
             assert!(add_user(folder.path(), &["Cyd"], PASSWORD).status.success());
         }
-        for name in names(folder.path())
-            .iter()
-            .filter(|name| name.contains(".before-") || name.contains(".restored-"))
-        {
+        for name in names(folder.path()).iter().filter(|name| name.contains(".before-")) {
             is_sound(folder.path(), name);
             fs::remove_dir_all(folder.path().join(name)).expect("ours");
         }

@@ -75,8 +75,17 @@ fn what_others_can_read_is_closed_when_asked() {
         fs::set_permissions(path, Permissions::from_mode(open)).expect("ours");
     }
     let (found, code) = examine(folder.path(), &[]);
-    assert_eq!((code, &finding(&found, "modes")["verdict"]), (Some(0), &"warn".into()), "{found}");
+    assert_eq!((code, &finding(&found, "modes")["verdict"]), (Some(1), &"fail".into()), "{found}");
     assert_eq!((mode(&data), mode(&database)), (0o755, 0o644), "without --fix nothing is changed");
+    for (of_folder, of_file) in [(0o700, 0o644), (0o755, 0o600), (0o710, 0o604)] {
+        // Made with the database's mode by whoever looked into it.
+        let _ = fs::remove_file(data.join("roomful.db-shm"));
+        fs::set_permissions(&data, Permissions::from_mode(of_folder)).expect("ours");
+        fs::set_permissions(&database, Permissions::from_mode(of_file)).expect("ours");
+        let (found, code) = examine(folder.path(), &[]);
+        assert_eq!((code, &finding(&found, "modes")["verdict"]), (Some(0), &"warn".into()), "{found}");
+    }
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).expect("ours");
     let (found, _) = examine(folder.path(), &["--fix"]);
     assert_eq!(finding(&found, "modes")["verdict"], "ok", "{found}");
     assert!(
@@ -98,7 +107,10 @@ fn what_was_left_behind_is_removed_unless_somebody_uses_it() {
     fs::create_dir(folder.path().join("roomful-data.before-restore-20260101T000000Z")).expect("ours");
     let (found, _) = examine(folder.path(), &[]);
     assert_eq!(finding(&found, "leftovers")["verdict"], "warn", "{found}");
-    examine(folder.path(), &["--fix"]);
+    let (found, _) = examine(folder.path(), &["--fix"]);
+    let leftovers = finding(&found, "leftovers");
+    assert!(leftovers["what"].as_str().is_some_and(|what| what.contains("before-restore-")), "{leftovers}");
+    assert_eq!(leftovers["verdict"], "warn", "{leftovers}");
     assert!(!left.exists() && held.exists());
     assert!(!folder.path().join("roomful-data.restoring-20260101T000000Z").exists());
     assert!(

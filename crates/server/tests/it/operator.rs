@@ -184,6 +184,24 @@ fn settings_are_checked_and_shown_without_a_server() {
 }
 
 #[test]
+fn a_server_that_begins_anew_where_one_has_been_says_so() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("roomful-data");
+    for (round, said) in [(1, false), (2, false), (3, true), (4, true), (5, false)] {
+        match round {
+            3 => std::fs::write(data.join("roomful.db"), "").expect("ours"),
+            4 => std::fs::remove_file(data.join("roomful.db")).expect("ours"),
+            _ => {}
+        }
+        let mut server = Process::start(folder.path(), &[]);
+        server.signal("TERM");
+        server.child.wait().expect("it ends");
+        let log = server.log();
+        assert_eq!(log.contains("a server has been here before"), said, "{round}: {log}");
+    }
+}
+
+#[test]
 fn a_signal_ends_the_server_cleanly_and_in_time() {
     for signal in ["TERM", "INT"] {
         let folder = TempDir::new().expect("a folder");

@@ -1,8 +1,8 @@
 //! What the doctor finds in the data directory and beside it.
 
-use super::{Finding, Patient, some};
+use super::{Finding, Patient, Verdict, some};
 use crate::directory::{Directory, OWN};
-use crate::operator::restore::abandoned;
+use crate::operator::restore::{abandoned, set_aside};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -47,7 +47,21 @@ pub(super) fn modes(patient: &Patient<'_>) -> Finding {
         let mode = if path.is_dir() { 0o700 } else { 0o600 };
         fs::set_permissions(path, Permissions::from_mode(mode))
     };
-    mend(patient, &open, "Others on this machine can read:", "Closed to others:", close)
+    let is_read = are_read(directory.path(), &open);
+    let found = mend(patient, &open, "Others on this machine can read:", "Closed to others:", close);
+    let verdict = if is_read && found.verdict == Verdict::Warn { Verdict::Fail } else { found.verdict };
+    Finding { verdict, ..found }
+}
+
+/// Whether the folder lets somebody else through to one of the files that they may read.
+fn are_read(folder: &Path, files: &[PathBuf]) -> bool {
+    let mode = |path: &Path| fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    let through = mode(folder);
+    // The group, then everybody.
+    [3_u32, 0].into_iter().any(|class| {
+        let reads = |path: &PathBuf| path.is_file() && mode(path) >> class & 0o4 != 0;
+        through >> class & 0o1 != 0 && files.iter().any(reads)
+    })
 }
 
 pub(super) fn leftovers(patient: &Patient<'_>) -> Finding {
@@ -58,18 +72,34 @@ pub(super) fn leftovers(patient: &Patient<'_>) -> Finding {
     let unfinished = contents.unfinished.iter().map(|path| directory.path().join(path));
     // Whoever still writes one has it locked.
     left.extend(unfinished.filter(|path| File::open(path).is_ok_and(|file| file.try_lock().is_ok())));
-    if left.is_empty() {
-        return Finding::ok("No unfinished work was left behind.");
-    }
     let remove =
         |path: &PathBuf| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    mend(
-        patient,
-        &left,
-        "Unfinished work was left behind:",
-        "Removed what unfinished work had left behind:",
-        remove,
-    )
+    let found = if left.is_empty() {
+        Finding::ok("No unfinished work was left behind.")
+    } else {
+        mend(
+            patient,
+            &left,
+            "Unfinished work was left behind:",
+            "Removed what unfinished work had left behind:",
+            remove,
+        )
+    };
+    with_set_aside(found, set_aside(&path))
+}
+
+/// The same, and what is nobody's to remove but the operator's.
+fn with_set_aside(found: Finding, aside: Vec<PathBuf>) -> Finding {
+    if aside.is_empty() {
+        return found;
+    }
+    let aside: Vec<_> = aside.into_iter().map(shown).collect();
+    let advice = "Delete what was there before a restore yourself, once all is well.";
+    Finding {
+        verdict: found.verdict.max(Verdict::Warn),
+        what: format!("{}\nWhat was there before a restore still is:\n{}", found.what, some(&aside)),
+        advice: Some(found.advice.map_or_else(|| advice.to_owned(), |first| format!("{first}\n{advice}"))),
+    }
 }
 
 pub(super) fn files(patient: &Patient<'_>) -> Finding {

@@ -267,6 +267,25 @@ async fn a_server_whose_successor_dies_before_it_serves_goes_on() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_stopped_while_it_waits_for_another_ends_alone() {
+    let folder = folder();
+    let server = Process::start(folder.path(), &ANYWHERE);
+    let clients = [&server.client("Ana").await, &server.client("Ben").await];
+    let lobby = room(clients[0], "lobby");
+    // Somebody else is asked first, so that the newcomer waits.
+    let held = ask(folder.path());
+    let waiting = talkative(folder.path(), &["serve", "--take-over"]);
+    let (waiting, _log) = Process::that_said(waiting, "asking the server that uses the data directory");
+    waiting.terminate();
+    assert!(waiting.ends().await.success());
+    drop(held);
+    let next = Process::take_over(folder.path()).await;
+    assert!(server.ends().await.success());
+    still_talks(&clients, lobby).await;
+    drop(next);
+}
+
+#[tokio::test]
 async fn kill_9_of_the_old_server_in_mid_handover_loses_nothing() {
     let folder = folder();
     let mut server = Process::of(talkative(folder.path(), &ANYWHERE));

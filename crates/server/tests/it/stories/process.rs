@@ -6,7 +6,7 @@ use client::{Api, Client};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
 /// A server that ends with the test.
 pub struct Process {
@@ -50,6 +50,15 @@ impl Process {
             assert!(found, "it never said {said:?}");
         });
         in_time(said, killed).await.unwrap();
+    }
+
+    /// One that does not serve yet, as soon as its log has said something; with the rest of its log.
+    pub fn that_said(mut command: Command, said: &str) -> (Self, Lines<BufReader<ChildStderr>>) {
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(log.any(|line| line.unwrap().contains(said)), "it never said {said:?}");
+        (Self { child, lines, address: ([127, 0, 0, 1], 0).into() }, log)
     }
 
     /// Asks it to stop.
