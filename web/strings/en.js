@@ -76,7 +76,7 @@ const refusals = {
   unauthenticated: () => "You are signed out. Sign in again; what you wrote is kept.",
   bad_credentials: () => "The name or the password is wrong.",
   link_spent: () => "This link was used up or has expired.",
-  too_large: ({ params }) => (params.rooms ? `${params.name} is in ${numbers.format(params.rooms)} rooms, and nobody fits into more. Leaving one makes place.` : "It is too large to send. Shorten it."),
+  too_large: ({ params }) => (typeof params.rooms === "number" ? `${params.name} is in ${numbers.format(params.rooms)} rooms, and nobody fits into more. Leaving one makes place.` : "It is too large to send. Shorten it."),
   rate_limited: ({ retry_after_ms }) => (retry_after_ms ? `Too many in a short time. Try again in ${wait(retry_after_ms)}.` : "Too many in a short time. Wait a little."),
   slow_down: () => "The room is very busy. Try again in a moment.",
   overloaded: ({ params }) => (params.reason === "disk_full" ? "The server's disk is full. Nothing can be sent until there is space." : "The server is very busy. Try again in a moment."),

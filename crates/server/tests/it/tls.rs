@@ -9,6 +9,7 @@ use crate::tunnel::{Pair, connect};
 use chat::Clock;
 use client::{Address, Api, Client, ConnectError, Simple};
 use protocol::Role;
+use protocol::simple::SimpleFrame;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use server::config::{Config, Sources};
@@ -58,6 +59,7 @@ async fn ana_and_ben_talk_over_wss_with_a_server_whose_certificate_they_were_giv
     ben.reconnect().await.unwrap();
     ben.hears("while you were away").await.unwrap();
     let mut dot = Simple::connect_to(&by_name, "/ws/lobby?username=Dot", None).await.unwrap();
+    in_time("the welcome", dot.until(|frame| matches!(frame, SimpleFrame::Welcome { .. }))).await.unwrap();
     ben.post(lobby, "hello, script").await.unwrap();
     assert!(in_time("the chat", dot.hears("hello, script")).await);
 
