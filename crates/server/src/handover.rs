@@ -18,6 +18,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
@@ -32,6 +33,10 @@ const SERVING: &str = "serving";
 
 /// The longest line.
 const LINE: usize = 64;
+/// How long the newcomer may take to say what it wants: whoever says nothing holds up those behind.
+const ASKING: Duration = Duration::from_secs(2);
+/// After how long without an answer the newcomer says that it waits.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the newcomer may take to look around.
 const LOOKING: Duration = Duration::from_secs(30);
 /// How long the one that serves may take to let go.
@@ -84,7 +89,7 @@ impl Handover {
         ensure!(user == self.owner || user == 0, "a process of another user asked for it");
         let mut line = Line::new(stream);
         let ready = async {
-            line.hears(TAKE_OVER).await?;
+            timeout(ASKING, line.hears(TAKE_OVER)).await.context("it said nothing")??;
             line.say_with(LISTENER, &self.listener).await?;
             line.hears(READY).await
         };
@@ -135,7 +140,18 @@ impl Predecessor {
             let listener = line.socket.take().context("it sent no socket")?;
             Ok::<_, anyhow::Error>((Self(line), TcpListener::from(listener)))
         };
-        let asked = timeout(LOOKING, asked).await.context("it did not answer in time").flatten();
+        let mut asked = pin!(timeout(LOOKING, asked));
+        let asked = match timeout(PATIENCE, &mut asked).await {
+            Ok(asked) => asked,
+            Err(_) => {
+                let most = LOOKING.as_secs();
+                tracing::warn!(
+                    "it has not answered yet, as while another process asks it; waiting up to {most} s"
+                );
+                asked.await
+            }
+        };
+        let asked = asked.context("it did not answer in time").flatten();
         asked.context("the server that uses the data directory does not hand over; stop it first")
     }
 

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// More than this of an answer is not read.
+const LONGEST: u64 = 16 * 1024;
 
 pub(super) fn run(loaded: &Loaded) -> Result<()> {
     let directory = Directory::existing(&loaded.config.data)?;
@@ -59,20 +61,32 @@ pub(super) fn ask(address: SocketAddr, config: &Config) -> Result<()> {
         }
     };
     match status.with_context(nobody)? {
-        200 => Ok(()),
-        503 => bail!("the server at {address} is not ready: it stops, or cannot write to its database"),
-        status => bail!("the server at {address} answers {status} where Roomful would answer 200"),
+        (200, _) => Ok(()),
+        (503, Some(why)) => bail!("the server at {address} is not ready: {}", why.trim_end_matches('.')),
+        (503, None) => bail!("the server at {address} is not ready"),
+        (status, _) => bail!("the server at {address} answers {status} where Roomful would answer 200"),
     }
 }
 
-fn status(stream: &mut (impl Read + Write), address: SocketAddr) -> Result<u16> {
+/// The status, and the message of the error that came with it.
+fn status(stream: &mut (impl Read + Write), address: SocketAddr) -> Result<(u16, Option<String>)> {
     let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    // `HTTP/1.1 200`: nothing behind it matters.
+    // `HTTP/1.1 200`
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     let status = std::str::from_utf8(&head).ok().and_then(|head| head.strip_prefix("HTTP/1.1 "));
-    status.and_then(|status| status.parse().ok()).ok_or_else(|| anyhow!("what answers is no web server"))
+    let status = status.and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| anyhow!("what answers is no web server"))?;
+    let mut rest = Vec::new();
+    // Without it the status still counts.
+    let _ = stream.take(LONGEST).read_to_end(&mut rest);
+    Ok((status, message(&rest)))
+}
+
+fn message(rest: &[u8]) -> Option<String> {
+    let body = rest.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    Some(serde_json::from_slice::<protocol::Error>(&rest[body..]).ok()?.message)
 }
 
 /// Trusts the certificate that the server is set to show, whatever name it is for, and no other. A server that has not

@@ -211,6 +211,19 @@ fn health_is_told_by_the_exit_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn health_and_doctor_pass_on_why_a_server_is_not_ready() {
+    let server = Server::start().await;
+    server.running.app().draining.store(true, std::sync::atomic::Ordering::Release);
+    let health = run(server.data.path(), &["health", "--data", "data"]);
+    assert_eq!(health.status.code(), Some(1));
+    let said = text(&health.stderr);
+    assert!(said.contains("is not ready: The server is stopping"), "{said}");
+    let (found, _) = examine(server.data.path(), &["--data", "data"]);
+    let what = finding(&found, "server")["what"].as_str().expect("text").to_owned();
+    assert!(what.contains("The server is stopping"), "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn health_asks_over_tls_and_trusts_our_certificate_alone() {
     let server = Server::start_over_tls().await;
     let folder = server.data.path();

@@ -286,6 +286,17 @@ async fn a_server_that_is_stopped_while_it_waits_for_another_ends_alone() {
 }
 
 #[tokio::test]
+async fn whoever_connects_and_says_nothing_does_not_hold_up_the_next_server() {
+    let folder = folder();
+    let server = Process::start(folder.path(), &ANYWHERE);
+    let silent = UnixStream::connect(folder.path().join("roomful-data/handover.sock")).unwrap();
+    let next = talkative(folder.path(), &["serve", "--take-over"]);
+    let (next, _log) = Process::that_said(next, "it has not answered yet");
+    assert!(server.ends().await.success(), "it was followed while somebody was silent");
+    drop((next, silent));
+}
+
+#[tokio::test]
 async fn kill_9_of_the_old_server_in_mid_handover_loses_nothing() {
     let folder = folder();
     let mut server = Process::of(talkative(folder.path(), &ANYWHERE));
