@@ -74,6 +74,11 @@ impl Audiences {
         &self.slab[index as usize].tail
     }
 
+    /// Takes note that everything up to `head` was published, here or to nobody.
+    pub(crate) fn miss(&mut self, index: u32, head: u64) {
+        self.slab[index as usize].tail.miss(head);
+    }
+
     pub(crate) fn find(&self, key: Key, encoding: Encoding) -> Option<u32> {
         self.places.get(&(key, encoding)).copied()
     }

@@ -78,7 +78,11 @@ impl Shard {
         };
         let encoding = id.encoding();
         let audience = match self.audiences.find(key, encoding) {
-            Some(audience) => audience,
+            Some(audience) => {
+                // What was published while nobody followed any more is not in a tail that a leaver still kept.
+                self.audiences.miss(audience, head);
+                audience
+            }
             None => self.audiences.open(key, encoding, head),
         };
         if !self.audiences.tail(audience).reaches(after) {

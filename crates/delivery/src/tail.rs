@@ -186,6 +186,14 @@ impl Tail {
         shift
     }
 
+    /// Takes note that something up to `head` was published elsewhere, if it was: nobody catches up across it.
+    pub(crate) fn miss(&mut self, head: u64) {
+        if head > self.last {
+            self.floor = head;
+            self.last = head;
+        }
+    }
+
     /// Forgets all frames and gives the memory back; readers at `end` lose nothing.
     pub(crate) fn release(&mut self, budget: &mut Budget) {
         budget.left += self.capacity();

@@ -72,6 +72,22 @@ async fn a_tail_that_has_forgotten_does_not_reach_back() {
 }
 
 #[tokio::test]
+async fn a_tail_that_outlived_what_it_was_not_told_does_not_reach_across_it() {
+    let hall = small_hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.person().await);
+    ana.follows(LOBBY, 7, 7);
+
+    // Eight was published to nobody, for Ana was leaving.
+    ben.follows(LOBBY, 7, 8);
+    ben.gateway_is_told(Told::TooOld { key: LOBBY, after: 7 }).await;
+    ben.follows(LOBBY, 8, 8);
+    hall.says(LOBBY, 9, "nine");
+
+    ana.hears("nine").await;
+    ben.hears("nine").await;
+}
+
+#[tokio::test]
 async fn whoever_is_too_far_back_hears_nothing_live_before_they_have_caught_up() {
     let hall = small_hall();
     let mut ana = hall.person().await;
