@@ -71,7 +71,7 @@ pub(crate) fn check(database: &Path) -> Result<Findings, DatabaseError> {
             Check::Integrity => Ok(integrity.clone()),
             Check::Indexes => Ok(indexes.clone()),
             Check::References => dangling(&moment),
-            Check::Rooms => lines(&moment, &ROOMS),
+            Check::Rooms => misnumbered(&moment),
             Check::Messages => lines(&moment, &MESSAGES),
             Check::Reads => lines(&moment, &READS),
         };
@@ -82,7 +82,12 @@ pub(crate) fn check(database: &Path) -> Result<Findings, DatabaseError> {
 
 /// What is wrong with the numbering of a database's events and messages.
 pub(crate) fn holes(database: &Path) -> Result<Vec<String>, DatabaseError> {
-    Ok(lines(&connect_beside(database)?, &ROOMS)?)
+    Ok(misnumbered(&connect_beside(database)?)?)
+}
+
+/// The same, on a connection that is there.
+pub(super) fn misnumbered(sql: &Connection) -> rusqlite::Result<Vec<String>> {
+    lines(sql, &ROOMS)
 }
 
 /// What SQLite finds wrong with pages, rows and indexes; nothing where all is well.

@@ -1,6 +1,6 @@
 //! Looking through a database that was not closed.
 
-use super::readers;
+use super::{checks, readers};
 use rusqlite::{Connection, InterruptHandle};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -22,12 +22,6 @@ pub enum Checked {
     /// Something is; what.
     Damaged(String),
 }
-
-/// Each room's log must hold its events 1, 2, 3 … up to its head. The first room where it does not, and how.
-const CONTIGUITY: &str = "select format('room %d has %d events up to seq %d, and its head is %d', r.key,
-        count(e.seq), coalesce(max(e.seq), 0), r.head)
-    from rooms r left join events e on e.room = r.key group by r.key
-    having count(e.seq) <> r.head or coalesce(max(e.seq), 0) <> r.head or coalesce(min(e.seq), 1) <> 1 limit 1";
 
 /// A thread that looks, beside everything else.
 pub(super) struct Checkup {
@@ -93,14 +87,12 @@ fn unmark(mark: &Path) {
 }
 
 fn look(connection: &Connection) -> Checked {
-    let text = |statement| connection.query_row(statement, [], |row| row.get::<_, String>(0));
-    let found =
-        text("pragma quick_check(1)").map(|found| (found != "ok").then_some(found)).and_then(|damage| {
-            if damage.is_some() {
-                Ok(damage)
-            } else {
-                rusqlite::OptionalExtension::optional(text(CONTIGUITY))
-            }
+    let found = connection
+        .query_row("pragma quick_check(1)", [], |row| row.get::<_, String>(0))
+        .map(|found| (found != "ok").then_some(found))
+        .and_then(|damage| match damage {
+            Some(damage) => Ok(Some(damage)),
+            None => Ok(checks::misnumbered(connection)?.into_iter().next()),
         });
     match found {
         Ok(None) => {

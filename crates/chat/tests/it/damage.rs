@@ -100,7 +100,7 @@ async fn found(chat: &Chat) -> Checked {
 
 #[tokio::test]
 async fn a_database_that_was_not_closed_is_looked_through() {
-    let (world, ..) = hurt("").await;
+    let (world, _, lobby) = hurt("").await;
     assert_eq!(found(&world.chat).await, Checked::Unneeded);
     let (_folder, chat) = killed(&world, "").await;
     assert_eq!(found(&chat).await, Checked::Sound);
@@ -108,7 +108,7 @@ async fn a_database_that_was_not_closed_is_looked_through() {
     let (_folder, chat) = killed(&world, "delete from events where seq = 4").await;
     assert_eq!(
         found(&chat).await,
-        Checked::Damaged("room 1 has 7 events up to seq 8, and its head is 8".to_owned())
+        Checked::Damaged(format!("room {lobby}: 7 events up to seq 8, and its head is 8"))
     );
     chat.close().await;
     let world = world.restart().await;
