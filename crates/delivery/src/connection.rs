@@ -59,9 +59,10 @@ pub(crate) struct Cursor {
     pub(crate) member: u32,
     /// The border of two frames up to which everything has been sent, or [`Cursor::WAITING`].
     pub(crate) place: u64,
-    /// The end of the tail when following began; fleeting frames below are not sent.
+    /// The end of the tail when following began; fleeting frames below are not sent. `Reader::AHEAD` while what the
+    /// tail is told may be known.
     pub(crate) live_from: u64,
-    /// The last seq sent.
+    /// The last seq that the connection has.
     pub(crate) last: u64,
 }
 

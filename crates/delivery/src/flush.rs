@@ -9,7 +9,7 @@ use crate::audience::Audiences;
 use crate::backlog::{Backlog, Rest, Then, What};
 use crate::connection::Connection;
 use crate::stats::Tally;
-use crate::tail::{ALWAYS, Run};
+use crate::tail::{ALWAYS, Reader, Run};
 use crate::tls::{Paid, Tls};
 
 /// Most pieces of one write.
@@ -310,9 +310,9 @@ fn add_slices<'a>(
         let index = pieces.behind[position];
         let cursor = &conn.cursors[index];
         let tail = audiences.tail(cursor.audience);
-        let Some(run) = tail.run(planned(pieces, index, cursor.place), cursor.live_from, stamp) else {
-            continue;
-        };
+        let place = planned(pieces, index, cursor.place);
+        let reader = Reader { place, live_from: cursor.live_from, last: cursor.last };
+        let Some(run) = tail.run(reader, stamp) else { continue };
         if !plan.has_room() {
             return false;
         }
@@ -397,7 +397,13 @@ fn settle_slice(conn: &mut Connection, audiences: &Audiences, cursor: usize, run
     let tail = audiences.tail(cursor.audience);
     let taken = run.from + now as u64;
     cursor.place = if taken == run.to { taken } else { tail.border(taken) };
-    cursor.last = tail.seq_at(cursor.place);
+    let seq = tail.seq_at(cursor.place);
+    if seq >= cursor.last {
+        cursor.last = seq;
+        if cursor.live_from == Reader::AHEAD {
+            cursor.live_from = cursor.place;
+        }
+    }
     if cursor.place > taken {
         let rest = Run { from: taken, to: cursor.place };
         let (one, two) = tail.slices(rest);

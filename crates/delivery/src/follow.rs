@@ -10,7 +10,8 @@ pub struct Follow {
     pub conn: ConnId,
     /// What.
     pub key: Key,
-    /// The last seq the connection has. At or above `head`, it hears only what comes from now on.
+    /// The last seq the connection has. Above `head`, it has from elsewhere what is published up to there, and is not
+    /// told it again.
     pub after: u64,
     /// The last seq published under the key when this was queued.
     pub head: u64,

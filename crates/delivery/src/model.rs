@@ -1,6 +1,6 @@
 //! A tail by itself, for tests that let a whole network go wrong around it. No build of the product contains it.
 
-use crate::tail::{ALWAYS, Addition, Budget, Tail};
+use crate::tail::{ALWAYS, Addition, Budget, Reader, Tail};
 
 /// The recent frames of one key, as a shard keeps them.
 pub struct RecentFrames {
@@ -41,7 +41,7 @@ impl RecentFrames {
         if place < self.tail.start() {
             return Next::Lapped;
         }
-        match self.tail.run(place, 0, ALWAYS) {
+        match self.tail.run(Reader { place, live_from: 0, last: 0 }, ALWAYS) {
             None => Next::Nothing,
             Some(run) => {
                 let (first, second) = self.tail.slices(run);

@@ -18,7 +18,7 @@ use crate::milestone::Milestone;
 use crate::order::Attach;
 use crate::publication::Publication;
 use crate::shard::Shard;
-use crate::tail::{ALWAYS, Shift};
+use crate::tail::{ALWAYS, Reader, Shift};
 use crate::tls::Tls;
 
 impl Shard {
@@ -175,9 +175,12 @@ impl Shard {
         let Some(index) = self.cursor_of(slot, key) else { return };
         let cursor = &mut self.connections[slot].cursors[index];
         let tail = self.audiences.tail(cursor.audience);
-        cursor.live_from = tail.end_before(stamp);
-        cursor.last = after.min(tail.last());
-        cursor.place = tail.place_after(after).min(cursor.live_from);
+        let (live_from, place) = (tail.end_before(stamp), tail.place_after(after));
+        // Whoever has more than was published when they asked is told none of it again.
+        let ahead = after > tail.last() || place > live_from;
+        cursor.live_from = if ahead { Reader::AHEAD } else { live_from };
+        cursor.last = after;
+        cursor.place = place.min(live_from);
         if tail.reaches(after) {
             self.wake(slot);
         } else {

@@ -62,6 +62,22 @@ pub(crate) struct Shift {
     removed: Vec<(u64, u64)>,
 }
 
+/// Somebody who reads a tail.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader {
+    /// The border of two frames up to which all is sent.
+    pub(crate) place: u64,
+    /// Fleeting frames below are not sent; [`Reader::AHEAD`] where frames above may be known already.
+    pub(crate) live_from: u64,
+    /// The last seq that is known.
+    pub(crate) last: u64,
+}
+
+impl Reader {
+    /// For `live_from`: what is published up to `last` is known from elsewhere, and not sent.
+    pub(crate) const AHEAD: u64 = u64::MAX;
+}
+
 /// What may be sent to a reader in one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Run {
@@ -139,9 +155,10 @@ impl Tail {
         }
     }
 
-    /// What a reader at `place` is to get next, out of what was published before `stamp`; fleeting frames below
-    /// `live_from` are left out. A run without bytes only moves the reader on.
-    pub(crate) fn run(&self, place: u64, live_from: u64, stamp: u64) -> Option<Run> {
+    /// What a reader is to get next, out of what was published before `stamp`. A run without bytes only moves the reader
+    /// on.
+    pub(crate) fn run(&self, reader: Reader, stamp: u64) -> Option<Run> {
+        let Reader { place, live_from, last } = reader;
         let end = self.end_before(stamp);
         if place >= end {
             return None;
@@ -149,7 +166,11 @@ impl Tail {
         if place >= live_from {
             return Some(Run { from: place, to: end });
         }
-        let stale = |index: usize| self.entries[index].fleeting && self.start_of(index) < live_from;
+        let ahead = live_from == Reader::AHEAD;
+        let stale = |index: usize| match self.entries[index] {
+            Entry { fleeting: true, .. } => !ahead && self.start_of(index) < live_from,
+            Entry { seq, .. } => ahead && seq <= last,
+        };
         let mut index = self.entries.partition_point(|entry| entry.end <= place);
         while self.start_of(index) < end && stale(index) {
             index += 1;

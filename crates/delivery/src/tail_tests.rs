@@ -14,9 +14,9 @@ enum Step {
         fleeting: bool,
         cut: bool,
     },
-    /// Somebody begins to follow, this many seqs back.
+    /// Somebody begins to follow who has this many seqs, counted from 20 before the newest.
     Follow {
-        back: u64,
+        has: u64,
     },
     /// A reader is given at most this many bytes of what is due.
     Read {
@@ -30,7 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (8..300_usize, prop::bool::weighted(0.4), prop::bool::weighted(0.05))
             .prop_map(|(len, fleeting, cut)| Step::Publish { len, fleeting, cut }),
-        1 => (0..20_u64).prop_map(|back| Step::Follow { back }),
+        1 => (0..26_u64).prop_map(|has| Step::Follow { has }),
         4 => (0..8_usize, 0..1500_usize).prop_map(|(who, bytes)| Step::Read { who, bytes }),
         1 => Just(Step::Release),
     ]
@@ -42,7 +42,7 @@ struct Published {
     seq: Option<u64>,
 }
 
-struct Reader {
+struct Somebody {
     place: u64,
     live_from: u64,
     /// How many frames had been published when it began.
@@ -51,11 +51,17 @@ struct Reader {
     heard: Vec<u8>,
 }
 
+impl Somebody {
+    fn as_read(&self) -> Reader {
+        Reader { place: self.place, live_from: self.live_from, last: self.after }
+    }
+}
+
 struct Model {
     tail: Tail,
     budget: Budget,
     published: Vec<Published>,
-    readers: Vec<Reader>,
+    readers: Vec<Somebody>,
     head: u64,
     cut: u64,
 }
@@ -69,7 +75,7 @@ impl Model {
     fn take(&mut self, step: Step) {
         match step {
             Step::Publish { len, fleeting, cut } => self.publish(len, fleeting, cut && !fleeting),
-            Step::Follow { back } => self.follow(self.head.saturating_sub(back)),
+            Step::Follow { has } => self.follow((self.head + has).saturating_sub(20)),
             Step::Read { who, bytes } if !self.readers.is_empty() => {
                 self.read(who % self.readers.len(), bytes)
             }
@@ -102,9 +108,9 @@ impl Model {
             return;
         }
         assert!(after >= self.cut, "removed text could be read");
-        self.readers.push(Reader {
+        self.readers.push(Somebody {
             place: self.tail.place_after(after),
-            live_from: self.tail.end(),
+            live_from: if after > self.head { Reader::AHEAD } else { self.tail.end() },
             began: self.published.len(),
             after,
             heard: Vec::new(),
@@ -118,7 +124,7 @@ impl Model {
             self.readers.swap_remove(who);
             return;
         }
-        let Some(run) = self.tail.run(reader.place, reader.live_from, ALWAYS) else { return };
+        let Some(run) = self.tail.run(reader.as_read(), ALWAYS) else { return };
         let taken = run.to.min(run.from + bytes as u64);
         reader.place = if taken == run.from { run.from } else { self.tail.border(taken) };
         let (one, two) = self.tail.slices(Run { from: run.from, to: reader.place });
@@ -128,7 +134,7 @@ impl Model {
     }
 
     /// A reader has heard every durable frame since it began, in order, and of the others some of those since then.
-    fn check(&self, reader: &Reader) {
+    fn check(&self, reader: &Somebody) {
         let mut heard = &reader.heard[..];
         for (number, frame) in self.published.iter().enumerate() {
             let due = frame.seq.map_or(number >= reader.began, |seq| seq > reader.after);
