@@ -41,6 +41,11 @@ impl Chat {
         read.await
     }
 
+    /// Pages of the log and newest pages read from the database since the start: each once for all who asked at once.
+    pub fn log_reads(&self) -> u64 {
+        self.0.pages.looks() + self.0.resets.looks()
+    }
+
     /// The page a client starts from when it missed too much, read once for all who ask at once; and the user's read mark:
     /// what they wrote on another device may be among what was missed.
     ///

@@ -3,13 +3,18 @@
 use crate::error::Result;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 
 type Answer<V> = Arc<OnceCell<Arc<V>>>;
 
 /// Questions that were asked and that nobody has begun to look into.
-pub(crate) struct Together<K: Eq + Hash, V>(Mutex<HashMap<K, Answer<V>>>);
+pub(crate) struct Together<K: Eq + Hash, V> {
+    asked: Mutex<HashMap<K, Answer<V>>>,
+    /// How often somebody looked.
+    looks: AtomicU64,
+}
 
 /// Somebody who waits for an answer. When the last one gives up, nobody has asked.
 struct Asker<'a, K: Eq + Hash, V> {
@@ -20,7 +25,7 @@ struct Asker<'a, K: Eq + Hash, V> {
 
 impl<K: Eq + Hash + Clone, V> Together<K, V> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::default())
+        Self { asked: Mutex::default(), looks: AtomicU64::new(0) }
     }
 
     /// The answer to `question`: that of whoever asked the same before, or of `look`, which calls [`Together::begin`]
@@ -38,13 +43,19 @@ impl<K: Eq + Hash + Clone, V> Together<K, V> {
 
     /// Whoever asks from now on is answered anew: what is being looked at is older than their question.
     pub(crate) fn begin(&self, question: &K) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         self.lock().remove(question);
+    }
+
+    /// How often somebody looked.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
     }
 }
 
 impl<K: Eq + Hash, V> Together<K, V> {
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Answer<V>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,7 +74,7 @@ impl<K: Eq + Hash, V> Drop for Asker<'_, K, V> {
 mod tests {
     use super::*;
     use crate::Error;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use tokio::sync::Notify;
 
     type Rooms = Together<&'static str, u32>;

@@ -249,3 +249,34 @@ async fn nobody_listening_is_no_reason_for_a_hole() {
     }
     everyone_agrees(&server, &[&ben]).await;
 }
+
+#[tokio::test]
+async fn a_crowd_that_comes_back_at_once_shares_the_reading_of_the_log() {
+    const CROWD: usize = 200;
+    let server =
+        Server::start_with(|config| config.limits.connections_per_user = 2 * u32::try_from(CROWD).unwrap())
+            .await;
+    let (ana, ben) = (server.ana().await, server.ben().await);
+    let lobby = room(&client(&ana).await, "lobby");
+    let first = ana.say(lobby, "seen").await;
+    // Nobody listens: no tail will reach back, and a page of the log holds less than this.
+    say(&ana, lobby, 300).await;
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        crowd.push(connection(&ben).await);
+    }
+    let chat = &server.running.app().chat;
+    let before = chat.log_reads();
+    for connection in &mut crowd {
+        connection.send(Command::Resume { room: lobby, after: first }).await.unwrap();
+    }
+    for mut connection in crowd {
+        in_time("everything up to the head", apply_up_to(&mut connection, first, first + 300)).await;
+    }
+    let reads = chat.log_reads() - before;
+    assert!(
+        (2..CROWD as u64 / 4).contains(&reads),
+        "{reads} pages were read for {CROWD} who lacked two each"
+    );
+    super::support::nothing_broke(&server);
+}
