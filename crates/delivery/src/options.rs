@@ -26,7 +26,7 @@ pub struct Options {
     pub max_unicast: usize,
     /// How often each connection gets a ping and what [`Gateway::on_beat`](crate::Gateway::on_beat) gives. Default 25 s.
     pub heartbeat: Duration,
-    /// A connection from which nothing was read for this long is closed. Default 75 s.
+    /// A connection from which nothing is read is closed before it has been silent for longer. Default 75 s.
     pub silence: Duration,
     /// A connection to which nothing could be written for this long, with something to write, is closed. Default 30 s.
     pub stall: Duration,

@@ -26,6 +26,8 @@ pub(crate) struct Sweep {
     beat_round: usize,
     /// Ticks in which each connection and each tail is looked at once.
     look_round: usize,
+    /// Silence after which a look ends a connection: by the next one it would have been too long.
+    silence: Duration,
 }
 
 impl Sweep {
@@ -40,6 +42,7 @@ impl Sweep {
             count: 0,
             beat_round: round(options.heartbeat),
             look_round: round(patience / 6),
+            silence: options.silence.saturating_sub(patience / 6),
         }
     }
 
@@ -82,7 +85,7 @@ impl Shard {
                 self.expel(slot, TOO_SLOW, Closed::Slow);
             }
             Phase::Open if conn.paused(&self.options) => {}
-            Phase::Open if over(conn.heard_at, self.options.silence) => {
+            Phase::Open if over(conn.heard_at, self.sweep.silence) => {
                 self.expel(slot, WENT_AWAY, Closed::Silent);
             }
             Phase::Closing { since, .. } if over(since, self.options.stall) => self.lose(slot),
@@ -143,4 +146,18 @@ impl Shard {
 /// Whole milliseconds, at least one.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_a_silent_peer_is_let_go_within_75_seconds_and_not_before_it_missed_two_beats() {
+        let options = Options::default();
+        let sweep = Sweep::new(&options);
+        let between_looks = Duration::from_millis(sweep.tick) * u32::try_from(sweep.look_round).expect("few");
+        assert!(sweep.silence + between_looks <= Duration::from_secs(75));
+        assert!(sweep.silence > 2 * options.heartbeat + between_looks);
+    }
 }

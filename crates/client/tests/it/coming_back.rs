@@ -4,6 +4,7 @@ use crate::peer::{GARDEN, LOBBY, Peer, hello, ok, posted, quick};
 use client::{Ended, Failure, Link, Options};
 use protocol::RoomId;
 use serde_json::json;
+use std::time::Duration;
 
 fn lobby() -> RoomId {
     LOBBY.parse().expect("an id")
@@ -141,6 +142,22 @@ async fn two_silent_intervals_mean_reconnect() {
     let _talk = peer.greet(&hello).await;
     ana.wait_until("the second hello", |state| state.hellos >= 2).await.expect("the hello");
     drop(silent);
+}
+
+#[tokio::test]
+async fn a_line_that_froze_is_noticed_after_two_beats_of_the_default_length() {
+    let peer = Peer::listen().await;
+    let hello = hello(12);
+    let beats = Duration::from_millis(2 * hello["heartbeat_ms"].as_u64().expect("a number"));
+    let (ana, talk) = peer.ana_with(Options { patience: 2 * beats, ..quick() }, &hello).await;
+    let ana = ana.expect("a client");
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    ana.wait_until("the end of the line", |state| state.link != Link::Open).await.expect("the end");
+    let noticed = began.elapsed();
+    // Timers have a grain of a millisecond.
+    assert!(noticed.as_millis() <= beats.as_millis() + 1 && noticed > beats * 9 / 10, "{noticed:?}");
+    drop(talk);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Frames that never arrive: a reply, an event, the last thing said.
 
 use super::support::{client, client_at, connection, everyone_agrees, next_event, next_reply, room, texts};
-use super::wire::LossyWire;
+use super::wire::{LossyWire, Wire};
 use crate::support::Server;
 use client::{Client, Link};
 use protocol::frame::Posted;
@@ -124,5 +124,23 @@ async fn a_beat_tells_the_heads_that_moved_whether_or_not_anything_was_delivered
     }
     bare.send(Command::Resume { room: lobby, after: said - 1 }).await.unwrap();
     assert_eq!(next_event(&mut bare).await.seq, said);
+    super::support::nothing_broke(&server);
+}
+
+#[tokio::test]
+async fn whoever_answers_no_ping_is_let_go_before_a_fourth_one() {
+    let server = Server::start_with(|config| config.heartbeat = HEARTBEAT).await;
+    let bearer = format!("Bearer {}", server.ana().await.token);
+    let fields = [("Sec-WebSocket-Protocol", "roomful.v1"), ("Authorization", bearer.as_str())];
+    let mut frozen = Wire::open(server.address(), "/ws", &fields).await;
+    let mut beats = 0;
+    let code = loop {
+        match frozen.hear().await {
+            Ok(frame) => beats += u32::from(frame["type"] == "beat"),
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(code, 1001);
+    assert!((2..=3).contains(&beats), "{beats}");
     super::support::nothing_broke(&server);
 }
