@@ -1,5 +1,6 @@
 //! The real binary, started and looked at from outside.
 
+use protocol::RoomId;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -82,4 +83,21 @@ pub fn first_byte(address: &str) -> std::io::Result<()> {
     let mut socket = TcpStream::connect(address)?;
     socket.write_all(format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())?;
     socket.read_exact(&mut [0])
+}
+
+/// The answer to a post, the same however often it is tried.
+pub fn acknowledged(address: &str, token: &str, room: RoomId) -> std::io::Result<()> {
+    let body = r#"{"text":"I am back","nonce":"first"}"#;
+    let mut socket = TcpStream::connect(address)?;
+    socket.write_all(
+        format!(
+            "POST /api/v1/rooms/{room}/messages HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .as_bytes(),
+    )?;
+    let mut status = [0; 12];
+    socket.read_exact(&mut status)?;
+    if &status == b"HTTP/1.1 201" { Ok(()) } else { Err(std::io::ErrorKind::Other.into()) }
 }

@@ -1,17 +1,19 @@
 //! How long a cold start takes, and what an idle process holds.
 
-use crate::program::{Program, address, command, first_byte};
+use crate::program::{Program, acknowledged, address, command, first_byte};
 use crate::{median, pages, quantile};
 use chat::{Chat, Clock};
 use client::Api;
 use rusqlite::Connection;
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// From the start of the process on an empty directory to the first byte of an answer.
 pub fn cold() {
-    let mut times: Vec<f64> = (0..15).map(|_| first_answer(tempfile::tempdir().unwrap().path())).collect();
+    let mut times: Vec<f64> =
+        (0..15).map(|_| until(tempfile::tempdir().unwrap().path(), first_byte)).collect();
     println!(
         "cold start to first byte: median {:.1} ms, worst {:.1} ms of 15",
         median(times.clone()),
@@ -20,6 +22,7 @@ pub fn cold() {
 }
 
 /// The same on a directory with a million messages: stopped cleanly, and killed with a log of 64 MiB that was never folded.
+/// After the latter also to the answer of a post that is tried from the first moment on.
 pub async fn full() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -27,27 +30,32 @@ pub async fn full() {
     let path = data.join("roomful.db");
     let (chat, mut told) = Chat::open(&path, Clock::system()).await.unwrap();
     tokio::spawn(async move { while told.recv().await.is_some() {} });
-    chat.set_up("Ana", "correct horse").await.unwrap();
+    let ana = chat.set_up("Ana", "correct horse").await.unwrap();
+    let room = chat.rooms_of(ana.caller.key()).await.unwrap()[0].1.id;
     chat.close().await;
     pages::fill(&Connection::open(&path).unwrap());
-    tell("stopped cleanly", (0..15).map(|_| first_answer(folder.path())).collect());
+    tell("stopped cleanly, to first byte", (0..15).map(|_| until(folder.path(), first_byte)).collect());
     let log = data.join("roomful.db-wal");
     leave_log(&path, &log);
     // A start folds some of the log, so each has its own copy.
-    let copies = (0..5).map(|_| {
+    let on_a_copy = |done: &dyn Fn(&str) -> io::Result<()>| {
         let copy = tempfile::tempdir().unwrap();
         std::fs::create_dir(copy.path().join("data")).unwrap();
         for file in [&path, &log] {
             std::fs::copy(file, copy.path().join("data").join(file.file_name().unwrap())).unwrap();
         }
-        first_answer(copy.path())
-    });
-    tell("killed with a log of 64 MiB", copies.collect());
+        until(copy.path(), done)
+    };
+    let times = (0..5).map(|_| on_a_copy(&first_byte)).collect();
+    tell("killed with a log of 64 MiB, to first byte", times);
+    let posted = |address: &str| acknowledged(address, ana.token.reveal(), room);
+    let times = (0..5).map(|_| on_a_copy(&posted)).collect();
+    tell("killed with a log of 64 MiB, to the first acknowledged post", times);
 }
 
 fn tell(how: &str, mut times: Vec<f64>) {
     println!(
-        "start on a million messages, {how}, to first byte: median {:.1} ms, worst {:.1} ms of {}",
+        "start on a million messages, {how}: median {:.1} ms, worst {:.1} ms of {}",
         median(times.clone()),
         quantile(&mut times, 1.0),
         times.len()
@@ -69,13 +77,13 @@ fn leave_log(path: &Path, log: &Path) {
     std::fs::rename(kept, log).unwrap();
 }
 
-/// Milliseconds from starting the process to the first byte of an answer; then it is killed.
-fn first_answer(folder: &Path) -> f64 {
+/// Milliseconds from starting the process until `done`, which is tried again and again; then it is killed.
+fn until(folder: &Path, done: impl Fn(&str) -> io::Result<()>) -> f64 {
     let mut command = command(folder);
     let address = address(folder);
     let began = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    while first_byte(&address).is_err() {
+    while done(&address).is_err() {
         std::hint::spin_loop();
     }
     let took = began.elapsed().as_secs_f64() * 1_000.0;

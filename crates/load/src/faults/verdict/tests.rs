@@ -195,6 +195,11 @@ fn a_connection_hears_each_event_once_and_in_order() {
     };
     let double = told(twice);
     assert!(double.breaks(4) && double.judged().counts.doubled == 1);
+    let behind_hello = told(|tale| {
+        tale.frames.insert(0, serde_json::to_value(joined(1)).expect("json"));
+        tale.frames.extend(std::iter::repeat_n(beat.clone(), 3));
+    });
+    assert!(behind_hello.breaks(4) && behind_hello.judged().counts.doubled == 1);
     let resumed = told(|tale| {
         twice(tale);
         tale.frames.insert(5, json!({ "type": "reply", "id": 1, "ok": { "head": 4 } }));

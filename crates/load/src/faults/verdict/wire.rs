@@ -7,7 +7,7 @@ use crate::faults::journal::{Journal, What};
 use protocol::simple::SimpleFrame;
 use protocol::{Event, EventKind, RoomId, ServerFrame, UserId};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// One connection of the native protocol as far as it was heard.
 struct Wire<'a> {
@@ -21,8 +21,6 @@ struct Wire<'a> {
     left: HashMap<RoomId, u64>,
     /// Where resumes asked to begin that have not taken effect yet, of those who note it.
     after: HashMap<RoomId, Vec<u64>>,
-    /// Rooms of which nothing was told since the hello. What was committed while it was made may come once more.
-    fresh: HashSet<RoomId>,
     /// Resumes that were answered and have not taken effect yet, of those who do not note them.
     resumed: u64,
     /// What came again, with the beats since: a resume explains it whose answer follows behind.
@@ -52,7 +50,6 @@ pub fn judge(journal: &Journal, story: &Story<'_>, verdict: &mut Verdict) {
                     Ok(ServerFrame::Hello(hello)) => {
                         wire = begin(story.record_of(&hello.epoch));
                         wire.places = hello.rooms.iter().map(|room| (room.id, room.head)).collect();
-                        wire.fresh = wire.places.keys().copied().collect();
                     }
                     Ok(frame) => wire.hear(&frame, journal, verdict),
                     Err(error) => {
@@ -89,7 +86,6 @@ impl<'a> Wire<'a> {
             places: HashMap::new(),
             left: HashMap::new(),
             after: HashMap::new(),
-            fresh: HashSet::new(),
             resumed: 0,
             unexplained: vec![],
             notes_resumes,
@@ -164,20 +160,13 @@ impl<'a> Wire<'a> {
             return;
         };
         let due = std::mem::replace(place, seq) + 1;
-        let begins = self.fresh.remove(&room);
         if seq > due {
             verdict.counts.holes += seq - due;
             verdict.find(4, || format!("{name} was sent {seq} of {room} where {due} was due"));
-        } else if seq < due && !(begins && self.is_after_what_is_known(room, seq)) {
+        } else if seq < due {
             let what = format!("{name} was sent {seq} of {room} again, where {due} was due");
             self.go_back(room, seq, what, verdict);
         }
-    }
-
-    /// Whether a stream that begins at `seq` tells nothing that its owner has said to have.
-    fn is_after_what_is_known(&self, room: RoomId, seq: u64) -> bool {
-        let afters = self.after.get(&room).map(Vec::as_slice).unwrap_or_default();
-        afters.iter().min().is_none_or(|after| seq > *after)
     }
 
     /// Only a resume explains that the stream begins again at `seq`.
