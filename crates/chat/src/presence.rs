@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+/// People in a room who are found by looking at one after the other.
+const FEW: usize = 32;
+
 /// One person, however many connections they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Person {
@@ -81,18 +84,88 @@ pub struct Presence {
     marks: HashMap<u64, u32>,
 }
 
+/// Who is in one room. Nearly all rooms have few people, and a list is a fraction of two maps.
 #[derive(Debug, Default)]
 struct Here {
+    /// By order of arrival; empty once there is a crowd.
+    few: Vec<Present>,
+    crowd: Option<Box<Crowd>>,
+}
+
+/// More people than are looked at one by one.
+#[derive(Debug, Default)]
+struct Crowd {
     /// By order of arrival.
-    arrived: BTreeMap<u64, Arc<Shown>>,
-    /// Place in `arrived`, and how many connections.
-    people: HashMap<Person, (u64, u32)>,
+    arrived: BTreeMap<u64, Present>,
+    /// Place in `arrived`.
+    places: HashMap<Person, u64>,
     next: u64,
 }
 
+#[derive(Debug)]
+struct Present {
+    person: Person,
+    shown: Arc<Shown>,
+    connections: u32,
+}
+
 impl Here {
-    fn shown(&self, person: Person) -> Option<&Arc<Shown>> {
-        self.arrived.get(&self.people.get(&person)?.0)
+    fn get(&self, person: Person) -> Option<&Present> {
+        match &self.crowd {
+            Some(crowd) => crowd.arrived.get(crowd.places.get(&person)?),
+            None => self.few.iter().find(|present| present.person == person),
+        }
+    }
+
+    fn get_mut(&mut self, person: Person) -> Option<&mut Present> {
+        match &mut self.crowd {
+            Some(crowd) => crowd.arrived.get_mut(crowd.places.get(&person)?),
+            None => self.few.iter_mut().find(|present| present.person == person),
+        }
+    }
+
+    fn push(&mut self, present: Present) {
+        if self.few.len() == FEW {
+            let crowd = self.crowd.insert(Box::default());
+            std::mem::take(&mut self.few).into_iter().for_each(|present| crowd.push(present));
+        }
+        match &mut self.crowd {
+            Some(crowd) => crowd.push(present),
+            None => {
+                // Doubling would leave half of the memory of very many lists empty.
+                if self.few.len() == self.few.capacity() {
+                    self.few.reserve_exact(2);
+                }
+                self.few.push(present);
+            }
+        }
+    }
+
+    fn remove(&mut self, person: Person) -> Option<Present> {
+        match &mut self.crowd {
+            Some(crowd) => crowd.arrived.remove(&crowd.places.remove(&person)?),
+            None => {
+                let place = self.few.iter().position(|present| present.person == person)?;
+                Some(self.few.remove(place))
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.crowd.as_ref().map_or(self.few.len(), |crowd| crowd.places.len())
+    }
+
+    /// By order of arrival.
+    fn all(&self) -> impl Iterator<Item = &Present> {
+        self.few.iter().chain(self.crowd.iter().flat_map(|crowd| crowd.arrived.values()))
+    }
+}
+
+impl Crowd {
+    fn push(&mut self, present: Present) {
+        self.places.insert(present.person, self.next);
+        self.arrived.insert(self.next, present);
+        self.next += 1;
     }
 }
 
@@ -105,36 +178,32 @@ impl Presence {
     /// One more connection of a person in a room.
     pub fn arrive(&mut self, room: RoomKey, person: Person, shown: Arc<Shown>) -> Change {
         let here = self.rooms.entry(room).or_default();
-        if let Some((_, connections)) = here.people.get_mut(&person) {
-            *connections += 1;
+        if let Some(present) = here.get_mut(person) {
+            present.connections += 1;
             return Change::Nothing;
         }
         *self.marks.entry(shown.mark).or_default() += 1;
-        here.arrived.insert(here.next, shown);
-        here.people.insert(person, (here.next, 1));
-        here.next += 1;
+        here.push(Present { person, shown, connections: 1 });
         Change::Moved
     }
 
     /// One connection less of a person in a room.
     pub fn depart(&mut self, room: RoomKey, person: Person) -> Change {
         let Some(here) = self.rooms.get_mut(&room) else { return Change::Nothing };
-        let Some((place, connections)) = here.people.get_mut(&person) else { return Change::Nothing };
-        *connections -= 1;
-        if *connections > 0 {
+        let Some(present) = here.get_mut(person) else { return Change::Nothing };
+        present.connections -= 1;
+        if present.connections > 0 {
             return Change::Nothing;
         }
-        let place = *place;
-        here.people.remove(&person);
-        if let Some(shown) = here.arrived.remove(&place)
-            && let Some(count) = self.marks.get_mut(&shown.mark)
+        if let Some(gone) = here.remove(person)
+            && let Some(count) = self.marks.get_mut(&gone.shown.mark)
         {
             *count -= 1;
             if *count == 0 {
-                self.marks.remove(&shown.mark);
+                self.marks.remove(&gone.shown.mark);
             }
         }
-        if here.people.is_empty() {
+        if here.count() == 0 {
             self.rooms.remove(&room);
         }
         Change::Moved
@@ -143,10 +212,9 @@ impl Presence {
     /// A visitor is known from now on: same place, same name.
     pub fn became_known(&mut self, room: RoomKey, visitor: Person, user: &Arc<User>) {
         if let Some(here) = self.rooms.get_mut(&room)
-            && let Some((place, _)) = here.people.get(&visitor)
-            && let Some(shown) = here.arrived.get_mut(place)
+            && let Some(present) = here.get_mut(visitor)
         {
-            *shown = Arc::new(Shown::named(shown.name(), Some(Arc::clone(user))));
+            present.shown = Arc::new(Shown::named(present.shown.name(), Some(Arc::clone(user))));
         }
     }
 
@@ -156,8 +224,8 @@ impl Presence {
         let Some(here) = self.rooms.get(&room).filter(|_| self.marks.contains_key(&mark)) else {
             return false;
         };
-        let count = here.arrived.values().filter(|shown| shown.goes_by(folded, mark)).take(2).count();
-        let own = here.shown(but).is_some_and(|shown| shown.goes_by(folded, mark));
+        let count = here.all().filter(|present| present.shown.goes_by(folded, mark)).take(2).count();
+        let own = here.get(but).is_some_and(|present| present.shown.goes_by(folded, mark));
         count > usize::from(own)
     }
 
@@ -165,36 +233,27 @@ impl Presence {
     pub fn is_name_anywhere(&self, folded: &str) -> bool {
         let mark = mark(folded);
         self.marks.contains_key(&mark)
-            && self
-                .rooms
-                .values()
-                .flat_map(|here| here.arrived.values())
-                .any(|shown| shown.goes_by(folded, mark))
+            && self.rooms.values().flat_map(Here::all).any(|present| present.shown.goes_by(folded, mark))
     }
 
     /// Whether a person is here.
     pub fn is_person_here(&self, room: RoomKey, person: Person) -> bool {
-        self.rooms.get(&room).is_some_and(|here| here.people.contains_key(&person))
+        self.rooms.get(&room).is_some_and(|here| here.get(person).is_some())
     }
 
     /// The name a person goes by in a room.
     pub fn name_of(&self, room: RoomKey, person: Person) -> Option<&str> {
-        self.rooms.get(&room)?.shown(person).map(|shown| shown.name())
+        self.rooms.get(&room)?.get(person).map(|present| present.shown.name())
     }
 
     /// How many people are here.
     pub fn count(&self, room: RoomKey) -> usize {
-        self.rooms.get(&room).map_or(0, |here| here.people.len())
+        self.rooms.get(&room).map_or(0, Here::count)
     }
 
     /// The first `most` people here, in order of arrival.
     pub fn first(&self, room: RoomKey, most: usize) -> impl Iterator<Item = &Shown> {
-        self.rooms
-            .get(&room)
-            .into_iter()
-            .flat_map(|here| here.arrived.values())
-            .map(|shown| &**shown)
-            .take(most)
+        self.rooms.get(&room).into_iter().flat_map(Here::all).map(|present| &*present.shown).take(most)
     }
 
     /// The rooms with somebody in them.

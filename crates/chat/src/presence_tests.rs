@@ -46,6 +46,25 @@ fn people_stand_in_order_of_arrival_and_whoever_comes_back_stands_last() {
 }
 
 #[test]
+fn a_crowd_stands_in_order_of_arrival_as_a_few_do() {
+    let mut presence = ana_and_ben();
+    let visitors = || (0..3 * FEW as u64).map(Person::Visitor);
+    for visitor in visitors() {
+        assert_eq!(presence.arrive(LOBBY, visitor, shown("Dot")), Change::Moved);
+    }
+    assert_eq!(presence.arrive(LOBBY, BEN, shown("Ben")), Change::Nothing, "who was there before the crowd");
+    presence.depart(LOBBY, ANA);
+    presence.arrive(LOBBY, ANA, shown("Ana"));
+    let stand = names(&presence, LOBBY);
+    assert_eq!((stand.len(), stand.first(), stand.last()), (3 * FEW + 2, Some(&"Ben"), Some(&"Ana")));
+
+    assert!(visitors().all(|visitor| presence.depart(LOBBY, visitor) == Change::Moved));
+    assert_eq!((presence.count(LOBBY), names(&presence, LOBBY)), (2, vec!["Ben", "Ana"]));
+    presence.depart(LOBBY, BEN);
+    assert!(presence.is_person_here(LOBBY, BEN), "two connections");
+}
+
+#[test]
 fn departing_from_where_one_is_not_changes_nothing() {
     let mut presence = ana_and_ben();
     for (room, person) in [(GARDEN, ANA), (LOBBY, DOT)] {

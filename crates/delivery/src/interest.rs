@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use smallvec::SmallVec;
+
 use crate::key::{ConnId, Encoding, Key};
 
 /// Parts of the table that are locked on their own.
@@ -16,7 +18,7 @@ pub(crate) struct Interest {
 }
 
 /// An entry for each encoding and shard with a follower: few, and mostly one.
-type Counts = HashMap<Key, Vec<Followers>>;
+type Counts = HashMap<Key, SmallVec<[Followers; 2]>>;
 
 #[derive(Clone, Copy)]
 struct Followers {
@@ -43,7 +45,7 @@ impl Interest {
 
     pub(crate) fn add(&self, key: Key, conn: ConnId) {
         let mut counts = self.stripe(key);
-        let all = counts.entry(key).or_insert_with(|| Vec::with_capacity(1));
+        let all = counts.entry(key).or_default();
         match all.iter_mut().find(|followers| followers.include(conn)) {
             Some(followers) => followers.count += 1,
             // A name has eight bits for its shard.

@@ -213,6 +213,7 @@ impl Welcome {
             (true, true) => Some(TurnedAway::TooMany),
             (true, false) => None,
         };
+        let (of_address, turned_away) = (of_address.map(Box::new), turned_away.map(Box::new));
         let standing = Arc::new(Standing { seat, of_address, turned_away });
         Some(Guest { peer, standing, turned_away: why })
     }

@@ -97,10 +97,12 @@ impl Live {
         Some(arrival)
     }
 
-    /// Takes note of a native connection of `caller`: from here on no change of their memberships passes it by. Answers
-    /// with the rooms of the user, which stay current; none once the server stops.
-    pub async fn register(&self, conn: ConnId, caller: Caller) -> Option<Arc<Rooms>> {
-        self.ask(|rooms| Order::Register { conn, caller, rooms }).await
+    /// Takes note of a native connection of `caller`, who arrives: from here on no change of their memberships passes it
+    /// by. Answers with the rooms of the user, which stay current; nothing once the server stops.
+    pub async fn register(&self, conn: ConnId, caller: Caller) -> Option<(Arrival, Arc<Rooms>)> {
+        let arrival = Arrival(self.orders.clone());
+        let rooms = self.ask(|rooms| Order::Register { conn, caller, rooms }).await?;
+        Some((arrival, rooms))
     }
 
     /// Greets a registered and attached connection: `hello`, then every room from where the greeting read it. The
@@ -229,6 +231,7 @@ impl Tables {
             }
             Order::Arrived => self.arrived(),
             Order::Register { conn, caller, rooms } => {
+                self.arriving += 1;
                 let registered = self.register(conn, &caller);
                 self.delivery.hand_over();
                 let _ = rooms.send(registered);

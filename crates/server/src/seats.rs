@@ -51,15 +51,15 @@ pub struct Seat {
     who: Option<Who>,
 }
 
-/// What a connection holds from when it is accepted to its end.
+/// What a connection holds from when it is accepted to its end. Behind a proxy, and at this machine, that is one seat.
 #[derive(Debug)]
 pub struct Standing {
     /// Its seat among all.
     pub seat: Seat,
     /// Its seat among those of its address, where the peer itself is the client.
-    pub of_address: Option<Seat>,
+    pub of_address: Option<Box<Seat>>,
     /// Its seat among those who are told that their address has none.
-    pub turned_away: Option<Seat>,
+    pub turned_away: Option<Box<Seat>>,
 }
 
 impl Seats {

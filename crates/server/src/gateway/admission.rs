@@ -14,8 +14,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Admission {
     _standing: Option<Arc<Standing>>,
-    _of_address: Option<Seat>,
-    _of_user: Option<Seat>,
+    /// Of the address, where it is not the peer's own, and of the user.
+    _seats: Box<[Seat]>,
     allowance: Option<Allowance>,
 }
 
@@ -33,15 +33,15 @@ impl Admission {
     ) -> Result<Self, Refusal> {
         let standing = request.extensions().get::<Arc<Standing>>().map(Arc::clone);
         if is_at_this_machine(request.headers(), peer) {
-            return Ok(Self { _standing: standing, _of_address: None, _of_user: None, allowance: None });
+            return Ok(Self { _standing: standing, _seats: Box::default(), allowance: None });
         }
         let take = |who| app.seats.take(who).ok_or_else(Refusal::too_many_connections);
         let is_counted = standing.as_ref().is_some_and(|standing| standing.of_address.is_some());
         let address = app.doors.counted_address(request.headers(), peer);
         let of_address = if is_counted { None } else { Some(take(Who::Address(address))?) };
         let of_user = user.map(|user| take(Who::User(user))).transpose()?;
-        let allowance = Some(app.settings.allowance);
-        Ok(Self { _standing: standing, _of_address: of_address, _of_user: of_user, allowance })
+        let seats = of_address.into_iter().chain(of_user).collect();
+        Ok(Self { _standing: standing, _seats: seats, allowance: Some(app.settings.allowance) })
     }
 
     /// The socket, with what may be sent on it.

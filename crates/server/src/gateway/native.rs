@@ -15,9 +15,8 @@ use sabotage::Bug;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// The commonest command.
@@ -31,7 +30,8 @@ pub(super) struct Connection {
     pub(super) caller: Caller,
     conn: ConnId,
     _admission: Admission,
-    lane: Arc<Lane>,
+    /// Made for the first thing that is said: very many only listen.
+    lane: OnceLock<Arc<Lane>>,
     rooms: Arc<Rooms>,
     runtime: tokio::runtime::Handle,
     /// When the last beat was made, in live's own time.
@@ -45,7 +45,7 @@ pub(super) struct Connection {
 /// The rooms to catch up with, each once: the newest wish is the one that counts.
 #[derive(Default)]
 struct Behind {
-    rooms: HashMap<RoomId, Missed>,
+    rooms: Vec<(RoomId, Missed)>,
     running: bool,
 }
 
@@ -75,13 +75,12 @@ impl Connection {
         rooms: Arc<Rooms>,
     ) -> Arc<Self> {
         let runtime = tokio::runtime::Handle::current();
-        let lane = Lane::of(runtime.clone(), app.delivery.clone(), conn);
         Arc::new(Self {
             app,
             caller,
             conn,
             _admission: admission,
-            lane: Arc::new(lane),
+            lane: OnceLock::new(),
             rooms,
             runtime,
             beaten: AtomicU64::new(0),
@@ -136,7 +135,8 @@ impl Connection {
     /// Brings a room up to date, after whatever else is being caught up with.
     pub(super) fn catch_up(self: &Arc<Self>, room: RoomId, missed: Missed) {
         let mut behind = self.behind();
-        behind.rooms.insert(room, missed);
+        behind.rooms.retain(|(other, _)| *other != room);
+        behind.rooms.push((room, missed));
         if !std::mem::replace(&mut behind.running, true) {
             drop(behind);
             let connection = Arc::clone(self);
@@ -152,9 +152,11 @@ impl Connection {
 
     fn next_behind(&self) -> Option<(RoomId, Missed)> {
         let mut behind = self.behind();
-        let room = behind.rooms.keys().next().copied().filter(|_| !self.over.load(Ordering::Acquire));
-        behind.running = room.is_some();
-        room.and_then(|room| behind.rooms.remove_entry(&room))
+        let next = behind.rooms.pop().filter(|_| !self.over.load(Ordering::Acquire));
+        if next.is_none() {
+            *behind = Behind::default();
+        }
+        next
     }
 
     /// Reads the log and sends it page by page, each when the last has left; then takes the room up again. Where too much
@@ -247,6 +249,11 @@ impl Connection {
         })
     }
 
+    fn lane(&self) -> &Arc<Lane> {
+        let lane = || Arc::new(Lane::of(self.runtime.clone(), self.app.delivery.clone(), self.conn));
+        self.lane.get_or_init(lane)
+    }
+
     fn behind(&self) -> MutexGuard<'_, Behind> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -302,12 +309,12 @@ impl Gateway for Native {
         match read(text) {
             Ok(ClientFrame { id, command: Command::PostMessage { room, text, nonce } }) => {
                 let post = Post { id, room, text, nonce };
-                self.0.lane.push(Turn::Beside, move || connection.post(post));
+                self.0.lane().push(Turn::Beside, move || connection.post(post));
             }
             Ok(ClientFrame { id, command }) => {
-                self.0.lane.push(Turn::Own, move || connection.command(id, command));
+                self.0.lane().push(Turn::Own, move || connection.command(id, command));
             }
-            Err(wrong) => self.0.lane.push(Turn::Beside, move || {
+            Err(wrong) => self.0.lane().push(Turn::Beside, move || {
                 let (id, error) = *wrong;
                 Started::now(async move { Some(refused(id, error)) })
             }),
@@ -316,7 +323,7 @@ impl Gateway for Native {
 
     fn on_binary(&self, _: ConnId, _: &[u8]) {
         let error = bad(ErrorCode::BadRequest, "Binary frames are not understood. Send JSON as text.");
-        self.0.lane.push(Turn::Beside, move || Started::now(async move { Some(refused(None, error)) }));
+        self.0.lane().push(Turn::Beside, move || Started::now(async move { Some(refused(None, error)) }));
     }
 
     fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
@@ -344,7 +351,7 @@ impl Gateway for Native {
     }
 
     fn on_taken(&self, _: ConnId) {
-        self.0.lane.taken();
+        self.0.lane().taken();
     }
 
     fn on_beat(&self, conn: ConnId) -> Option<Frame> {
@@ -354,7 +361,9 @@ impl Gateway for Native {
 
     fn on_closed(&self, conn: ConnId, closed: Closed) {
         tracing::debug!(user = %self.0.caller.user().id, ?closed, "a connection ended");
-        self.0.lane.close();
+        if let Some(lane) = self.0.lane.get() {
+            lane.close();
+        }
         self.0.over.store(true, Ordering::Release);
         self.0.drained.notify_waiters();
         self.0.app.live.closed(conn);

@@ -100,8 +100,7 @@ async fn open_native(app: Arc<App>, peer: SocketAddr, mut request: Request) -> R
     tokio::spawn(async move {
         let Some((socket, leftover)) = take_socket(upgrading).await else { return };
         let conn = app.delivery.reserve(spoken(NATIVE, deflate));
-        let Some(_arrival) = app.live.arrive().await else { return };
-        let Some(rooms) = app.live.register(conn, caller.clone()).await else { return };
+        let Some((_arrival, rooms)) = app.live.register(conn, caller.clone()).await else { return };
         let socket = admission.bound(socket);
         let connection = native::Connection::new(Arc::clone(&app), caller, conn, admission, rooms);
         let gateway = Arc::new(native::Native(Arc::clone(&connection)));

@@ -10,6 +10,7 @@ use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
 use sabotage::Bug;
+use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -113,8 +114,7 @@ impl Tables {
         let entry = self.users.entry(caller.key()).or_insert_with(|| Connected {
             shown: Arc::new(Shown::user(caller.shared_user())),
             rooms: Arc::default(),
-            // Most have one.
-            conns: Vec::with_capacity(1),
+            conns: SmallVec::new(),
         });
         if !entry.conns.contains(&conn) {
             entry.conns.push(conn);

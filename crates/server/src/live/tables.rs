@@ -9,6 +9,7 @@ use chat::presence::{Presence, Shown};
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
 use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
+use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,7 +73,7 @@ pub(super) struct Connected {
     pub(super) shown: Arc<Shown>,
     pub(super) rooms: Arc<Rooms>,
     /// All of theirs, of both protocols.
-    pub(super) conns: Vec<ConnId>,
+    pub(super) conns: SmallVec<[ConnId; 2]>,
 }
 
 impl Conn {
