@@ -38,7 +38,7 @@ pub(crate) struct Pass {
     /// Whether the audience waits for a turn or has one.
     pub(crate) dirty: bool,
     /// Followers not visited yet. New followers stand behind them, and whoever leaves is replaced by one from behind them.
-    pub(crate) unvisited: usize,
+    pub(crate) unvisited: u32,
     /// The end of the tail when the pass began.
     pub(crate) goal: u64,
     /// The goal of the last complete pass.
@@ -185,7 +185,12 @@ pub(crate) struct Appended {
 impl Audience {
     pub(crate) fn add(&mut self, follower: Follower) -> u32 {
         push_snugly(&mut self.followers, follower);
-        (self.followers.len() - 1) as u32
+        self.count() - 1
+    }
+
+    fn count(&self) -> u32 {
+        // A follower's place among the others has no more bits.
+        self.followers.len() as u32
     }
 
     /// Keeps a milestone until everything published so far has been offered to every follower.
@@ -197,7 +202,7 @@ impl Audience {
 
     fn begin_pass(&mut self) {
         let reached = self.pass.goal;
-        self.pass = Pass { dirty: true, unvisited: self.followers.len(), goal: self.tail.end(), reached };
+        self.pass = Pass { dirty: true, unvisited: self.count(), goal: self.tail.end(), reached };
     }
 
     /// Bytes published that some follower may not have been offered yet.
@@ -208,7 +213,7 @@ impl Audience {
     /// The next follower to visit, starting over while there is something newer than the goal; `None` when all have been
     /// visited, and then the audience is clean.
     pub(crate) fn next(&mut self) -> Option<Follower> {
-        self.pass.unvisited = self.pass.unvisited.min(self.followers.len());
+        self.pass.unvisited = self.pass.unvisited.min(self.count());
         if self.pass.unvisited == 0 {
             self.milestones.retain(|(end, _)| *end > self.pass.goal);
             if self.pass.goal == self.tail.end() {
@@ -218,7 +223,7 @@ impl Audience {
             self.begin_pass();
         }
         self.pass.unvisited -= 1;
-        self.followers.get(self.pass.unvisited).copied()
+        self.followers.get(self.pass.unvisited as usize).copied()
     }
 }
 

@@ -11,6 +11,7 @@ use delivery::{Allowance, Delivery};
 use protocol::Limits;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// The largest frame or body the server reads, in bytes.
 pub const FRAME_BYTES: u32 = 64 * 1024;
@@ -35,6 +36,8 @@ pub struct App {
     pub settings: Settings,
     /// How many connections there are.
     pub seats: Seats,
+    /// Where that goes on which a shard's thread may not wait for.
+    pub runtime: Handle,
     /// True from the first signal to stop: readiness is red and nobody new is let in.
     pub draining: AtomicBool,
 }

@@ -108,6 +108,7 @@ impl Server {
             setup: Setup::new(chat.waits_for_owner().await?, chat.now())?,
             settings: Settings::new(config),
             seats: Seats::new(&config.limits, open_files()),
+            runtime: runtime::Handle::current(),
             draining: AtomicBool::new(false),
             chat,
             delivery,

@@ -33,7 +33,6 @@ pub(super) struct Connection {
     /// Made for the first thing that is said: very many only listen.
     lane: OnceLock<Arc<Lane>>,
     rooms: Arc<Rooms>,
-    runtime: tokio::runtime::Handle,
     /// When the last beat was made, in live's own time.
     beaten: AtomicU64,
     /// One at a time: pages of two rooms would answer each other's `on_drained`.
@@ -74,7 +73,6 @@ impl Connection {
         admission: Admission,
         rooms: Arc<Rooms>,
     ) -> Arc<Self> {
-        let runtime = tokio::runtime::Handle::current();
         Arc::new(Self {
             app,
             caller,
@@ -82,7 +80,6 @@ impl Connection {
             _admission: admission,
             lane: OnceLock::new(),
             rooms,
-            runtime,
             beaten: AtomicU64::new(0),
             behind: Mutex::default(),
             drained: Notify::new(),
@@ -140,7 +137,7 @@ impl Connection {
         if !std::mem::replace(&mut behind.running, true) {
             drop(behind);
             let connection = Arc::clone(self);
-            self.runtime.spawn(async move {
+            self.app.runtime.spawn(async move {
                 while let Some((room, missed)) = connection.next_behind() {
                     connection.catch_up_with(room, missed).await;
                     // Of all the rooms that somebody lacks one page at a time waits for who does not read.
@@ -250,7 +247,7 @@ impl Connection {
     }
 
     fn lane(&self) -> &Arc<Lane> {
-        let lane = || Arc::new(Lane::of(self.runtime.clone(), self.app.delivery.clone(), self.conn));
+        let lane = || Arc::new(Lane::of(self.app.runtime.clone(), self.app.delivery.clone(), self.conn));
         self.lane.get_or_init(lane)
     }
 

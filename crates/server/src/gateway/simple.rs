@@ -57,7 +57,7 @@ impl Connection {
         admission: Admission,
         caller: Option<Caller>,
     ) -> Arc<Self> {
-        let lane = Arc::new(Lane::of(tokio::runtime::Handle::current(), app.delivery.clone(), conn));
+        let lane = Arc::new(Lane::of(app.runtime.clone(), app.delivery.clone(), conn));
         let (whereabouts, moves) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new(Self { app, conn, _admission: admission, lane, caller, whereabouts, moves })
     }

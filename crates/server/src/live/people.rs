@@ -67,9 +67,11 @@ impl Rooms {
         std::mem::take(&mut *self.lock()).iter().map(|head| head.key).collect()
     }
 
-    /// Gives back what it grew by while it was filled.
-    fn tidy(&self) {
-        self.lock().shrink_to_fit();
+    /// Takes no more room than `count` rooms need, and in one piece: what is given back by the bit lies about unused.
+    fn reserve(&self, count: usize) {
+        let mut rooms = self.lock();
+        let more = count.saturating_sub(rooms.len());
+        rooms.reserve_exact(more);
     }
 }
 
@@ -149,11 +151,11 @@ impl Tables {
         hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
         let preface = vec![native(&ServerFrame::Hello(hello))];
         self.delivery.follow(Follow { conn, key: user_key(user), after: 0, head: 0, preface });
+        if let Some(entry) = self.users.get(&user) {
+            entry.rooms.reserve(rooms.len());
+        }
         for (key, view) in rooms {
             self.follow(conn, user, key, &view, Vec::new());
-        }
-        if let Some(entry) = self.users.get(&user) {
-            entry.rooms.tidy();
         }
     }
 
