@@ -118,7 +118,7 @@ impl Store {
     /// Runs `work` in a read transaction of its own: all it sees is of one moment.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.readers.read(work).await
     }

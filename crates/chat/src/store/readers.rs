@@ -1,7 +1,7 @@
 //! Connections that only read.
 
 use crate::error::{Error, Result};
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,22 +34,23 @@ impl Readers {
     /// Runs `work` on a thread that may block, in one read transaction.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::Stopping)?;
         let idle = Arc::clone(&self.idle);
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || {
             let lent = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(Vec::pop);
-            let mut connection = match lent {
+            let connection = match lent {
                 Some(connection) => connection,
                 None => connect(&path)?,
             };
-            let answer = (|| {
-                let transaction = connection.transaction()?;
-                work(&transaction)
-            })();
-            if let Some(idle) = &mut *idle.lock().unwrap_or_else(PoisonError::into_inner) {
+            run(&connection, "begin")?;
+            let answer = work(&connection);
+            // One that cannot be ended is not lent again: it would read what was there now for ever.
+            if run(&connection, "rollback").is_ok()
+                && let Some(idle) = &mut *idle.lock().unwrap_or_else(PoisonError::into_inner)
+            {
                 idle.push(connection);
             }
             drop(permit);
@@ -71,6 +72,11 @@ impl Readers {
             tracing::error!("the connections that read did not close");
         }
     }
+}
+
+/// Prepared once: a read is so short that preparing these two each time would be a good part of it.
+fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
