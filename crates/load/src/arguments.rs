@@ -114,7 +114,7 @@ pub(crate) enum Command {
     #[command(alias = "ratio")]
     Compare {
         /// Only these rows; all without.
-        #[arg(long, value_parser = at_least_one, value_delimiter = ',')]
+        #[arg(long, value_delimiter = ',')]
         row: Vec<String>,
         /// Only this wire protocol; both without.
         #[arg(long)]
@@ -277,6 +277,12 @@ mod tests {
             assert!(parsed(&[command, &["--connections", "0"]].concat()).is_err(), "{command:?}");
             assert!(parsed(&[command, &["--connections", "1"]].concat()).is_ok(), "{command:?}");
         }
+    }
+
+    #[test]
+    fn rows_are_named() {
+        let arguments = parsed(&["compare", "--row", "connect,paced"]).expect("arguments");
+        assert!(matches!(arguments.command, Command::Compare { row, .. } if row == ["connect", "paced"]));
     }
 
     #[test]
