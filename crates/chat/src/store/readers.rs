@@ -74,7 +74,7 @@ impl Readers {
     }
 }
 
-/// Prepared once: a read is so short that preparing these two each time would be a good part of it.
+/// Runs one of the two ends of a read, prepared once for all reads.
 fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(statement)?.execute([]).map(drop)
 }
