@@ -39,6 +39,8 @@ pub(crate) enum Flushed {
 /// Which cursors of a connection may have something due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scope {
+    /// None: there is only a backlog.
+    Nothing,
     /// Only this one, and there is no backlog.
     Only(usize),
     /// Any; look from this one on.
@@ -277,6 +279,7 @@ fn find_behind(
     behind.clear();
     let all = conn.cursors.len();
     let (first, count) = match scope {
+        Scope::Nothing => (0, 0),
         Scope::Only(cursor) => (cursor, 1),
         Scope::From(cursor) if cursor < all => (cursor, all),
         Scope::From(_) => (0, all),

@@ -11,8 +11,13 @@ use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
 use sabotage::Bug;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// What most hear most of the time.
+static NOTHING_MOVED: LazyLock<Frame> =
+    LazyLock::new(|| native(&ServerFrame::Beat(Beat { heads: BTreeMap::new() })));
 
 /// The rooms of a connected user: what resuming and beats go by. It follows memberships as they are committed, never
 /// what delivery follows, so that a lost subscription is noticed too. In order of id: most are in few, and a list is a
@@ -40,9 +45,13 @@ impl Rooms {
         // Looked for first: a room that moves from here on has moved no earlier, so the next beat tells it.
         let newest = rooms.iter().map(|head| head.moved()).max().unwrap_or(0);
         let moved = rooms.iter().filter(|head| head.moved() > 0 && head.moved() >= since);
-        let heads = moved.filter(|head| tells(head.id)).map(|head| (head.id, head.seq())).collect();
+        let heads: BTreeMap<_, _> =
+            moved.filter(|head| tells(head.id)).map(|head| (head.id, head.seq())).collect();
         drop(rooms);
         last.store(newest.max(since), Ordering::Relaxed);
+        if heads.is_empty() {
+            return NOTHING_MOVED.clone();
+        }
         native(&ServerFrame::Beat(Beat { heads }))
     }
 
