@@ -155,10 +155,7 @@ impl Shard {
         let stamp = self.next_stamp();
         let conn = &mut self.connections[slot];
         let lacks_nothing = conn.backlog.is_none() && !conn.ready && self.dirty.is_empty();
-        conn.queue_frame(stamp, frame::ping());
-        if let Some(frame) = beat.flatten() {
-            conn.queue_frame(stamp, frame.into_bytes());
-        }
+        conn.queue_frame(stamp, frame::ping_before(beat.flatten()));
         if lacks_nothing {
             // At once, without a look at what it follows: nothing else of a quiet server is in the processor's caches.
             self.flush(slot, Scope::Nothing);

@@ -10,7 +10,7 @@ mod simple;
 mod tables;
 mod told;
 
-pub use people::{Greeting, Resuming, Rooms};
+pub use people::{Beaten, Greeting, Resuming, Rooms};
 pub use simple::{Entered, Entering};
 
 use crate::pacing::Pacing;
@@ -66,6 +66,7 @@ enum Order {
 pub struct Live {
     orders: mpsc::UnboundedSender<Order>,
     encoded: Arc<AtomicU64>,
+    moves: Arc<AtomicU64>,
 }
 
 /// Somebody reads from the database what they are going to be told first. While it lives, the task takes note of how
@@ -85,8 +86,9 @@ impl Live {
         let (orders, waiting) = mpsc::unbounded_channel();
         let encoded = Arc::new(AtomicU64::new(0));
         let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
+        let moves = Arc::clone(&tables.moves);
         tokio::spawn(run(tables, committed, waiting));
-        Self { orders, encoded }
+        Self { orders, encoded, moves }
     }
 
     /// Takes note that somebody is about to read what they will be told first; none once the server stops.
@@ -159,6 +161,11 @@ impl Live {
     /// Open rooms with somebody connected, by name.
     pub async fn simple_rooms(&self) -> SimpleRooms {
         self.ask(|rooms| Order::SimpleRooms { rooms }).await.unwrap_or(SimpleRooms { rooms: Vec::new() })
+    }
+
+    /// Counts when a room that somebody here is in has moved, after its head tells so; never 0.
+    pub fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Acquire)
     }
 
     /// Events encoded since the start: each once for every wire protocol that had a listener.

@@ -5,7 +5,7 @@ use super::commands;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
 use crate::complaint::complaint;
-use crate::live::{Greeting, Resuming, Rooms, is_room, native};
+use crate::live::{Beaten, Greeting, Resuming, Rooms, is_room, native};
 use crate::pacing::{UnderWay, Verdict, keeping};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
 use delivery::{Closed, ConnId, Frame, Gateway, Key};
@@ -15,7 +15,7 @@ use sabotage::Bug;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
@@ -33,8 +33,7 @@ pub(super) struct Connection {
     /// Made for the first thing that is said: very many only listen.
     lane: OnceLock<Arc<Lane>>,
     rooms: Arc<Rooms>,
-    /// When the last beat was made, in live's own time.
-    beaten: AtomicU64,
+    beaten: Beaten,
     /// One at a time: pages of two rooms would answer each other's `on_drained`.
     behind: Mutex<Behind>,
     drained: Notify,
@@ -80,7 +79,7 @@ impl Connection {
             _admission: admission,
             lane: OnceLock::new(),
             rooms,
-            beaten: AtomicU64::new(0),
+            beaten: Beaten::default(),
             behind: Mutex::default(),
             drained: Notify::new(),
             over: AtomicBool::new(false),
@@ -353,7 +352,7 @@ impl Gateway for Native {
 
     fn on_beat(&self, conn: ConnId) -> Option<Frame> {
         let tells = |room| !sabotage::has(Bug::BeatFromFollows) || !unheard().contains(&(conn, room));
-        Some(self.0.rooms.beat(&self.0.beaten, tells))
+        Some(self.0.rooms.beat(&self.0.beaten, self.0.app.live.moves(), tells))
     }
 
     fn on_closed(&self, conn: ConnId, closed: Closed) {

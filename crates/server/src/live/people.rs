@@ -19,6 +19,15 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 static NOTHING_MOVED: LazyLock<Frame> =
     LazyLock::new(|| native(&ServerFrame::Beat(Beat { heads: BTreeMap::new() })));
 
+/// What the beats of a connection have told so far.
+#[derive(Debug, Default)]
+pub struct Beaten {
+    /// When the newest of the rooms had moved, in live's own time.
+    newest: AtomicU64,
+    /// [`Live::moves`](super::Live::moves) when the rooms were last looked at.
+    moves: AtomicU64,
+}
+
 /// The rooms of a connected user: what resuming and beats go by. It follows memberships as they are committed, never
 /// what delivery follows, so that a lost subscription is noticed too. In order of id: most are in few, and a list is a
 /// fraction of a map.
@@ -37,10 +46,15 @@ impl Rooms {
         self.lock().iter().find(|head| room_key(head.key) == key).map(|head| head.id)
     }
 
-    /// The beat of a connection that last heard one at `last`: the heads of rooms that moved since. Notes the time.
-    /// `tells` is true of every room but in a build that is to have a bug.
-    pub fn beat(&self, last: &AtomicU64, tells: impl Fn(RoomId) -> bool) -> Frame {
-        let since = last.load(Ordering::Relaxed);
+    /// The beat of a connection after those before: the heads of rooms that moved since. `moves` is
+    /// [`Live::moves`](super::Live::moves), asked before. `tells` is true of every room but in a build that is to have a
+    /// bug.
+    pub fn beat(&self, beaten: &Beaten, moves: u64, tells: impl Fn(RoomId) -> bool) -> Frame {
+        // Where all is quiet the rooms are not looked at: they lie all over memory.
+        if beaten.moves.swap(moves, Ordering::Relaxed) == moves {
+            return NOTHING_MOVED.clone();
+        }
+        let since = beaten.newest.load(Ordering::Relaxed);
         let rooms = self.lock();
         // Looked for first: a room that moves from here on has moved no earlier, so the next beat tells it.
         let newest = rooms.iter().map(|head| head.moved()).max().unwrap_or(0);
@@ -48,7 +62,7 @@ impl Rooms {
         let heads: BTreeMap<_, _> =
             moved.filter(|head| tells(head.id)).map(|head| (head.id, head.seq())).collect();
         drop(rooms);
-        last.store(newest.max(since), Ordering::Relaxed);
+        beaten.newest.store(newest.max(since), Ordering::Relaxed);
         if heads.is_empty() {
             return NOTHING_MOVED.clone();
         }

@@ -23,6 +23,8 @@ pub(super) struct Tables {
     pub(super) delivery: Gathering,
     pacing: Pacing,
     encoded: Arc<AtomicU64>,
+    /// See [`Live::moves`](super::Live::moves).
+    pub(super) moves: Arc<AtomicU64>,
     pub(super) conns: HashMap<ConnId, Conn>,
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
@@ -99,6 +101,7 @@ impl Tables {
             delivery: delivery.gathering(),
             pacing,
             encoded,
+            moves: Arc::new(AtomicU64::new(1)),
             conns: HashMap::new(),
             users: HashMap::new(),
             rooms: HashMap::new(),
@@ -133,6 +136,7 @@ impl Tables {
             return;
         }
         room.head.advance(event.seq, now);
+        self.moves.fetch_add(1, Ordering::Release);
         let (seq, cut) = (Some(event.seq), encode::takes_back(&event));
         // Each protocol has a tail of its own: the one that fills faster counts.
         let mut longest = 0;
