@@ -42,6 +42,7 @@ mod shard;
 mod farewell;
 mod orders;
 mod reading;
+mod rest;
 mod sweep;
 mod turns;
 

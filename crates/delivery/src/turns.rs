@@ -1,7 +1,6 @@
 //! Who writes when: connections with something of their own, then audiences in turn.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::yield_now;
 
 use sabotage::Point;
 
@@ -52,9 +51,6 @@ impl Shard {
             let unfinished = self.audiences.get(audience).is_some_and(|audience| audience.pass.dirty);
             if unfinished {
                 self.dirty.push_back(audience);
-                // There is more to send than one pass may: what would bring the next event (a commit, a reply) must not
-                // wait until the scheduler finds this thread's slice used up.
-                yield_now();
                 return;
             }
             self.release_fleeting(audience);
