@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longest time without a rest.
-const STINT: Duration = Duration::from_micros(500);
+const STINT: Duration = Duration::from_micros(300);
 /// How long to rest. The kernel makes up to 50 µs more of it. A rest of next to nothing is over before the thread has left
 /// its processor, and helps nobody.
 const REST: Duration = Duration::from_micros(20);

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::sync::OnceLock;
 
 /// Where the server runs and where the load: apart, so that one does not pay for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +28,11 @@ impl Pins {
     }
 }
 
-/// Whether a processor may be used by this process.
+/// Whether a processor could be used by this process when it was first asked: since then it may keep to one itself.
 pub fn is_there(processor: usize) -> bool {
-    processor < CpuSet::MAX_CPU && sched_getaffinity(None).is_ok_and(|set| set.is_set(processor))
+    static ALLOWED: OnceLock<CpuSet> = OnceLock::new();
+    let allowed = ALLOWED.get_or_init(|| sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new()));
+    processor < CpuSet::MAX_CPU && allowed.is_set(processor)
 }
 
 /// Lets this thread, and those it will start, run only when nothing else wants the processor.
@@ -48,4 +51,17 @@ fn stay_on(processor: usize) -> Result<()> {
         set.set(processor);
     }
     sched_setaffinity(None, &set).with_context(|| format!("processor {processor} cannot be used"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_keeps_to_one_processor_still_finds_one_for_the_next_server() {
+        let there: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|processor| is_there(*processor)).collect();
+        let (first, last) = (there[0], there[there.len() - 1]);
+        Pins { server: first, load: last }.start_apart(|| Ok(())).expect("both are there");
+        assert!(there.iter().all(|processor| is_there(*processor)));
+    }
 }
