@@ -368,6 +368,10 @@ fn settle(
             Then::Drained => *drained += 1,
             Then::Farewell => farewell = true,
         }
+        // What stands behind, even what has no length, has not left.
+        if now < *len {
+            break;
+        }
     }
     farewell
 }

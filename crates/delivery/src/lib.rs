@@ -42,7 +42,7 @@ mod shard;
 mod farewell;
 mod orders;
 mod reading;
-mod rest;
+mod recess;
 mod sweep;
 mod turns;
 

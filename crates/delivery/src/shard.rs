@@ -20,7 +20,7 @@ use crate::interest::Interest;
 use crate::key::ConnId;
 use crate::options::Options;
 use crate::order::Order;
-use crate::rest::Rest;
+use crate::recess::Recess;
 use crate::stats::{Counters, Tally};
 use crate::sweep::Sweep;
 use crate::tail::Budget;
@@ -75,7 +75,7 @@ pub(crate) struct Shard {
     pub(crate) quiet: Option<Sender<()>>,
     pub(crate) stopping: bool,
 
-    rest: Rest,
+    recess: Recess,
     started: Instant,
     /// Milliseconds since the start, read once per pass; never 0.
     pub(crate) now: u64,
@@ -110,7 +110,7 @@ impl Shard {
             drain: None,
             quiet: None,
             stopping: false,
-            rest: Rest::new(),
+            recess: Recess::new(),
             started: Instant::now(),
             now: 1,
             stamp: 0,
@@ -175,18 +175,13 @@ impl Shard {
             && self.orders.is_empty();
         let timeout =
             if !idle || !self.door.inbox.lie_down() { Some(Duration::ZERO) } else { self.patience() };
-        let busy = timeout == Some(Duration::ZERO);
-        if busy {
-            self.rest.take();
-        }
+        let began = Instant::now();
         if let Err(error) = self.poll.poll(events, timeout) {
             // Only an interruption can happen to a poll that was made well; then there are no events.
             debug_assert_eq!(error.kind(), io::ErrorKind::Interrupted);
             events.clear();
         }
-        if !busy {
-            self.rest.taken();
-        }
+        self.recess.after_wait(began);
         self.door.inbox.get_up();
         self.now = 1 + self.started.elapsed().as_millis() as u64;
     }

@@ -134,7 +134,8 @@ impl Shard {
             Phase::Open if conn.stalled_at > 0 && over(conn.stalled_at, self.options.stall) => {
                 self.expel(slot, TOO_SLOW, Closed::Slow);
             }
-            Phase::Open if conn.paused(&self.options) => {}
+            // Nobody pings a full socket, so its silence says nothing.
+            Phase::Open if conn.blocked || conn.paused(&self.options) => {}
             Phase::Open if over(conn.heard_at, self.sweep.silence) => {
                 self.expel(slot, WENT_AWAY, Closed::Silent);
             }

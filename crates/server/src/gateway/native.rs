@@ -15,6 +15,7 @@ use sabotage::Bug;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
@@ -40,10 +41,10 @@ pub(super) struct Connection {
     over: AtomicBool,
 }
 
-/// The rooms to catch up with, each once: the newest wish is the one that counts.
+/// The rooms to catch up with, in turn and each once: the newest wish is the one that counts.
 #[derive(Default)]
 struct Behind {
-    rooms: Vec<(RoomId, Missed)>,
+    rooms: VecDeque<(RoomId, Missed)>,
     running: bool,
 }
 
@@ -131,8 +132,10 @@ impl Connection {
     /// Brings a room up to date, after whatever else is being caught up with.
     pub(super) fn catch_up(self: &Arc<Self>, room: RoomId, missed: Missed) {
         let mut behind = self.behind();
-        behind.rooms.retain(|(other, _)| *other != room);
-        behind.rooms.push((room, missed));
+        match behind.rooms.iter_mut().find(|(other, _)| *other == room) {
+            Some(wish) => wish.1 = missed,
+            None => behind.rooms.push_back((room, missed)),
+        }
         if !std::mem::replace(&mut behind.running, true) {
             drop(behind);
             let connection = Arc::clone(self);
@@ -148,7 +151,7 @@ impl Connection {
 
     fn next_behind(&self) -> Option<(RoomId, Missed)> {
         let mut behind = self.behind();
-        let next = behind.rooms.pop().filter(|_| !self.over.load(Ordering::Acquire));
+        let next = behind.rooms.pop_front().filter(|_| !self.over.load(Ordering::Acquire));
         if next.is_none() {
             *behind = Behind::default();
         }
@@ -347,7 +350,9 @@ impl Gateway for Native {
     }
 
     fn on_taken(&self, _: ConnId) {
-        self.0.lane().taken();
+        if let Some(lane) = self.0.lane.get() {
+            lane.taken();
+        }
     }
 
     fn on_beat(&self, conn: ConnId) -> Option<Frame> {

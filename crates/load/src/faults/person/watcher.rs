@@ -89,13 +89,21 @@ impl Watcher {
                 Ok(Received::Closed(_)) => return,
                 Ok(Received::Frame { text, frame }) => {
                     heard = Instant::now();
-                    self.part.pen.note(What::Frame { text });
+                    if self.keeps(&frame) {
+                        self.part.pen.note(What::Frame { text });
+                    }
                     self.hear(&mut connection, *frame).await;
                 }
                 Ok(Received::Unreadable(text)) => self.part.pen.note(What::Frame { text }),
                 Ok(Received::Sign) => heard = Instant::now(),
             }
         }
+    }
+
+    /// Whether a frame goes into the journal. A thousand people who come and go are told of each other, and half an hour of
+    /// that does not fit into memory; the people with good ears still keep it.
+    fn keeps(&self, frame: &ServerFrame) -> bool {
+        self.ears != Ears::Flapping || !matches!(frame, ServerFrame::Presence(_))
     }
 
     /// Less than three beats, or the server would take the connection for dead.
