@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     /// Since when nothing could be written; 0 while everything can.
     pub(crate) stalled_at: u64,
     pub(crate) unanswered: u32,
+    /// Bytes of messages since nothing was unanswered.
+    pub(crate) unanswered_bytes: u32,
     /// Control frames since the last beat.
     pub(crate) controls: u16,
     /// The cursor from which the next flush looks, so that no key is always last.
@@ -108,6 +110,7 @@ impl Connection {
             heard_at: 0,
             stalled_at: 0,
             unanswered: 0,
+            unanswered_bytes: 0,
             controls: 0,
             first: 0,
             asked: false,
@@ -121,8 +124,10 @@ impl Connection {
 
     /// Whether the peer has to wait for answers, or to take those there are, before it is heard again.
     pub(crate) fn paused(&self, options: &Options) -> bool {
-        let waits =
-            self.leaving || self.unanswered >= options.max_unanswered || self.owes() > options.max_owed;
+        let waits = self.leaving
+            || self.unanswered >= options.max_unanswered
+            || self.unanswered_bytes as usize >= options.max_unanswered_bytes
+            || self.owes() > options.max_owed;
         waits && self.phase == Phase::Open
     }
 

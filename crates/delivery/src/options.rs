@@ -19,6 +19,8 @@ pub struct Options {
     pub tails_total: usize,
     /// Messages of one connection that may wait for an answer before its socket is no longer read. Default 16.
     pub max_unanswered: u32,
+    /// Bytes of those messages before the socket is no longer read until all are answered. Default 128 KiB.
+    pub max_unanswered_bytes: usize,
     /// Bytes of unicast frames that may wait in one connection before its socket is no longer read: who does not take the
     /// answers is not asked what else there is. Default 64 KiB.
     pub max_owed: usize,
@@ -48,6 +50,7 @@ impl Default for Options {
             tail_bytes: 256 << 10,
             tails_total: 64 << 20,
             max_unanswered: 16,
+            max_unanswered_bytes: 128 << 10,
             max_owed: 64 << 10,
             max_unicast: 8 << 20,
             heartbeat: Duration::from_secs(25),
@@ -64,6 +67,7 @@ impl Options {
     pub(crate) fn bounded(mut self) -> Options {
         self.shards = self.shards.clamp(1, MAX_SHARDS);
         self.max_unanswered = self.max_unanswered.max(1);
+        self.max_unanswered_bytes = self.max_unanswered_bytes.max(1);
         self
     }
 }

@@ -146,6 +146,9 @@ impl Shard {
         let conn = &mut self.connections[slot];
         let paused = conn.paused(&self.options);
         conn.unanswered = conn.unanswered.saturating_sub(1);
+        if conn.unanswered == 0 {
+            conn.unanswered_bytes = 0;
+        }
         if conn.leaving && conn.unanswered == 0 {
             self.say_goodbye(slot);
         } else if paused {

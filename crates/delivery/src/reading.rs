@@ -237,7 +237,8 @@ fn step(
     terms: Terms<'_>,
     received: &mut u64,
 ) -> Result<Stepped, End> {
-    let Connection { id, decoder, gateway, backlog, unanswered, controls, phase, .. } = conn;
+    let Connection { id, decoder, gateway, backlog, unanswered, unanswered_bytes, controls, phase, .. } =
+        conn;
     let step = decoder.decode(bytes, terms).map_err(End::Violation)?;
     let mut stepped = Stepped { used: step.used, weight: step.used };
     let Some(incoming) = step.incoming else { return Ok(stepped) };
@@ -249,11 +250,13 @@ fn step(
     let told = match incoming {
         Incoming::Text(text) => {
             (*unanswered, *received) = (*unanswered + 1, *received + 1);
+            *unanswered_bytes = unanswered_bytes.saturating_add(text.len() as u32);
             stepped.weigh(*id, text.len());
             guarded(|| gateway.on_text(*id, text))
         }
         Incoming::Binary(data) => {
             (*unanswered, *received) = (*unanswered + 1, *received + 1);
+            *unanswered_bytes = unanswered_bytes.saturating_add(data.len() as u32);
             stepped.weigh(*id, data.len());
             guarded(|| gateway.on_binary(*id, data))
         }

@@ -110,6 +110,28 @@ async fn after_sixteen_unanswered_messages_nobody_listens_until_one_is_answered(
 }
 
 #[tokio::test]
+async fn who_says_very_much_is_not_heard_further_until_all_of_it_is_answered() {
+    let hall = hall_with(Options { shards: 1, max_unanswered_bytes: 100, ..options() });
+    let mut ana = hall.person().await;
+    let (first, second) = ("a".repeat(60), "b".repeat(60));
+    for text in [&first, &second, "more"] {
+        ana.says(text).await;
+    }
+    ana.gateway_is_told(Told::Text(first)).await;
+    ana.gateway_is_told(Told::Text(second)).await;
+
+    // Each answer passes through the shard behind all that could have been read.
+    hall.delivery.reply(ana.conn, vec![Frame::text("to the first")]);
+    ana.hears("to the first").await;
+    ana.is_given("the room is busy");
+    ana.hears("the room is busy").await;
+    assert!(ana.told.is_empty());
+
+    hall.delivery.reply(ana.conn, vec![Frame::text("to the second")]);
+    ana.gateway_is_told(Told::Text("more".to_owned())).await;
+}
+
+#[tokio::test]
 async fn somebody_who_waits_for_answers_is_not_taken_for_dead() {
     let silence = Duration::from_millis(200);
     let hall = hall_with(Options { shards: 1, max_unanswered: 1, silence, ..options() });

@@ -224,11 +224,11 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
         let player = match number % 6 {
             // The last one is the outsider.
             _ if number == last => tokio::spawn(Poster::live(part, scene, true)),
+            _ if scene.is_flapping && number > 5 => tokio::spawn(Watcher::live(part, scene, Ears::Flapping)),
             0 | 4 => tokio::spawn(Member::live(part, scene, false)),
             1 if scene.is_loud => tokio::spawn(Watcher::live(part, scene, Ears::Slow)),
             1 => tokio::spawn(Watcher::live(part, scene, Ears::Good)),
             2 => tokio::spawn(Poster::live(part, scene, false)),
-            _ if scene.is_flapping && number > 5 => tokio::spawn(Watcher::live(part, scene, Ears::Flapping)),
             5 if scene.is_loud => tokio::spawn(Watcher::live(part, scene, Ears::Deaf)),
             3 => tokio::spawn(Visitor::live(part, scene, format!("Visitor {number}"))),
             _ => tokio::spawn(Watcher::live(part, scene, Ears::Slow)),

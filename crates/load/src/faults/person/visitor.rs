@@ -54,6 +54,10 @@ impl Visitor {
             if !goes_on {
                 return;
             }
+            if self.scene.is_flapping {
+                // What one says, a thousand hear.
+                self.scene.rest(&mut self.part.rng).await;
+            }
         }
     }
 
