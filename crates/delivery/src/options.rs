@@ -18,7 +18,7 @@ pub struct Options {
     /// Most bytes all tails of all shards hold together. Default 64 MiB.
     pub tails_total: usize,
     /// Messages of one connection that may wait for an answer before its socket is no longer read. Default 16.
-    pub max_unanswered: u32,
+    pub max_unanswered: u16,
     /// Bytes of those messages before the socket is no longer read until all are answered. Default 128 KiB.
     pub max_unanswered_bytes: usize,
     /// Bytes of unicast frames that may wait in one connection before its socket is no longer read: who does not take the

@@ -36,7 +36,7 @@ impl Shard {
             let Some(conn) = self.connections.get_mut(slot) else { continue };
             conn.ready = false;
             if !conn.blocked {
-                let first = conn.first as usize;
+                let first = usize::from(conn.first);
                 self.flush(slot, Scope::From(first));
             }
         }
@@ -131,7 +131,8 @@ impl Shard {
         }
         if let Some(conn) = self.connections.get_mut(slot) {
             // Keys beyond the limit of one write take the lead in turn.
-            conn.first = (conn.first + 1) % (conn.cursors.len() as u32).max(1);
+            let next = (usize::from(conn.first) + 1) % conn.cursors.len().max(1);
+            conn.first = u16::try_from(next).unwrap_or(0);
             self.wake(slot);
         }
     }
