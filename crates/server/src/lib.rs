@@ -26,4 +26,5 @@ pub mod pacing;
 pub mod seats;
 pub mod serve;
 pub mod setup;
+mod thrift;
 pub mod tls;

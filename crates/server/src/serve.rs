@@ -14,6 +14,7 @@ use crate::logging;
 use crate::pacing::Pacing;
 use crate::seats::Seats;
 use crate::setup::Setup;
+use crate::thrift::Thrift;
 use crate::tls::Certificate;
 use anyhow::{Context, Result, bail};
 use chat::{Chat, Clock};
@@ -54,11 +55,13 @@ const STOPPING: Duration = Duration::from_secs(9);
 /// The reason of the close frame of who sends too much: by then a whole allowance is there again.
 const FLOOD: &str = r#"{"retry_after_ms":10000}"#;
 /// How often read marks are written and the certificate is looked at, and how many of those until sessions that have
-/// expired are ended, until old attempts are forgotten, and until sessions of living connections are extended.
+/// expired are ended, until old attempts are forgotten, until sessions of living connections are extended, and until freed
+/// memory may be given back.
 const CHORES: Duration = Duration::from_secs(1);
 const EXPIRING: u32 = 10;
 const FORGETTING: u32 = 60;
 const EXTENDING: u32 = 60 * 60;
+const CALMING: u32 = 20;
 
 /// A running server.
 pub struct Server {
@@ -418,6 +421,7 @@ impl Signals {
 async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
     let mut ticks = interval(CHORES);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut thrift = Thrift::new();
     for tick in 0_u32.. {
         ticks.tick().await;
         // That the disk is full was said when it became so.
@@ -444,6 +448,9 @@ async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
         }
         if tick % FORGETTING == 0 {
             app.doors.forget();
+        }
+        if tick % CALMING == 0 {
+            thrift.look().await;
         }
     }
 }

@@ -5,14 +5,15 @@ use crate::tree::{Source, file, none, our_files};
 use std::collections::BTreeSet;
 
 /// A crate, and the crates of ours it depends on: exactly these, no others.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("chat", &["protocol", "sabotage"]),
     ("delivery", &["sabotage"]),
-    ("server", &["chat", "delivery", "protocol", "sabotage"]),
+    ("server", &["chat", "delivery", "heap", "protocol", "sabotage"]),
     ("client", &["protocol"]),
     ("load", &["client", "protocol", "sabotage"]),
     ("sabotage", &[]),
+    ("heap", &[]),
     ("tidy", &[]),
 ];
 

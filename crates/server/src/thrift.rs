@@ -1,0 +1,82 @@
+//! When memory that was freed is given back to the system.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
+
+/// The part of one processor up to which that is little.
+const LITTLE: u32 = 10;
+/// Work since the last time that makes it worth while: who did nothing has freed nothing.
+const WORTH: Duration = Duration::from_millis(500);
+
+/// Gives back what many connections left when they came, or went, once the server is calm: the allocator makes everybody
+/// else wait meanwhile.
+#[derive(Debug)]
+pub struct Thrift {
+    looked_at: Instant,
+    /// Processor time of the process, then and when memory was last given back.
+    used: Duration,
+    given_back: Duration,
+}
+
+impl Thrift {
+    /// What was used until now does not count as calm.
+    pub fn new() -> Self {
+        Self { looked_at: Instant::now(), used: used(), given_back: Duration::ZERO }
+    }
+
+    /// Looks whether little has gone on since the last time.
+    pub async fn look(&mut self) {
+        if self.is_time(Instant::now(), used()) {
+            // A panic there would be the allocator's, and ends the process.
+            let _ = tokio::task::spawn_blocking(give_back).await;
+        }
+    }
+
+    fn is_time(&mut self, now: Instant, used: Duration) -> bool {
+        let calm = (used - self.used) * LITTLE < now - self.looked_at;
+        (self.looked_at, self.used) = (now, used);
+        let is_time = calm && used - self.given_back >= WORTH;
+        if is_time {
+            self.given_back = used;
+        }
+        is_time
+    }
+}
+
+fn give_back() {
+    let began = Instant::now();
+    let some = heap::give_back();
+    tracing::debug!(some, us = began.elapsed().as_micros() as u64, "memory that was freed was given back");
+}
+
+/// Processor time of the process so far.
+fn used() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks every 20 s at a server that used these milliseconds since the time before.
+    fn looks(used: &[u64]) -> Vec<bool> {
+        let (mut now, mut sum) = (Instant::now(), Duration::ZERO);
+        let mut thrift = Thrift { looked_at: now, used: sum, given_back: Duration::ZERO };
+        let look = |used: &u64| {
+            now += Duration::from_secs(20);
+            sum += Duration::from_millis(*used);
+            thrift.is_time(now, sum)
+        };
+        used.iter().map(look).collect()
+    }
+
+    #[test]
+    fn memory_is_given_back_once_after_a_rush_and_not_during_it() {
+        assert_eq!(looks(&[5_000, 9_000, 100, 100, 100]), [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn who_does_next_to_nothing_is_left_alone() {
+        assert_eq!(looks(&[200, 200, 99, 2]), [false, false, false, true]);
+    }
+}
