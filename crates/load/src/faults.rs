@@ -13,6 +13,7 @@ mod journal;
 mod kind;
 mod page;
 mod person;
+mod phases;
 mod proxy;
 mod round;
 mod verdict;

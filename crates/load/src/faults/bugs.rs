@@ -101,7 +101,7 @@ fn catch(trap: &Trap, binary: &Path, people: usize, seed: u64) -> Result<Caught>
             keep: None,
             bug: Some(trap.bug),
         };
-        let outcome = run_one(&plan)?;
+        let outcome = run_one(&plan, &|_| {})?;
         let is_caught = trap.breaks.iter().any(|number| outcome.verdict.broken.contains_key(number));
         last = Some((seed, outcome));
         if is_caught {

@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What came of many rounds of a kind.
 #[derive(Debug, Serialize)]
@@ -40,6 +40,8 @@ pub struct Campaign {
     pub peak: u64,
     /// How long it took.
     pub seconds: f64,
+    /// How long each part of a round took, in seconds, over all rounds.
+    pub spent: BTreeMap<&'static str, f64>,
     /// How to run each failed round again.
     pub again: Vec<String>,
 }
@@ -106,7 +108,8 @@ fn work(waiting: &Mutex<VecDeque<Plan>>, done: &Mutex<Vec<Result<Outcome>>>, bar
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(plan) = next else { return };
-        let outcome = run_one(&plan).with_context(|| format!("the round of seed {}", plan.seed));
+        let say = |what: &str| bar.set_message(format!("seed {}: {what}", plan.seed));
+        let outcome = run_one(&plan, &say).with_context(|| format!("the round of seed {}", plan.seed));
         if let Ok(outcome) = &outcome
             && !outcome.verdict.is_clean()
         {
@@ -117,9 +120,9 @@ fn work(waiting: &Mutex<VecDeque<Plan>>, done: &Mutex<Vec<Result<Outcome>>>, bar
     }
 }
 
-pub fn run_one(plan: &Plan) -> Result<Outcome> {
+pub fn run_one(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(round::run(plan));
+    let outcome = runtime.block_on(round::run(plan, say));
     runtime.shutdown_background();
     outcome
 }
@@ -128,11 +131,13 @@ fn progress(kind: Kind, rounds: u64) -> ProgressBar {
     let bar = ProgressBar::new(rounds);
     // The template is right by itself.
     if let Ok(style) =
-        ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} rounds, {elapsed}, {eta} to go")
+        ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} rounds, {elapsed}, {eta} to go; {msg}")
     {
         bar.set_style(style);
     }
     bar.set_prefix(kind.name());
+    // A round may take half an hour.
+    bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }
 
@@ -140,9 +145,13 @@ impl Campaign {
     fn of(arguments: &FaultArguments, seed: u64, outcomes: &[Outcome]) -> Self {
         let mut verdict = Verdict::default();
         let mut recovered: Vec<u64> = Vec::new();
+        let mut spent = BTreeMap::new();
         for outcome in outcomes {
             verdict.add(outcome.verdict.clone());
             recovered.extend(&outcome.recovered_ms);
+            for (part, seconds) in &outcome.spent {
+                *spent.entry(*part).or_default() += seconds;
+            }
         }
         recovered.sort_unstable();
         let mut silent: Vec<u64> = outcomes.iter().flat_map(|outcome| outcome.silent_ms.clone()).collect();
@@ -165,6 +174,7 @@ impl Campaign {
             touched: outcomes.iter().map(|outcome| outcome.touched).sum(),
             peak: outcomes.iter().map(|outcome| outcome.peak).max().unwrap_or_default(),
             seconds: 0.0,
+            spent,
             again: failed.map(|outcome| arguments.again(outcome.seed)).collect(),
         }
     }
@@ -197,6 +207,9 @@ impl Campaign {
                 "  longest time without an acknowledged post in an upgrade: median {middle} ms, most {longest}"
             );
         }
+        let spent: Vec<String> =
+            self.spent.iter().map(|(part, seconds)| format!("{part} {seconds:.1}")).collect();
+        println!("  seconds over all rounds: {}", spent.join(", "));
         for finding in &self.verdict.findings {
             println!("  I-{}: {}", finding.invariant, finding.what);
         }

@@ -1,22 +1,22 @@
 //! What one person did, what came of it, and everything they were shown.
 
 use protocol::{ErrorCode, Message, RoomId, UserId};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// One line of a journal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Microseconds since the round began.
     pub at_us: u64,
-    /// What it was.
-    #[serde(flatten)]
-    pub what: What,
+    /// What it was. A frame that is told to many is one and the same in all their journals.
+    pub what: Arc<What>,
 }
 
 /// What somebody did or saw.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum What {
     /// Began to post. The text begins with the nonce, so that a message is known by its text alone.
@@ -60,8 +60,14 @@ pub struct Keeper {
 #[derive(Debug, Clone)]
 pub struct Pen {
     began: Instant,
+    frames: Frames,
     entries: Arc<Mutex<Vec<Entry>>>,
 }
+
+/// All frames of a round, each held once: a thousand people are told the same, and half an hour of that does not fit into
+/// memory a thousand times.
+#[derive(Debug, Clone, Default)]
+pub struct Frames(Arc<Mutex<HashSet<Arc<What>>>>);
 
 /// A finished journal.
 #[derive(Debug, Clone)]
@@ -87,15 +93,62 @@ pub struct Screen {
     pub window: std::ops::Range<u64>,
 }
 
+impl What {
+    /// The text of a frame, of whichever protocol.
+    pub fn shown(&self) -> Option<&str> {
+        match self {
+            Self::Frame { text } | Self::SimpleFrame { text } => Some(text),
+            Self::Invoke { .. }
+            | Self::Ok { .. }
+            | Self::Failed { .. }
+            | Self::Refused { .. }
+            | Self::Unknown { .. }
+            | Self::Revised { .. }
+            | Self::Marked { .. }
+            | Self::ReadBack { .. }
+            | Self::Peeked { .. }
+            | Self::Resume { .. }
+            | Self::SimpleBegins {} => None,
+        }
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            at_us: u64,
+            #[serde(flatten)]
+            what: &'a What,
+        }
+        Line { at_us: self.at_us, what: &self.what }.serialize(serializer)
+    }
+}
+
+impl Frames {
+    /// The one that is like this.
+    fn one(&self, what: What) -> Arc<What> {
+        // A set that is whole after every statement.
+        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = frames.get(&what) {
+            return Arc::clone(known);
+        }
+        let what = Arc::new(what);
+        frames.insert(Arc::clone(&what));
+        what
+    }
+}
+
 impl Pen {
-    /// A journal whose times count from `began`.
-    pub fn new(began: Instant) -> Self {
-        Self { began, entries: Arc::default() }
+    /// A journal whose times count from `began`, of a round with these frames.
+    pub fn new(began: Instant, frames: Frames) -> Self {
+        Self { began, frames, entries: Arc::default() }
     }
 
     /// Notes something now.
     pub fn note(&self, what: What) {
         let at_us = self.began.elapsed().as_micros() as u64;
+        let what = if what.shown().is_some() { self.frames.one(what) } else { Arc::new(what) };
         self.lock().push(Entry { at_us, what });
     }
 
@@ -110,5 +163,24 @@ impl Pen {
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         // A list that is whole after every statement.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_are_told_is_held_once_and_stands_in_each_of_their_journals() {
+        let (frames, began) = (Frames::default(), Instant::now());
+        let [ana, ben] = ["Ana", "Ben"].map(|name| {
+            let pen = Pen::new(began, frames.clone());
+            pen.note(What::Frame { text: format!("only to {name}") });
+            pen.note(What::Frame { text: "to all".to_owned() });
+            pen.close(Keeper { name: name.to_owned(), user: None }, vec![], vec![]).entries
+        });
+        assert!(Arc::ptr_eq(&ana[1].what, &ben[1].what) && ana[0].what != ben[0].what);
+        let line = serde_json::to_value(&ben[1]).expect("a line");
+        assert_eq!((&line["what"], &line["text"]), (&"frame".into(), &"to all".into()));
     }
 }

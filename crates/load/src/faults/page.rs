@@ -110,6 +110,7 @@ mod tests {
     use super::*;
     use crate::faults::injection::Mark;
     use crate::faults::verdict::Verdict;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_timeline_has_a_curve_and_a_line_for_each_fault() {
@@ -124,6 +125,7 @@ mod tests {
             peak: 0,
             touched: 0,
             seconds: 1.0,
+            spent: BTreeMap::new(),
             kept: None,
             acknowledged: vec![0.1, 0.3, 0.9],
         });

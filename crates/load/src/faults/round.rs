@@ -2,11 +2,12 @@
 
 use super::community::{Community, Record};
 use super::injection::{self, Mark, Stage, UPGRADE, UPGRADED};
-use super::journal::{Journal, Pen, What};
+use super::journal::{Frames, Journal, Pen, What};
 use super::kind::Kind;
 use super::person::{
     Act, Ears, Heads, Member, Part, Poster, Scene, Standing, Visitor, Watcher, is_of_the_moment,
 };
+use super::phases::Phases;
 use super::proxy::Proxy;
 use super::verdict::{self, Story, Verdict};
 use super::victim::{Orders, Victim};
@@ -79,6 +80,8 @@ pub struct Outcome {
     pub touched: u64,
     /// How long the round took.
     pub seconds: f64,
+    /// How long each part of it took, in seconds.
+    pub spent: BTreeMap<&'static str, f64>,
     /// Where what is left of it was kept.
     pub kept: Option<PathBuf>,
     /// When posts were acknowledged, in seconds.
@@ -91,29 +94,36 @@ struct Cast {
     players: Vec<JoinHandle<Journal>>,
 }
 
-/// Runs a round.
+/// Runs a round. What it does at a moment is told to `say`.
 ///
 /// # Errors
 /// When the server does not start, or ends when nothing was done to it.
-pub async fn run(plan: &Plan) -> Result<Outcome> {
+pub async fn run(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
+    let mut phases = Phases::new(say);
+    phases.begin("people come in");
     let folder = tempfile::tempdir()?;
     let mut rng = Rng::with_seed(plan.seed);
     let mut stage = prepare(plan, folder.path(), &mut rng).await?;
     let (acts, act) = watch::channel(Act::Live);
     let cast = begin(&set_scene(plan, &stage, act), &mut rng, stage.began);
+    phases.begin("faults");
     stage.run(plan.kind).await?;
+    phases.begin("agreeing");
     let quiet = Instant::now();
     let (record, stuck) = agree(&mut stage, &acts, &cast, quiet).await;
     let agreed_ms = stuck.is_empty().then(|| quiet.elapsed().as_millis() as u64);
     stage.complaints.extend(stuck);
     acts.send_replace(Act::Close);
+    phases.begin("closing journals");
     let mut journals = Vec::new();
     for player in cast.players {
         journals.push(player.await.context("a person")?);
     }
-    let mut outcome = conclude(plan, stage, &record, &journals);
+    let mut outcome = conclude(plan, stage, &record, &journals, &mut phases);
     outcome.agreed_ms = agreed_ms;
+    outcome.spent = phases.finish();
     if !outcome.verdict.is_clean() {
+        say("keeping what is left");
         outcome.kept = keep(plan, folder.path(), &journals, &outcome)?;
     }
     Ok(outcome)
@@ -169,7 +179,13 @@ fn set_scene(plan: &Plan, stage: &Stage, act: watch::Receiver<Act>) -> Scene {
 }
 
 /// Ends the server and judges the round.
-fn conclude(plan: &Plan, mut stage: Stage, record: &Record, journals: &[Journal]) -> Outcome {
+fn conclude(
+    plan: &Plan,
+    mut stage: Stage,
+    record: &Record,
+    journals: &[Journal],
+    phases: &mut Phases<'_>,
+) -> Outcome {
     stage.victim.kill();
     let silent_ms = silences(&stage.marks, journals);
     for ms in silent_ms.iter().filter(|ms| **ms > SILENCE_MS) {
@@ -191,13 +207,14 @@ fn conclude(plan: &Plan, mut stage: Stage, record: &Record, journals: &[Journal]
     };
     Outcome {
         seed: plan.seed,
-        verdict: verdict::judge(&story),
+        verdict: verdict::judge(&story, |part| phases.begin(part)),
         agreed_ms: None,
         recovered_ms: recoveries(&stage.marks, journals),
         silent_ms,
         peak,
         touched: stage.proxy.as_ref().map_or(0, Proxy::touched),
         seconds: stage.began.elapsed().as_secs_f64(),
+        spent: BTreeMap::new(),
         kept: None,
         acknowledged: acknowledged(journals),
         marks: stage.marks,
@@ -207,11 +224,12 @@ fn conclude(plan: &Plan, mut stage: Stage, record: &Record, journals: &[Journal]
 /// Everybody begins to live: members, posters, visitors and watchers in turn.
 fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
     let mut cast = Cast { standings: vec![], players: vec![] };
+    let frames = Frames::default();
     let community = Arc::clone(&scene.community);
     let mut part = |account: &super::community::Account, cast: &mut Cast| {
         let standing = Standing::default();
         cast.standings.push((account.user.name.clone(), standing.clone()));
-        Part { account: account.clone(), rng: rng.fork(), pen: Pen::new(began), standing }
+        Part { account: account.clone(), rng: rng.fork(), pen: Pen::new(began, frames.clone()), standing }
     };
     let ana = part(&community.ana, &mut cast);
     cast.players.push(tokio::spawn(Member::live(ana, Scene { away: None, ..scene.clone() }, true)));
@@ -290,7 +308,7 @@ fn acknowledged(journals: &[Journal]) -> Vec<f64> {
     let mut times: Vec<f64> = journals
         .iter()
         .flat_map(|journal| &journal.entries)
-        .filter(|entry| matches!(entry.what, What::Ok { .. }))
+        .filter(|entry| matches!(*entry.what, What::Ok { .. }))
         .map(|entry| entry.at_us as f64 / 1e6)
         .collect();
     times.sort_by(f64::total_cmp);
@@ -324,7 +342,9 @@ fn silences(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
 fn failed_sends(journals: &[Journal]) -> Vec<String> {
     let entries = journals.iter().flat_map(|journal| &journal.entries);
     let failed = entries.filter_map(|entry| {
-        let (What::Failed { nonce, code } | What::Refused { nonce, code }) = &entry.what else { return None };
+        let (What::Failed { nonce, code } | What::Refused { nonce, code }) = &*entry.what else {
+            return None;
+        };
         is_of_the_moment(*code).then(|| format!("{nonce} was shown as failed: {code:?}"))
     });
     failed.collect()

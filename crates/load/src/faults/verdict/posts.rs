@@ -35,7 +35,7 @@ fn judge_journal(journal: &Journal, story: &Story<'_>, indexes: &[Index<'_>], ve
     for entry in &journal.entries {
         let life = story.life_at(entry.at_us);
         let mut text = None;
-        match &entry.what {
+        match &*entry.what {
             What::Invoke { nonce, text, .. } => {
                 verdict.counts.invoked += 1;
                 said.insert(nonce, text);

@@ -3,7 +3,7 @@
 use super::{Life, Story, Verdict, judge};
 use crate::faults::community::{Kept, Record};
 use crate::faults::journal::{Entry, Journal, Keeper, Screen, What};
-use protocol::{Event, ReadMark, Role, Room, RoomId, RoomKind, User, UserId};
+use protocol::{Event, Message, Nonce, ReadMark, Role, Room, RoomId, RoomKind, User, UserId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -87,13 +87,14 @@ impl Tale {
         let hello = hello();
         let frames =
             std::iter::once(&hello).chain(&self.frames).map(|frame| What::Frame { text: frame.to_string() });
-        let entries = self.acts.iter().cloned().chain(frames).map(|what| Entry { at_us: 0, what });
+        let entries =
+            self.acts.iter().cloned().chain(frames).map(|what| Entry { at_us: 0, what: what.into() });
         let journal = Journal {
             keeper: Keeper { name: "Ben".into(), user: Some(BEN) },
             entries: entries.collect(),
             screens: self.screens.clone(),
         };
-        judge(&self.story(&[journal], &["s3cret".to_owned()]))
+        judge(&self.story(&[journal], &["s3cret".to_owned()]), |_| {})
     }
 
     fn story<'a>(&'a self, journals: &'a [Journal], secrets: &'a [String]) -> Story<'a> {
@@ -248,6 +249,52 @@ fn nobody_hears_a_room_they_are_not_in() {
 }
 
 #[test]
+fn a_frame_that_many_were_told_is_judged_for_each_of_them() {
+    let tale = Tale::new();
+    let frame = |frame: &Value| Entry { at_us: 0, what: What::Frame { text: frame.to_string() }.into() };
+    let heard: Vec<Entry> = std::iter::once(&hello()).chain(&tale.frames).map(frame).collect();
+    let journal = |user, entries| {
+        let keeper = Keeper { name: "somebody".into(), user: Some(user) };
+        Journal { keeper, entries, screens: vec![] }
+    };
+    let misses_one = [&heard[..2], &heard[3..]].concat();
+    let outsider = UserId::new(Uuid::from_u128(3));
+    let journals = [journal(BEN, heard.clone()), journal(BEN, misses_one), journal(outsider, heard)];
+    let mut verdict = Verdict::default();
+    super::wire::judge(&tale.story(&journals, &[]), &mut verdict);
+    let counts = verdict.counts;
+    assert_eq!((counts.frames, counts.holes, counts.foreign), (11, 1, 3), "{:?}", verdict.findings);
+}
+
+#[test]
+fn a_reset_shows_only_what_is_kept() {
+    let reset = |message: &Message| {
+        let page = json!({ "type": "reset", "room": LOBBY, "as_of": 4, "messages": [message], "more": true });
+        told(|tale| tale.frames.push(page))
+    };
+    let mut message = posted(4, 3).message().expect("a message");
+    assert!(reset(&message).judged().is_clean());
+    message.nonce = Nonce::new("b-9").expect("a nonce");
+    assert!(reset(&message).breaks(2));
+}
+
+#[test]
+fn somebody_passing_hears_everything_said_while_they_are_there() {
+    let heard = |seqs: &[u64]| {
+        let chat = |seq: &u64| {
+            let text = json!({
+                "type": "chat", "room": "lobby", "username": "Ben", "text": "tea", "ts": 1, "seq": seq,
+            });
+            What::SimpleFrame { text: text.to_string() }
+        };
+        told(|tale| tale.acts.extend(seqs.iter().map(chat))).judged()
+    };
+    assert!(heard(&[2, 3, 4]).is_clean(), "{:?}", heard(&[2, 3, 4]).findings);
+    assert_eq!(heard(&[2, 4]).counts.holes, 1);
+    assert_eq!(heard(&[2, 2]).counts.doubled, 1);
+}
+
+#[test]
 fn what_was_posted_can_be_read_by_its_author() {
     let missed = What::ReadBack { nonce: "b-1".into(), room: LOBBY, seq: 2, found: false };
     assert!(told(|tale| tale.acts.push(missed)).breaks(6));
@@ -297,10 +344,10 @@ impl Tale {
         whats.extend(self.frames[..3].iter().map(|frame| What::Frame { text: frame.to_string() }));
         whats.push(What::Resume { room: LOBBY, after });
         whats.push(What::Frame { text: self.frames[3].to_string() });
-        let entries = whats.into_iter().map(|what| Entry { at_us: 0, what }).collect();
+        let entries = whats.into_iter().map(|what| Entry { at_us: 0, what: what.into() }).collect();
         let keeper = Keeper { name: "Ben".into(), user: Some(BEN) };
         let journal = Journal { keeper, entries, screens: vec![] };
-        super::wire::judge(&journal, &self.story(&[], &[]), &mut verdict);
+        super::wire::judge(&self.story(&[journal], &[]), &mut verdict);
         verdict
     }
 }

@@ -1,20 +1,21 @@
 //! What went over each connection: in order, without holes, nothing that is not in the log, and nothing of a room that
 //! one is not in.
 
+use super::lookup::Lookup;
 use super::{Story, Verdict};
-use crate::faults::community::Record;
 use crate::faults::journal::{Journal, What};
 use protocol::simple::SimpleFrame;
 use protocol::{Event, EventKind, RoomId, ServerFrame, UserId};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One connection of the native protocol as far as it was heard.
 struct Wire<'a> {
     /// Up to which place of each room its owner may see.
-    rights: HashMap<RoomId, u64>,
+    rights: Option<&'a HashMap<RoomId, u64>>,
     /// What the server kept in the life of the data that this is of.
-    record: &'a Record,
+    kept: &'a Lookup<'a>,
     /// The last place told of each room that one is in.
     places: HashMap<RoomId, u64>,
     /// Where memberships ended that ended on this connection.
@@ -35,23 +36,49 @@ struct Talk {
     last: Option<(String, u64)>,
 }
 
+/// Frames that many were told, read once.
+type Read = HashMap<*const What, ServerFrame>;
+
 /// Judges I-2, I-4 and I-5 by every frame.
-pub fn judge(journal: &Journal, story: &Story<'_>, verdict: &mut Verdict) {
+pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
+    let lives: Vec<Lookup<'_>> = story.records().map(Lookup::new).collect();
+    let mut read = Read::new();
+    for journal in story.journals {
+        judge_journal(journal, story, &lives, &mut read, verdict);
+    }
+}
+
+fn judge_journal(
+    journal: &Journal,
+    story: &Story<'_>,
+    lives: &[Lookup<'_>],
+    read: &mut Read,
+    verdict: &mut Verdict,
+) {
     let notes_resumes = journal.screens.is_empty();
-    let begin = |record| Wire::new(journal.keeper.user, record, notes_resumes);
-    let mut wire = begin(story.record);
+    let begin = |life: usize| Wire::new(journal.keeper.user, &lives[life], notes_resumes);
+    let mut wire = begin(story.lives.len());
     let mut talk = Talk::default();
     for entry in &journal.entries {
-        let life = story.life_at(entry.at_us);
-        match &entry.what {
+        match &*entry.what {
             What::Frame { text } => {
                 verdict.counts.frames += 1;
+                let known = Arc::as_ptr(&entry.what);
+                if let Some(frame) = read.get(&known) {
+                    wire.hear(frame, journal, verdict);
+                    continue;
+                }
                 match ServerFrame::decode(text) {
                     Ok(ServerFrame::Hello(hello)) => {
-                        wire = begin(story.record_of(&hello.epoch));
+                        wire = begin(story.life_of(&hello.epoch));
                         wire.places = hello.rooms.iter().map(|room| (room.id, room.head)).collect();
                     }
-                    Ok(frame) => wire.hear(&frame, journal, verdict),
+                    Ok(frame) => {
+                        wire.hear(&frame, journal, verdict);
+                        if is_told_to_many(&frame) {
+                            read.insert(known, frame);
+                        }
+                    }
                     Err(error) => {
                         verdict.find(4, || format!("{} was sent {text:?}: {error}", journal.keeper.name))
                     }
@@ -62,7 +89,7 @@ pub fn judge(journal: &Journal, story: &Story<'_>, verdict: &mut Verdict) {
             What::SimpleFrame { text } => {
                 verdict.counts.frames += 1;
                 if let Ok(frame) = serde_json::from_str(text) {
-                    talk.hear(&frame, &journal.keeper.name, story.record_in(life), verdict);
+                    talk.hear(&frame, &journal.keeper.name, &lives[story.life_at(entry.at_us)], verdict);
                 }
             }
             What::Invoke { .. }
@@ -78,11 +105,29 @@ pub fn judge(journal: &Journal, story: &Story<'_>, verdict: &mut Verdict) {
     }
 }
 
+/// Whether a frame is worth keeping once it is read. Who is here is long, and says nothing that is judged.
+fn is_told_to_many(frame: &ServerFrame) -> bool {
+    match frame {
+        ServerFrame::Event(_)
+        | ServerFrame::Reply(_)
+        | ServerFrame::Beat(_)
+        | ServerFrame::Lagged(_)
+        | ServerFrame::RoomLeft(_)
+        | ServerFrame::ReadMarked(_)
+        | ServerFrame::SessionEnded {} => true,
+        ServerFrame::Hello(_)
+        | ServerFrame::Presence(_)
+        | ServerFrame::Reset(_)
+        | ServerFrame::RoomJoined(_)
+        | ServerFrame::Unknown(_) => false,
+    }
+}
+
 impl<'a> Wire<'a> {
-    fn new(user: Option<UserId>, record: &'a Record, notes_resumes: bool) -> Self {
+    fn new(user: Option<UserId>, kept: &'a Lookup<'a>, notes_resumes: bool) -> Self {
         Self {
-            rights: user.map(|user| rights(user, record)).unwrap_or_default(),
-            record,
+            rights: user.and_then(|user| kept.rights(user)),
+            kept,
             places: HashMap::new(),
             left: HashMap::new(),
             after: HashMap::new(),
@@ -93,13 +138,14 @@ impl<'a> Wire<'a> {
     }
 
     fn hear(&mut self, frame: &ServerFrame, journal: &Journal, verdict: &mut Verdict) {
-        let record = self.record;
+        let kept = self.kept;
         let name = &journal.keeper.name;
         match frame {
             ServerFrame::Event(event) => {
                 self.place(event, name, verdict);
-                is_in_log(event, name, record, verdict);
-                let until = self.rights.get(&event.room).copied().unwrap_or_default();
+                is_in_log(event, name, kept, verdict);
+                let until =
+                    self.rights.and_then(|rights| rights.get(&event.room)).copied().unwrap_or_default();
                 if event.seq > until {
                     verdict.counts.foreign += 1;
                     verdict.find(5, || {
@@ -114,11 +160,7 @@ impl<'a> Wire<'a> {
                 self.places.insert(reset.room, reset.as_of);
                 self.resumed = self.resumed.saturating_sub(1);
                 for message in &reset.messages {
-                    let kept = record.rooms.get(&reset.room).map(|kept| &kept.messages);
-                    let is_kept = kept.is_some_and(|kept| {
-                        kept.iter().any(|known| known.seq == message.seq && known.nonce == message.nonce)
-                    });
-                    if !is_kept {
+                    if !kept.has(reset.room, message) {
                         verdict.find(2, || {
                             format!("{name} was shown {} of {} which is not kept", message.seq, reset.room)
                         });
@@ -203,11 +245,8 @@ impl<'a> Wire<'a> {
     }
 }
 
-fn is_in_log(event: &Event, name: &str, record: &Record, verdict: &mut Verdict) {
-    let kept = record.rooms.get(&event.room).and_then(|kept| {
-        let index = usize::try_from(event.seq.checked_sub(1)?).ok()?;
-        kept.events.get(index).filter(|kept| kept.seq == event.seq)
-    });
+fn is_in_log(event: &Event, name: &str, kept: &Lookup<'_>, verdict: &mut Verdict) {
+    let kept = kept.event(event.room, event.seq);
     let same = kept.is_some_and(|kept| kept.by.id == event.by.id && is_same(&kept.kind, &event.kind));
     if !same {
         verdict.find(2, || {
@@ -246,31 +285,8 @@ fn is_same(kept: &EventKind, shown: &EventKind) -> bool {
     }
 }
 
-/// Up to which place somebody may see each room: for ever while they are a member.
-fn rights(user: UserId, record: &Record) -> HashMap<RoomId, u64> {
-    let mut until = HashMap::new();
-    for (room, kept) in &record.rooms {
-        for event in &kept.events {
-            match &event.kind {
-                EventKind::MemberJoined { user: joined, .. } if joined.id == user => {
-                    until.insert(*room, u64::MAX);
-                }
-                EventKind::MemberLeft { user: left } if left.id == user => {
-                    until.insert(*room, event.seq);
-                }
-                EventKind::MemberJoined { .. }
-                | EventKind::MemberLeft { .. }
-                | EventKind::MessagePosted { .. }
-                | EventKind::MessageEdited { .. }
-                | EventKind::MessageDeleted { .. } => {}
-            }
-        }
-    }
-    until
-}
-
 impl Talk {
-    fn hear(&mut self, frame: &SimpleFrame, name: &str, record: &Record, verdict: &mut Verdict) {
+    fn hear(&mut self, frame: &SimpleFrame, name: &str, kept: &Lookup<'_>, verdict: &mut Verdict) {
         match frame {
             SimpleFrame::Welcome { room, history, .. } => {
                 let seqs: Vec<u64> = history.iter().map(|chat| chat.seq).collect();
@@ -280,7 +296,7 @@ impl Talk {
                 }
                 self.last = seqs.last().map(|seq| (room.clone(), *seq));
             }
-            SimpleFrame::Chat(heard) => self.chat(&heard.room, heard.chat.seq, name, record, verdict),
+            SimpleFrame::Chat(heard) => self.chat(&heard.room, heard.chat.seq, name, kept, verdict),
             SimpleFrame::Joined { .. }
             | SimpleFrame::Left { .. }
             | SimpleFrame::Roster { .. }
@@ -288,13 +304,7 @@ impl Talk {
         }
     }
 
-    fn chat(&mut self, room: &str, seq: u64, name: &str, record: &Record, verdict: &mut Verdict) {
-        let posts = |from: u64, to: u64| {
-            let named = record.views.values().flatten().find(|view| view.name == room);
-            let kept = named.and_then(|view| record.rooms.get(&view.id));
-            let messages = kept.map(|kept| kept.messages.as_slice()).unwrap_or_default();
-            messages.iter().filter(|message| message.seq > from && message.seq < to).count() as u64
-        };
+    fn chat(&mut self, room: &str, seq: u64, name: &str, kept: &Lookup<'_>, verdict: &mut Verdict) {
         let last = self.last.take().filter(|(known, _)| known == room).map(|(_, last)| last);
         if let Some(last) = last {
             if seq <= last {
@@ -302,7 +312,7 @@ impl Talk {
                 verdict.counts.misplaced += u64::from(seq < last);
                 verdict.find(4, || format!("{name} heard {seq} after {last}"));
             }
-            let missed = posts(last, seq);
+            let missed = kept.between(room, last, seq);
             if missed > 0 {
                 verdict.counts.holes += missed;
                 verdict.find(4, || format!("{name} heard {seq} after {last} and not the {missed} between"));

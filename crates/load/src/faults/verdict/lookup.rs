@@ -1,0 +1,74 @@
+//! What was kept in one life of the data, by what is asked of it for each of millions of frames.
+
+use crate::faults::community::{Kept, Record};
+use protocol::{Event, EventKind, Message, RoomId, UserId};
+use std::collections::{HashMap, HashSet};
+
+/// A record with its indexes.
+pub struct Lookup<'a> {
+    record: &'a Record,
+    rights: HashMap<UserId, HashMap<RoomId, u64>>,
+    messages: HashSet<(RoomId, u64, &'a str)>,
+    /// By the name of the room, in order.
+    places: HashMap<&'a str, Vec<u64>>,
+}
+
+impl<'a> Lookup<'a> {
+    /// Goes through a record once.
+    pub fn new(record: &'a Record) -> Self {
+        let mut lookup =
+            Self { record, rights: HashMap::new(), messages: HashSet::new(), places: HashMap::new() };
+        for (room, kept) in &record.rooms {
+            lookup.add_rights(*room, kept);
+            let named = |message: &'a Message| (*room, message.seq, message.nonce.as_str());
+            lookup.messages.extend(kept.messages.iter().map(named));
+        }
+        for view in record.views.values().flatten() {
+            let places = || {
+                let kept = record.rooms.get(&view.id).map(|kept| kept.messages.as_slice());
+                let mut places: Vec<u64> =
+                    kept.unwrap_or_default().iter().map(|message| message.seq).collect();
+                places.sort_unstable();
+                places
+            };
+            lookup.places.entry(&view.name).or_insert_with(places);
+        }
+        lookup
+    }
+
+    /// Up to which place somebody may see each room: for ever while they are a member. None for who was never one.
+    pub fn rights(&self, user: UserId) -> Option<&HashMap<RoomId, u64>> {
+        self.rights.get(&user)
+    }
+
+    /// What the log has at a place.
+    pub fn event(&self, room: RoomId, seq: u64) -> Option<&'a Event> {
+        let index = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.record.rooms.get(&room)?.events.get(index).filter(|kept| kept.seq == seq)
+    }
+
+    /// Whether a message is kept where it was shown.
+    pub fn has(&self, room: RoomId, message: &Message) -> bool {
+        self.messages.contains(&(room, message.seq, message.nonce.as_str()))
+    }
+
+    /// How many messages there are between two places of the room of this name, neither included.
+    pub fn between(&self, room: &str, from: u64, to: u64) -> u64 {
+        let places = self.places.get(room).map(Vec::as_slice).unwrap_or_default();
+        let until = places.partition_point(|seq| *seq < to);
+        until.saturating_sub(places.partition_point(|seq| *seq <= from)) as u64
+    }
+
+    fn add_rights(&mut self, room: RoomId, kept: &Kept) {
+        for event in &kept.events {
+            let (user, until) = match &event.kind {
+                EventKind::MemberJoined { user, .. } => (user.id, u64::MAX),
+                EventKind::MemberLeft { user } => (user.id, event.seq),
+                EventKind::MessagePosted { .. }
+                | EventKind::MessageEdited { .. }
+                | EventKind::MessageDeleted { .. } => continue,
+            };
+            self.rights.entry(user).or_default().insert(room, until);
+        }
+    }
+}

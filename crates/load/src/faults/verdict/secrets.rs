@@ -1,0 +1,30 @@
+//! What nobody may ever be shown, looked for in all that was.
+
+use super::{Story, Verdict};
+use crate::faults::journal::What;
+use aho_corasick::AhoCorasick;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Judges I-12.
+pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
+    // All at once: everybody has a token, and each frame may hold any of them.
+    let secrets = match AhoCorasick::new(story.secrets) {
+        Ok(secrets) => secrets,
+        Err(error) => return verdict.find(12, || format!("nothing was looked for: {error}")),
+    };
+    // What was shown to many is read once.
+    let mut known: HashMap<*const What, bool> = HashMap::new();
+    let entries = story.journals.iter().flat_map(|journal| &journal.entries);
+    let frames = entries.filter_map(|entry| Some((Arc::as_ptr(&entry.what), entry.what.shown()?)));
+    let told = frames
+        .filter(|(frame, text)| *known.entry(*frame).or_insert_with(|| secrets.is_match(*text)))
+        .count();
+    let logged = story.log.lines().filter(|line| secrets.is_match(*line)).count();
+    if told + logged > 0 {
+        // Not in words: a report of a secret would tell it once more.
+        verdict.find(12, || {
+            format!("{} frames or lines of the log hold a token, a password or its hash", told + logged)
+        });
+    }
+}
