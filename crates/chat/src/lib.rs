@@ -31,6 +31,7 @@ pub use accounts::Account;
 pub use clock::Clock;
 pub use error::{DatabaseError, Error, Result};
 pub use export::export;
+pub use log::Replay;
 pub use memberships::Membership;
 pub use messages::Place;
 pub use sessions::{Caller, NewSession};
@@ -40,14 +41,12 @@ pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
 pub use token::Token;
 pub use visitors::{History, Visitor};
 
+use log::Replays;
 use passwords::Passwords;
-use protocol::RoomId;
-use protocol::frame::{EventPage, Reset};
 use reads::Reads;
 use std::path::Path;
 use std::sync::Arc;
 use store::{Condition, Store};
-use together::Together;
 use tokio::sync::{mpsc, watch};
 
 /// The most items on a page.
@@ -78,9 +77,7 @@ struct Parts {
     passwords: Passwords,
     reads: Arc<Reads>,
     epoch: Arc<str>,
-    /// Pages of the log and newest pages that are about to be read.
-    pages: Arc<Together<(RoomId, u64), EventPage>>,
-    resets: Arc<Together<RoomId, Reset>>,
+    replays: Arc<Replays>,
 }
 
 impl Chat {
@@ -96,7 +93,9 @@ impl Chat {
         let (told, stream) = mpsc::channel(TOLD);
         let path = path.to_owned();
         // A migration can take minutes, and whoever waits for it must be able to give up.
-        let opened = tokio::task::spawn_blocking(move || Store::open(&path, told)).await;
+        let replays = Arc::new(Replays::new());
+        let noting = Arc::clone(&replays);
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path, told, noting)).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =
@@ -110,8 +109,7 @@ impl Chat {
             passwords: Passwords::new(),
             reads: Arc::new(Reads::new()),
             epoch: epoch.into(),
-            pages: Arc::new(Together::new()),
-            resets: Arc::new(Together::new()),
+            replays,
         };
         Ok((Self(Arc::new(chat)), stream))
     }

@@ -23,6 +23,7 @@ mod readers;
 mod writer;
 
 use crate::error::{Error, Result};
+use crate::log::Replays;
 use crate::stream::{Batch, Committed, Kept};
 use checkup::Checkup;
 pub(crate) use condition::Condition;
@@ -69,7 +70,11 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database at `path`, makes or migrates its tables, and starts the writer.
-    pub(crate) fn open(path: &Path, told: mpsc::Sender<Batch>) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn open(
+        path: &Path,
+        told: mpsc::Sender<Batch>,
+        replays: Arc<Replays>,
+    ) -> std::result::Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
@@ -79,7 +84,7 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "wal")?;
         migrations::run(&mut connection, path)?;
         let readers = Readers::open(path)?;
-        let writer = Writer::start(path, connection, told)?;
+        let writer = Writer::start(path, connection, told, replays)?;
         let checkup = Checkup::start(path, unclean)?;
         let (writer, readers, checkup) = (Arc::new(writer), Arc::new(readers), Arc::new(checkup));
         Ok(Self { writer, readers, checkup, kept: None })

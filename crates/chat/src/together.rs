@@ -1,71 +1,175 @@
-//! One answer for all who ask the same at the same time.
+//! One answer for all who come back to a room at about the same time.
 
 use crate::error::Result;
-use std::collections::HashMap;
-use std::hash::Hash;
+use protocol::RoomId;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
-type Answer<V> = Arc<OnceCell<Arc<V>>>;
+/// How long an answer is kept for whoever asks next: those who lost their line together are back by then.
+const KEPT: Duration = Duration::from_secs(30);
+/// The most answers that are kept, and the most bytes of them.
+const ANSWERS: usize = 4096;
+const BYTES: usize = 16 << 20;
 
-/// Questions that were asked and that nobody has begun to look into.
-pub(crate) struct Together<K: Eq + Hash, V> {
-    asked: Mutex<HashMap<K, Answer<V>>>,
+/// What somebody found, or is looking for.
+pub(crate) type Answer<V> = Arc<OnceCell<Arc<V>>>;
+/// The answers of one room, by what was asked.
+pub(crate) type Answers<V> = BTreeMap<u64, Answer<V>>;
+
+/// What was found of late. It stands only while it is so: whoever changes something calls [`Together::outdated`] before
+/// anybody hears of it. What was being looked for then is told to those who had asked before, and to nobody after.
+pub(crate) struct Together<V> {
+    kept: Mutex<Kept<V>>,
+    weigh: fn(&V) -> usize,
     /// How often somebody looked.
     looks: AtomicU64,
 }
 
-/// Somebody who waits for an answer. When the last one gives up, nobody has asked.
-struct Asker<'a, K: Eq + Hash, V> {
-    together: &'a Together<K, V>,
-    question: K,
-    answer: Answer<V>,
+struct Kept<V> {
+    rooms: HashMap<RoomId, Answers<V>>,
+    /// All of them, the oldest first.
+    order: VecDeque<Entry<V>>,
+    bytes: usize,
 }
 
-impl<K: Eq + Hash + Clone, V> Together<K, V> {
-    pub(crate) fn new() -> Self {
-        Self { asked: Mutex::default(), looks: AtomicU64::new(0) }
+struct Entry<V> {
+    room: RoomId,
+    number: u64,
+    answer: Answer<V>,
+    since: Instant,
+    /// Nothing until it was found.
+    bytes: usize,
+}
+
+impl<V> Together<V> {
+    /// Keeps answers as long as they weigh no more than they may, by `weigh` in bytes.
+    pub(crate) fn new(weigh: fn(&V) -> usize) -> Self {
+        let kept = Kept { rooms: HashMap::new(), order: VecDeque::new(), bytes: 0 };
+        Self { kept: Mutex::new(kept), weigh, looks: AtomicU64::new(0) }
     }
 
-    /// The answer to `question`: that of whoever asked the same before, or of `look`, which calls [`Together::begin`]
-    /// before it looks at anything.
+    /// The answer to the question of a room that `choose` makes of those that were asked: what is kept of it, or what
+    /// `look` finds for all who ask meanwhile. `look` is given the question.
     pub(crate) async fn ask<F: Future<Output = Result<V>>>(
         &self,
-        question: K,
-        look: impl FnOnce() -> F,
-    ) -> Result<Arc<V>> {
-        let answer = Arc::clone(self.lock().entry(question.clone()).or_default());
-        let asker = Asker { together: self, question, answer };
-        let look = async || Ok(Arc::new(look().await?));
-        asker.answer.get_or_try_init(look).await.cloned()
+        room: RoomId,
+        choose: impl FnOnce(&Answers<V>) -> u64,
+        look: impl FnOnce(u64) -> F,
+    ) -> Result<Found<'_, V>> {
+        let (number, answer) = self.lock().answer(room, choose, Instant::now());
+        let looking = async || -> Result<Arc<V>> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            let value = look(number).await?;
+            self.lock().found(&answer, (self.weigh)(&value));
+            Ok(Arc::new(value))
+        };
+        let value = answer.get_or_try_init(looking).await?.clone();
+        Ok(Found { together: self, answer, value })
     }
 
-    /// Whoever asks from now on is answered anew: what is being looked at is older than their question.
-    pub(crate) fn begin(&self, question: &K) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
-        self.lock().remove(question);
+    /// Nothing that was found of the room is told any more.
+    pub(crate) fn outdated(&self, room: RoomId) {
+        let mut kept = self.lock();
+        if kept.rooms.contains_key(&room) {
+            kept.drop_if(|entry| entry.room == room);
+        }
+    }
+
+    /// Nothing that was found is told any more.
+    pub(crate) fn all_outdated(&self) {
+        self.lock().drop_if(|_| true);
+    }
+
+    /// Lets go what nobody is likely to ask for any more.
+    pub(crate) fn tidy(&self) {
+        self.lock().bound(Instant::now());
     }
 
     /// How often somebody looked.
     pub(crate) fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
     }
-}
 
-impl<K: Eq + Hash, V> Together<K, V> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Answer<V>>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept<V>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Asker<'_, K, V> {
-    fn drop(&mut self) {
-        let mut asked = self.together.lock();
-        // The map's and this one: nobody else waits.
-        let last = |answer: &Answer<V>| Arc::ptr_eq(answer, &self.answer) && Arc::strong_count(answer) == 2;
-        if asked.get(&self.question).is_some_and(last) {
-            asked.remove(&self.question);
+/// An answer, and the way to have it looked for anew.
+pub(crate) struct Found<'a, V> {
+    together: &'a Together<V>,
+    answer: Answer<V>,
+    pub(crate) value: Arc<V>,
+}
+
+impl<V> Found<'_, V> {
+    /// Whoever asks from now on is answered anew.
+    pub(crate) fn forget(&self) {
+        self.together.lock().drop_if(|entry| Arc::ptr_eq(&entry.answer, &self.answer));
+    }
+}
+
+impl<V> Kept<V> {
+    fn answer(
+        &mut self,
+        room: RoomId,
+        choose: impl FnOnce(&Answers<V>) -> u64,
+        now: Instant,
+    ) -> (u64, Answer<V>) {
+        self.bound(now);
+        let answers = self.rooms.entry(room).or_default();
+        let number = choose(answers);
+        if let Some(answer) = answers.get(&number) {
+            return (number, Arc::clone(answer));
+        }
+        let answer = Answer::default();
+        answers.insert(number, Arc::clone(&answer));
+        self.order.push_back(Entry { room, number, answer: Arc::clone(&answer), since: now, bytes: 0 });
+        (number, answer)
+    }
+
+    /// Counts what an answer weighs, unless it is outdated already.
+    fn found(&mut self, answer: &Answer<V>, bytes: usize) {
+        let entry = self.order.iter_mut().rev().find(|entry| Arc::ptr_eq(&entry.answer, answer));
+        if let Some(entry) = entry {
+            // Counted before, if whoever looked gave up right after it was found.
+            self.bytes = self.bytes - entry.bytes + bytes;
+            entry.bytes = bytes;
+        }
+    }
+
+    fn bound(&mut self, now: Instant) {
+        while let Some(oldest) = self.order.front()
+            && (now.duration_since(oldest.since) > KEPT || self.order.len() > ANSWERS || self.bytes > BYTES)
+        {
+            if let Some(oldest) = self.order.pop_front() {
+                self.bytes -= oldest.bytes;
+                let_go(&mut self.rooms, &oldest);
+            }
+        }
+    }
+
+    fn drop_if(&mut self, is_over: impl Fn(&Entry<V>) -> bool) {
+        let Self { rooms, order, bytes } = self;
+        order.retain(|entry| {
+            let is_over = is_over(entry);
+            if is_over {
+                *bytes -= entry.bytes;
+                let_go(rooms, entry);
+            }
+            !is_over
+        });
+    }
+}
+
+fn let_go<V>(rooms: &mut HashMap<RoomId, Answers<V>>, entry: &Entry<V>) {
+    if let Some(answers) = rooms.get_mut(&entry.room) {
+        answers.remove(&entry.number);
+        if answers.is_empty() {
+            rooms.remove(&entry.room);
         }
     }
 }
@@ -76,49 +180,97 @@ mod tests {
     use crate::Error;
     use std::sync::atomic::AtomicU32;
     use tokio::sync::Notify;
+    use uuid::Uuid;
 
-    type Rooms = Together<&'static str, u32>;
+    const LOBBY: RoomId = RoomId::new(Uuid::from_u128(1));
+    const GARDEN: RoomId = RoomId::new(Uuid::from_u128(2));
+
+    type Found = Together<u32>;
+
+    fn found() -> Found {
+        Found::new(|weight| *weight as usize)
+    }
+
+    async fn told(found: &Found, room: RoomId, number: u64, value: u32) -> u32 {
+        *found.ask(room, |_| number, |_| async move { Ok(value) }).await.unwrap().value
+    }
 
     /// Looks once `go` says so, and counts.
-    async fn look(rooms: &Rooms, looks: &AtomicU32, go: &Notify) -> Result<u32> {
+    async fn look(looks: &AtomicU32, go: &Notify) -> Result<u32> {
         go.notified().await;
-        rooms.begin(&"lobby");
         Ok(looks.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     #[tokio::test]
-    async fn all_who_ask_before_anybody_looks_share_one_look() {
-        let (rooms, looks, go) = (Rooms::new(), AtomicU32::new(0), Notify::new());
-        let (rooms, looks, go) = (&rooms, &looks, &go);
-        let ask = async || rooms.ask("lobby", || look(rooms, looks, go)).await.unwrap();
-        let everybody = (ask(), ask(), ask(), async { go.notify_one() });
-        let (one, other, third, ()) = tokio::join!(everybody.0, everybody.1, everybody.2, everybody.3);
-        assert_eq!((*one, *other, *third), (1, 1, 1));
+    async fn what_one_found_is_told_to_all_until_it_is_outdated() {
+        let (found, looks, go) = (found(), AtomicU32::new(0), Notify::new());
+        let (found, looks, go) = (&found, &looks, &go);
+        let ask = async || *found.ask(LOBBY, |_| 7, |_| look(looks, go)).await.unwrap().value;
+        let (one, other, ()) = tokio::join!(ask(), ask(), async { go.notify_one() });
+        assert_eq!((one, other, ask().await), (1, 1, 1));
+        assert_eq!(told(found, GARDEN, 7, 5).await, 5);
+        found.outdated(LOBBY);
         go.notify_one();
-        assert_eq!(*ask().await, 2, "who comes later is told what is so then");
-        assert!(rooms.lock().is_empty());
+        assert_eq!(ask().await, 2);
+        assert_eq!(told(found, GARDEN, 7, 6).await, 5, "another room is another matter");
+        assert_eq!(found.looks(), 3);
+        found.all_outdated();
+        assert_eq!(told(found, GARDEN, 7, 6).await, 6);
+    }
+
+    #[tokio::test]
+    async fn who_asks_after_a_change_is_not_told_what_was_looked_for_before_it() {
+        let (found, looks, go) = (found(), AtomicU32::new(0), Notify::new());
+        let before = found.ask(LOBBY, |_| 7, |_| look(&looks, &go));
+        let (before, ()) = tokio::join!(before, async {
+            found.outdated(LOBBY);
+            assert_eq!(told(&found, LOBBY, 7, 9).await, 9);
+            go.notify_one();
+        });
+        assert_eq!(*before.unwrap().value, 1);
+        assert_eq!(told(&found, LOBBY, 7, 10).await, 9);
     }
 
     #[tokio::test]
     async fn whoever_gives_up_or_fails_leaves_the_others_their_answer() {
-        let (rooms, looks, go) = (Rooms::new(), AtomicU32::new(0), Notify::new());
-        let fails = rooms.ask("lobby", || async { Err(Error::Stopping) });
-        let (failed, told) = tokio::join!(fails, async {
+        let (found, looks, go) = (found(), AtomicU32::new(0), Notify::new());
+        let fails = found.ask(LOBBY, |_| 7, |_| async { Err(Error::Stopping) });
+        let (failed, told_then) = tokio::join!(fails, async {
             go.notify_one();
-            rooms.ask("lobby", || look(&rooms, &looks, &go)).await
+            found.ask(LOBBY, |_| 7, |_| look(&looks, &go)).await
         });
         assert!(failed.is_err());
-        assert_eq!(*told.unwrap(), 1);
+        assert_eq!(*told_then.unwrap().value, 1);
         {
-            let gives_up = rooms.ask("lobby", || look(&rooms, &looks, &go));
-            let mut gives_up = std::pin::pin!(gives_up);
+            let mut gives_up = std::pin::pin!(found.ask(LOBBY, |_| 8, |_| look(&looks, &go)));
             tokio::select! {
                 biased;
                 _ = &mut gives_up => unreachable!("nobody lets it go on"),
                 () = std::future::ready(()) => {}
             }
-            assert_eq!(rooms.lock().len(), 1);
         }
-        assert!(rooms.lock().is_empty(), "nobody asks any more");
+        assert_eq!(told(&found, LOBBY, 8, 3).await, 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_in_number_bytes_and_time() {
+        let found = found();
+        let sizes = |kept: &Kept<u32>| (kept.order.len(), kept.rooms.len(), kept.bytes);
+        for number in 0..2 * ANSWERS as u64 {
+            told(&found, LOBBY, number, 1).await;
+        }
+        found.tidy();
+        assert_eq!(sizes(&found.lock()), (ANSWERS, 1, ANSWERS));
+        for number in 0..20 {
+            told(&found, GARDEN, number, 1 << 20).await;
+        }
+        found.tidy();
+        assert_eq!(sizes(&found.lock()), (16, 1, 16 << 20), "the oldest went first");
+        let mut kept = found.lock();
+        let later = Instant::now() + KEPT;
+        kept.bound(later - KEPT / 2);
+        assert_eq!(kept.order.len(), 16);
+        kept.bound(later + KEPT / 2);
+        assert_eq!(sizes(&kept), (0, 0, 0));
     }
 }

@@ -109,6 +109,22 @@ impl Backlog {
         self.rest.is_none() && self.pongs.is_none() && self.queue.is_empty()
     }
 
+    /// Does not start a key any more, where that is the last word on it.
+    pub(crate) fn withdraw_start(&mut self, key: Key) {
+        let is_stop = |item: &Item| matches!(item.what, What::Stop { key: stopped } if stopped == key);
+        let behind = self.queue.iter().rposition(is_stop).map_or(0, |stop| stop + 1);
+        let (bytes, mut place) = (&mut self.bytes, 0);
+        self.queue.retain(|item| {
+            let is_start = matches!(item.what, What::Start { key: started, .. } if started == key);
+            let withdrawn = is_start && place >= behind;
+            place += 1;
+            if withdrawn {
+                *bytes -= item.what.cost();
+            }
+            !withdrawn
+        });
+    }
+
     /// What waits to be done about a key, if anything: the last word counts.
     pub(crate) fn intent(&self, key: Key) -> Option<Intent> {
         self.queue.iter().rev().find_map(|item| match &item.what {

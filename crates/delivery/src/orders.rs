@@ -260,13 +260,19 @@ impl Shard {
             self.audiences.close(audience);
         }
         // Whoever follows already hears nothing more until what is missing has been told: it would come ahead of its turn,
-        // and then again. The follower stays one, so that the tail keeps what happens meanwhile.
-        let backlog = self.connections[slot].backlog.as_ref();
-        if backlog.and_then(|backlog| backlog.intent(key)).is_none()
+        // and then again; nor from an earlier place whose turn has not come. The follower stays one, so that the tail keeps
+        // what happens meanwhile.
+        let backlog = &mut self.connections[slot].backlog;
+        if let Some(backlog) = backlog {
+            backlog.withdraw_start(key);
+        }
+        if backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_none()
             && let Some(index) = self.cursor_of(slot, key)
         {
             self.connections[slot].cursors[index].place = Cursor::WAITING;
         }
+        // What waited only for what is not heard now is due.
+        self.wake(slot);
         let id = self.connections[slot].id;
         self.interest.remove(key, id);
         self.tally.too_old += 1;

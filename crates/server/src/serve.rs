@@ -430,6 +430,7 @@ async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
         {
             tracing::warn!(%error, "read marks were not written; they wait for the next time");
         }
+        app.chat.forget_replays();
         if let Some(certificate) = certificate.clone()
             && let Err(error) = tokio::task::spawn_blocking(move || certificate.follow()).await
         {

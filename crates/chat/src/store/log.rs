@@ -78,7 +78,7 @@ pub(crate) fn after(
     sql: &Connection,
     room: &RoomRef,
     seq: u64,
-    limit: u32,
+    limit: u64,
     bytes: usize,
 ) -> Result<Vec<Event>> {
     let mut found = sql.prepare_cached(
@@ -93,7 +93,7 @@ pub(crate) fn after(
          where e.room = ?1 and e.seq > ?2 order by e.seq limit ?3",
     )?;
     let mut rows = found.query(params![room.key, seq, limit])?;
-    let (mut events, mut size, limit) = (Vec::new(), 0, limit as usize);
+    let (mut events, mut size, limit) = (Vec::new(), 0, usize::try_from(limit).unwrap_or(usize::MAX));
     let mut next = seq + 1;
     while let Some(row) = rows.next()? {
         let at = row.get(0)?;

@@ -6,6 +6,7 @@ use super::condition::{self, Condition};
 use super::heads::Heads;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, Result};
+use crate::log::Replays;
 use crate::stream::{Batch, Committed, Kept};
 use rusqlite::Connection;
 use sabotage::{Bug, Point};
@@ -176,6 +177,7 @@ impl Writer {
         path: &Path,
         connection: Connection,
         told: Told,
+        replays: Arc<Replays>,
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -184,6 +186,7 @@ impl Writer {
             connection,
             queue: Arc::clone(&queue),
             told: told.clone(),
+            replays,
             condition: condition.clone(),
             log: log.clone(),
         };
@@ -266,6 +269,7 @@ struct Writing {
     connection: Connection,
     queue: Arc<Queue<Box<dyn Job>>>,
     told: Told,
+    replays: Arc<Replays>,
     condition: watch::Sender<Condition>,
     log: PathBuf,
 }
@@ -314,10 +318,12 @@ impl Writing {
             Err(error) => {
                 tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
                 condition::note(&self.condition, &error);
+                self.replays.unknown();
                 return Outcome::Unknown;
             }
         };
         sabotage::pass(Point::BeforeReply);
+        self.replays.committed(&committed.committed);
         // Commit, then tell: an event for a message that then failed to commit could not be taken back.
         if !committed.is_empty() {
             let _ = self.told.blocking_send(committed);

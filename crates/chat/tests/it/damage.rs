@@ -163,18 +163,3 @@ async fn an_older_server_refuses_a_newer_database_and_names_both_versions() {
         "{message}"
     );
 }
-
-#[tokio::test]
-async fn all_who_come_back_at_once_are_told_the_same() {
-    let (world, ana, lobby) = hurt("").await;
-    let pages: Vec<_> = (0..200)
-        .map(|_| {
-            let (chat, key) = (world.chat.clone(), ana.key());
-            tokio::spawn(async move { chat.events(key, lobby, 3).await.unwrap() })
-        })
-        .collect();
-    for page in pages {
-        let page = page.await.unwrap();
-        assert_eq!((page.as_of, page.events.len(), page.events[0].seq), (8, 5, 4));
-    }
-}

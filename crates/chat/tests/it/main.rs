@@ -11,6 +11,7 @@ mod keeping;
 mod membership;
 mod posting;
 mod reading;
+mod replaying;
 mod support;
 mod visitors;
 mod wal;

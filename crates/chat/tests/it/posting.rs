@@ -152,7 +152,7 @@ async fn a_deleted_text_is_nowhere_in_the_log() {
     world.chat.delete(&ana, lobby, seq).await.unwrap();
     let page = world.chat.events(ana.key(), lobby, 0).await.unwrap();
     assert_eq!(page.events.len() as u64, page.as_of, "no hole where it was");
-    assert!(!serde_json::to_string(&*page).unwrap().contains("recipe"));
+    assert!(!serde_json::to_string(&page).unwrap().contains("recipe"));
 }
 
 #[tokio::test]

@@ -142,6 +142,32 @@ async fn whoever_is_too_far_back_hears_nothing_live_before_they_have_caught_up()
 }
 
 #[tokio::test]
+async fn nor_from_an_earlier_follow_that_waits_behind_a_page() {
+    let hall = small_hall();
+    let (mut ana, mut ben) = (hall.person().await, hall.lazy_person().await);
+    ana.follows(LOBBY, 7, 7);
+    // More than a socket takes at once: the follow waits behind it.
+    let page = "x".repeat(250_000);
+    for _ in 0..4 {
+        ben.is_given(&page);
+    }
+    ben.follows(LOBBY, 7, 7);
+    ben.follows(LOBBY, 3, 7);
+    ben.gateway_is_told(Told::TooOld { key: LOBBY, after: 3 }).await;
+    hall.says(LOBBY, 8, "eight");
+    ana.hears("eight").await;
+    ben.is_given("four to eight, out of the log");
+    ben.follows(LOBBY, 8, 8);
+    hall.says(LOBBY, 9, "nine");
+    ana.hears("nine").await;
+
+    for _ in 0..4 {
+        ben.text().await;
+    }
+    ben.hears_all(["four to eight, out of the log", "nine"]).await;
+}
+
+#[tokio::test]
 async fn following_again_takes_a_key_up_from_another_place() {
     let hall = small_hall();
     let mut ana = hall.person().await;

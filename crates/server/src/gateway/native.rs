@@ -164,17 +164,17 @@ impl Connection {
         let Missed::After(first) = missed else { return self.start_afresh(room).await };
         let mut after = first;
         while !self.over.load(Ordering::Acquire) {
-            let page = match self.app.chat.events(self.caller.key(), room, after).await {
+            let page = match self.app.chat.replay(self.caller.key(), room, after).await {
                 Ok(page) => page,
                 Err(error) => return self.give_up(&error),
             };
-            if page.as_of.saturating_sub(first) > RESUME_EVENTS {
+            if page.as_of().saturating_sub(first) > RESUME_EVENTS {
                 return self.start_afresh(room).await;
             }
-            after = page.events.last().map_or(after, |event| event.seq);
-            let events = page.events.iter().cloned();
+            after = page.events().last().map_or(after, |event| event.seq);
+            let events = page.events().iter().cloned();
             let frames: Vec<Frame> = events.map(|event| native(&ServerFrame::Event(event))).collect();
-            if !page.more {
+            if !page.more() {
                 self.resume(room, after, frames, None).await;
                 return;
             }
