@@ -73,10 +73,20 @@ pub(super) async fn run(connection: &Arc<Connection>, chat: &Chat, command: Comm
 async fn resume(connection: &Arc<Connection>, room: RoomId, after: u64) -> Result<Value> {
     let missing = || chat::Error::NotFound("room");
     let head = connection.resume(room, after, Vec::new(), Some(RESUME_EVENTS)).await.ok_or_else(missing)?;
-    if after > head || head - after > RESUME_EVENTS {
+    if after <= head {
+        if head - after > RESUME_EVENTS {
+            connection.catch_up(room, Missed::All);
+        }
+        return value(Resumed { head });
+    }
+    // A page of the log may reach further than what was published until now.
+    let committed = connection.app.chat.membership(connection.caller.key(), room).await?.view().head;
+    if after <= committed {
+        connection.resume(room, after, Vec::new(), None).await.ok_or_else(missing)?;
+    } else {
         connection.catch_up(room, Missed::All);
     }
-    value(Resumed { head })
+    value(Resumed { head: committed })
 }
 
 async fn members(connection: &Arc<Connection>, room: RoomId, cursor: Option<String>) -> Result<Value> {
