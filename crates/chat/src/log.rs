@@ -78,7 +78,8 @@ impl Replays {
 }
 
 impl Chat {
-    /// A page of a room's events after `seq`, for a user who is a member, as of now. The texts are as they stand now.
+    /// A page of a room's events after `seq`, for a user who is a member, as of now: shared with nobody, so that whoever
+    /// asks finds what they just posted. The texts are as they stand now.
     ///
     /// # Errors
     /// `NotFound` for whoever is no member.
@@ -100,7 +101,7 @@ impl Chat {
     pub async fn replay(&self, user: UserKey, room: RoomId, seq: u64) -> Result<Replay> {
         let seq = seq.min(u64::MAX >> 1);
         let mut replay = self.shared(room, seq, |pages| shared_start(pages, seq)).await?;
-        if replay.events().is_empty() {
+        if replay.events().is_empty() && !replay.page.events.is_empty() {
             // The page that was likeliest to reach further does not.
             replay = self.shared(room, seq, |_| seq).await?;
         }
@@ -142,19 +143,24 @@ impl Chat {
         self.0.replays.resets.tidy();
     }
 
-    /// The page a client starts from when it missed too much, read once for all who come back; and the user's read mark:
+    /// The page a client starts from when it missed too much, read once for all who come back while nothing happens in the
+    /// room, and never older than the call; and the user's read mark:
     /// what they wrote on another device may be among what was missed.
     ///
     /// # Errors
     /// `NotFound` for whoever is no member.
     pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<(Arc<Reset>, ReadMark)> {
+        let head = self.membership(user, room).await?.view().head;
         let resets = &self.0.replays.resets;
-        let mut found = resets.ask(room, |_| 0, |_| self.read_reset(room)).await?;
-        let membership = self.membership(user, room).await?;
-        if membership.view().head.saturating_sub(found.value.as_of) > EVENTS {
+        let ask = || resets.ask(room, |_| 0, |_| self.read_reset(room));
+        let mut found = ask().await?;
+        if found.value.as_of < head {
+            // What is read from here on is as new as this user may have heard of.
             found.forget();
-            found = resets.ask(room, |_| 0, |_| self.read_reset(room)).await?;
+            found = ask().await?;
         }
+        // After the page was read: whoever is a member now was not removed before anything on it happened.
+        let membership = self.membership(user, room).await?;
         Ok((found.value, self.0.reads.newest(user, membership.room(), membership.view().read)))
     }
 

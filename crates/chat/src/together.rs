@@ -135,8 +135,7 @@ impl<V> Kept<V> {
     fn found(&mut self, answer: &Answer<V>, bytes: usize) {
         let entry = self.order.iter_mut().rev().find(|entry| Arc::ptr_eq(&entry.answer, answer));
         if let Some(entry) = entry {
-            // Counted before, if whoever looked gave up right after it was found.
-            self.bytes = self.bytes - entry.bytes + bytes;
+            self.bytes += bytes;
             entry.bytes = bytes;
         }
     }

@@ -271,6 +271,8 @@ impl Shard {
         {
             self.connections[slot].cursors[index].place = Cursor::WAITING;
         }
+        self.connections[slot].tidy();
+        self.tell_if_taken(slot);
         // What waited only for what is not heard now is due.
         self.wake(slot);
         let id = self.connections[slot].id;

@@ -11,12 +11,12 @@ use crate::gateway::Gateway;
 use crate::shard::Shard;
 
 /// Writes between two looks at what has become readable, writable or published.
-const SENDS: usize = 256;
+const SENDS: usize = 32;
 /// Bytes written to audiences between two looks. What has gathered under load makes a write many times as long as usual,
-/// and whatever else happens on the shard would wait for 256 of those.
+/// and whatever else happens on the shard would wait for all of those.
 const BYTES: u64 = 256 << 10;
 /// Followers of an audience passed over, because their sockets are full or they lack nothing, between two looks.
-const VISITS: usize = 16 * SENDS;
+const VISITS: usize = 4096;
 /// Writes to one connection before others get theirs.
 const WRITES: usize = 4;
 

@@ -21,7 +21,8 @@ pub struct Thrift {
 impl Thrift {
     /// What was used until now does not count as calm.
     pub fn new() -> Self {
-        Self { looked_at: Instant::now(), used: used(), given_back: Duration::ZERO }
+        let used = used();
+        Self { looked_at: Instant::now(), used, given_back: used }
     }
 
     /// Looks whether little has gone on since the last time.
@@ -33,9 +34,9 @@ impl Thrift {
     }
 
     fn is_time(&mut self, now: Instant, used: Duration) -> bool {
-        let calm = (used - self.used) * LITTLE < now - self.looked_at;
+        let calm = used.saturating_sub(self.used) * LITTLE < now - self.looked_at;
         (self.looked_at, self.used) = (now, used);
-        let is_time = calm && used - self.given_back >= WORTH;
+        let is_time = calm && used.saturating_sub(self.given_back) >= WORTH;
         if is_time {
             self.given_back = used;
         }

@@ -109,13 +109,13 @@ fn judge_journal(
 fn is_told_to_many(frame: &ServerFrame) -> bool {
     match frame {
         ServerFrame::Event(_)
-        | ServerFrame::Reply(_)
         | ServerFrame::Beat(_)
         | ServerFrame::Lagged(_)
         | ServerFrame::RoomLeft(_)
-        | ServerFrame::ReadMarked(_)
         | ServerFrame::SessionEnded {} => true,
-        ServerFrame::Hello(_)
+        ServerFrame::Reply(_)
+        | ServerFrame::ReadMarked(_)
+        | ServerFrame::Hello(_)
         | ServerFrame::Presence(_)
         | ServerFrame::Reset(_)
         | ServerFrame::RoomJoined(_)
