@@ -140,6 +140,7 @@ impl Shard {
         };
         self.detach(slot, closed);
         let mut conn = self.connections.remove(slot);
+        self.unanswered -= usize::from(conn.unanswered);
         // Closing the socket ends the registration, too, unless somebody kept a copy of it.
         let _: std::io::Result<()> = self.poll.registry().deregister(&mut conn.socket);
     }

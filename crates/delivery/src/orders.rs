@@ -145,6 +145,7 @@ impl Shard {
         let Some(slot) = self.open_slot(id) else { return };
         let conn = &mut self.connections[slot];
         let paused = conn.paused(&self.options);
+        self.unanswered -= usize::from(conn.unanswered > 0);
         conn.unanswered = conn.unanswered.saturating_sub(1);
         if conn.unanswered == 0 {
             conn.unanswered_bytes = 0;

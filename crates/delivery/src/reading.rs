@@ -150,6 +150,7 @@ impl Shard {
     /// Acts on bytes; returns how many are done with, or `None` when none will be acted on any more.
     fn digest(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
         let conn = &mut self.connections[slot];
+        let unanswered = conn.unanswered;
         let mut at = 0;
         let end = loop {
             if at == bytes.len() || conn.paused(&self.options) {
@@ -166,6 +167,7 @@ impl Shard {
                 Err(end) => break Some(end),
             }
         };
+        self.unanswered += usize::from(conn.unanswered - unanswered);
         conn.decoder.release();
         if conn.paused(&self.options)
             && let Some(spending) = &mut conn.spending

@@ -62,6 +62,8 @@ pub(crate) struct Shard {
     pub(crate) unread: VecDeque<usize>,
     /// Audiences that wait for a turn.
     pub(crate) dirty: VecDeque<u32>,
+    /// Messages of all connections that were read and not answered yet.
+    pub(crate) unanswered: usize,
 
     pub(crate) scratch: Box<[u8]>,
     pub(crate) inflater: Inflater,
@@ -101,6 +103,7 @@ impl Shard {
             ready: VecDeque::new(),
             unread: VecDeque::new(),
             dirty: VecDeque::new(),
+            unanswered: 0,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inflater: Inflater::default(),
             plain: Vec::new(),

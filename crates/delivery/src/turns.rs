@@ -11,7 +11,10 @@ use crate::gateway::Gateway;
 use crate::shard::Shard;
 
 /// Writes between two looks at what has become readable, writable or published.
-const SENDS: usize = 32;
+const SENDS: usize = 256;
+/// The same while somebody waits for an answer: their message is about to be published, and until then the threads that
+/// store it need the processor.
+const SENDS_WHILE_ASKED: usize = 32;
 /// Bytes written to audiences between two looks. What has gathered under load makes a write many times as long as usual,
 /// and whatever else happens on the shard would wait for all of those.
 const BYTES: u64 = 256 << 10;
@@ -45,7 +48,8 @@ impl Shard {
     /// Gives dirty audiences their turns until the sends of this pass are used up. The one that is cut short goes to the
     /// end of the line.
     pub(crate) fn take_turns(&mut self) {
-        let mut left = Left { sends: SENDS, visits: VISITS, written: self.tally.bytes + BYTES };
+        let sends = if self.unanswered > 0 { SENDS_WHILE_ASKED } else { SENDS };
+        let mut left = Left { sends, visits: VISITS, written: self.tally.bytes + BYTES };
         while let Some(audience) = self.dirty.pop_front() {
             self.take_turn(audience, &mut left);
             let unfinished = self.audiences.get(audience).is_some_and(|audience| audience.pass.dirty);
