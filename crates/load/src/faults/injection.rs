@@ -21,6 +21,8 @@ use tokio::time::sleep;
 
 /// How long a point may take until it is reached; then the process is killed wherever it is.
 const REACHING: Duration = Duration::from_millis(1_500);
+/// How much longer a flood may take until somebody is lapped.
+const LAPPING: Duration = Duration::from_secs(20);
 /// How long a polite stop may take.
 const STOPPING: Duration = Duration::from_secs(12);
 /// Between these two marks one process takes over from another.
@@ -62,6 +64,8 @@ pub struct Stage {
     pub lives: Vec<Life>,
     /// Tells one of the people to stay away.
     pub away: watch::Sender<bool>,
+    /// Whether somebody lacks something and takes no notice of being told.
+    pub lapped: watch::Sender<bool>,
     /// When the round began.
     pub began: Instant,
     /// What every life is told.
@@ -96,7 +100,7 @@ impl Stage {
     pub async fn run(&mut self, kind: Kind) -> Result<()> {
         match kind {
             Kind::Calm | Kind::Migration => self.wait(1_500..2_500).await,
-            Kind::Flood => self.wait(9_000..10_000).await,
+            Kind::Flood => self.flood().await,
             Kind::Flap => {
                 for _ in 0..self.faults {
                     self.mark("a second of flapping", false);
@@ -121,6 +125,18 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// Goes on until somebody was lapped: how long that takes depends on the machine.
+    async fn flood(&mut self) {
+        self.wait(9_000..10_000).await;
+        let began = Instant::now();
+        while !*self.lapped.borrow() && began.elapsed() < LAPPING {
+            self.wait(50..51).await;
+        }
+        if !*self.lapped.borrow() {
+            self.mark("nobody was lapped", false);
+        }
     }
 
     /// `kill -9` while people talk, and every fourth time once more while it starts.

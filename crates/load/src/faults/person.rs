@@ -73,6 +73,8 @@ pub struct Scene {
     pub new_nonces: bool,
     /// Whether texts are long.
     pub is_loud: bool,
+    /// Whether somebody who takes no notice of `lagged` was told so on the connection that they have.
+    pub lapped: watch::Sender<bool>,
     /// Whether most people only listen, on lines that never last.
     pub is_flapping: bool,
 }

@@ -160,6 +160,7 @@ async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
         complaints: vec![],
         lives: vec![],
         away: watch::Sender::new(false),
+        lapped: watch::Sender::new(false),
         began,
         always,
     })
@@ -174,6 +175,7 @@ fn set_scene(plan: &Plan, stage: &Stage, act: watch::Receiver<Act>) -> Scene {
         pause: Duration::from_millis(if plan.kind == Kind::Flap { 2_000 } else { 12 }),
         new_nonces: plan.bug == Some(Bug::RetryWithNewNonce),
         is_loud: plan.kind.is_loud(),
+        lapped: stage.lapped.clone(),
         is_flapping: plan.kind == Kind::Flap,
     }
 }

@@ -57,12 +57,23 @@ struct Post {
 }
 
 /// What a connection lacks of a room.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missed {
     /// All after this `seq`.
     After(u64),
     /// More than is told one by one, or nobody knows how much.
     All,
+}
+
+impl Missed {
+    /// What is lacking by both accounts: where one of them was refused while the other still waited, the later one must not
+    /// hide what only the earlier one told of.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::After(one), Self::After(other)) => Self::After(one.min(other)),
+            (Self::All, _) | (_, Self::All) => Self::All,
+        }
+    }
 }
 
 impl Connection {
@@ -133,7 +144,7 @@ impl Connection {
     pub(super) fn catch_up(self: &Arc<Self>, room: RoomId, missed: Missed) {
         let mut behind = self.behind();
         match behind.rooms.iter_mut().find(|(other, _)| *other == room) {
-            Some(wish) => wish.1 = missed,
+            Some(wish) => wish.1 = wish.1.and(missed),
             None => behind.rooms.push_back((room, missed)),
         }
         if !std::mem::replace(&mut behind.running, true) {
@@ -457,6 +468,13 @@ mod tests {
             let wrong = read(frame).err();
             assert!(wrong.as_ref().is_some_and(|wrong| wrong.1.message.starts_with(says)), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
+        let (early, late) = (Missed::After(3), Missed::After(21));
+        assert_eq!((early.and(late), late.and(early)), (early, early));
+        assert_eq!((Missed::All.and(late), late.and(Missed::All)), (Missed::All, Missed::All));
     }
 
     #[test]

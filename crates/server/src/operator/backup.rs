@@ -62,9 +62,7 @@ impl Backup {
         if file.is_dir() {
             bail!("{} is a folder; name a file in it", file.display());
         }
-        if file.exists() && !self.force {
-            bail!("there is {} already; name another file, or replace it with --force", file.display());
-        }
+        may_be_written(file, self.force)?;
         let database = database_bytes(directory);
         let others: u64 = beside.files.iter().map(|path| length(&directory.path().join(path))).sum();
         // The copy of the database, and the backup that it goes into.
@@ -155,6 +153,18 @@ impl Backup {
         }
         warn(&format!("the backup is of a database that is damaged: {holes}"));
         Ok(())
+    }
+}
+
+/// Whether what is about to be written may take this name. With `force` it may take that of another file, never that of
+/// something else, such as a device or a link: the new file would stand in its place.
+pub(super) fn may_be_written(file: &Path, force: bool) -> Result<()> {
+    match fs::symlink_metadata(file) {
+        Ok(there) if !there.is_file() => bail!("{} is no ordinary file; name another", file.display()),
+        Ok(_) if !force => {
+            bail!("there is {} already; name another file, or replace it with --force", file.display())
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `roomful export`: everything as JSON Lines.
 
-use super::backup::{Unfinished, with};
+use super::backup::{Unfinished, may_be_written, with};
 use super::terminal::tell;
 use crate::config::Loaded;
 use crate::directory::{Directory, UNFINISHED};
 use crate::owners::sync_folder;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use chat::{Clock, DatabaseError};
 use clap::Args;
 use std::fs;
@@ -32,9 +32,7 @@ impl Export {
                 done => done.map(drop).with_context(|| format!("the database {}", database.display())),
             };
         };
-        if file.exists() && !self.force {
-            bail!("there is {} already; name another file, or replace it with --force", file.display());
-        }
+        may_be_written(&file, self.force)?;
         let unfinished = Unfinished::create(&with(&file, UNFINISHED))?;
         let lines = export(&database, &mut BufWriter::new(&unfinished.file))
             .with_context(|| format!("{} was not written", file.display()))?;

@@ -187,6 +187,11 @@ fn a_backup_replaces_nothing_unless_it_is_told_to() {
     assert!(refused(&run(folder.path(), &["backup", "it.tar"])).contains("--force"));
     assert_eq!(fs::read_to_string(folder.path().join("it.tar")).expect("it is there"), "precious");
     ok(&run(folder.path(), &["backup", "it.tar", "--force"]));
+    std::os::unix::fs::symlink("it.tar", folder.path().join("link.tar")).expect("a link");
+    for command in ["backup", "export"] {
+        assert!(refused(&run(folder.path(), &[command, "link.tar", "--force"])).contains("no ordinary file"));
+    }
+    fs::remove_file(folder.path().join("link.tar")).expect("the link is there");
     ok(&run(folder.path(), &["restore", "it.tar", "--check"]));
     assert!(refused(&run(folder.path(), &["backup", "roomful-data/it.tar"])).contains("lost with it"));
     assert!(refused(&run(folder.path(), &["backup", "gone/it.tar"])).contains("there is no folder gone"));

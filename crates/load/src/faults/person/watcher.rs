@@ -125,6 +125,9 @@ impl Watcher {
         self.part.pen.note(What::Frame { text: connection.hello_text().to_owned() });
         let hello = connection.hello().clone();
         self.connected = true;
+        if self.ears == Ears::Deaf {
+            self.scene.lapped.send_replace(false);
+        }
         self.asked.clear();
         self.catching_up.clear();
         if self.epoch.as_ref() != Some(&hello.epoch) {
@@ -175,8 +178,8 @@ impl Watcher {
                 }
                 self.arrive(room);
             }
-            ServerFrame::Lagged(_)
-            | ServerFrame::Hello(_)
+            ServerFrame::Lagged(_) => drop(self.scene.lapped.send_replace(true)),
+            ServerFrame::Hello(_)
             | ServerFrame::Presence(_)
             | ServerFrame::ReadMarked(_)
             | ServerFrame::SessionEnded {} => {}
