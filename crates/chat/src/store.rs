@@ -125,7 +125,11 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.readers.read(work).await
+        let read = self.readers.read(work).await;
+        if let Err(Error::Store(error)) = &read {
+            self.checkup.met(error);
+        }
+        read
     }
 
     /// Tells something that needs no commit, in order with what does.

@@ -1,7 +1,7 @@
 //! Looking through a database that was not closed.
 
 use super::{checks, readers};
-use rusqlite::{Connection, InterruptHandle};
+use rusqlite::{Connection, ErrorCode, InterruptHandle};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -25,6 +25,7 @@ pub enum Checked {
 
 /// A thread that looks, beside everything else.
 pub(super) struct Checkup {
+    mark: PathBuf,
     checked: watch::Sender<Checked>,
     looking: Option<(InterruptHandle, Mutex<Option<JoinHandle<()>>>)>,
 }
@@ -34,24 +35,45 @@ impl Checkup {
     pub(super) fn start(path: &Path, unclean: bool) -> Result<Self, super::OpenError> {
         let mark = mark_of(path);
         if !unclean && !mark.exists() {
-            return Ok(Self { checked: watch::Sender::new(Checked::Unneeded), looking: None });
+            return Ok(Self { mark, checked: watch::Sender::new(Checked::Unneeded), looking: None });
         }
         // A clean stop folds the log away, which alone tells so far that the database was not closed.
-        if let Err(error) = OpenOptions::new().append(true).create(true).mode(0o600).open(&mark) {
-            tracing::warn!(%error, mark = %mark.display(), "a stop before the database is looked through will hide that it must be");
-        }
+        leave(&mark);
         let connection = readers::connect(path)?;
         let checked = watch::Sender::new(Checked::UnderWay);
         let interrupt = connection.get_interrupt_handle();
-        let tell = checked.clone();
+        let (tell, marked) = (checked.clone(), mark.clone());
         let thread = std::thread::Builder::new().name("checkup".into()).spawn(move || {
             let found = look(&connection);
-            if found == Checked::Sound {
-                unmark(&mark);
-            }
-            tell.send_replace(found);
+            tell.send_if_modified(|known| {
+                // Somebody may have met damage meanwhile, where nobody looks.
+                let news = !matches!(known, Checked::Damaged(_));
+                if news && found == Checked::Sound {
+                    unmark(&marked);
+                }
+                if news {
+                    *known = found;
+                }
+                news
+            });
         })?;
-        Ok(Self { checked, looking: Some((interrupt, Mutex::new(Some(thread)))) })
+        Ok(Self { mark, checked, looking: Some((interrupt, Mutex::new(Some(thread)))) })
+    }
+
+    /// Takes note that somebody who read met what cannot be: that is known from now on, and looked at again at the next
+    /// start.
+    pub(super) fn met(&self, error: &rusqlite::Error) {
+        if !matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) {
+            return;
+        }
+        self.checked.send_if_modified(|known| {
+            let news = !matches!(known, Checked::Damaged(_));
+            if news {
+                leave(&self.mark);
+                *known = damaged(error.to_string());
+            }
+            news
+        });
     }
 
     pub(super) fn checked(&self) -> watch::Receiver<Checked> {
@@ -75,6 +97,12 @@ fn mark_of(path: &Path) -> PathBuf {
     let mut mark = path.as_os_str().to_owned();
     mark.push("-unchecked");
     mark.into()
+}
+
+fn leave(mark: &Path) {
+    if let Err(error) = OpenOptions::new().append(true).create(true).mode(0o600).open(mark) {
+        tracing::warn!(%error, mark = %mark.display(), "a stop before the database is looked through will hide that it must be");
+    }
 }
 
 fn unmark(mark: &Path) {
@@ -101,9 +129,7 @@ fn look(connection: &Connection) -> Checked {
             );
             Checked::Sound
         }
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => {
-            Checked::UnderWay
-        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Checked::UnderWay,
         Ok(Some(damage)) => damaged(damage),
         Err(error) => damaged(error.to_string()),
     }

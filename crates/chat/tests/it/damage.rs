@@ -4,6 +4,8 @@ use crate::support::{World, world};
 use chat::{Caller, Chat, Checked, Clock, Place};
 use protocol::{EventKind, RoomId};
 use rusqlite::Connection;
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
 use tempfile::{TempDir, tempdir};
 
 /// Ana has said `one` to `seven` in the lobby, at seq 2 to 8; then somebody hurt the database.
@@ -134,6 +136,27 @@ async fn damage_is_told_at_every_start_until_it_is_mended() {
         assert_eq!(found(&chat).await, expected);
         chat.close().await;
     }
+}
+
+#[tokio::test]
+async fn damage_that_a_reader_meets_is_known_from_then_on() {
+    let (world, ana, lobby) = hurt("").await;
+    world.chat.close().await;
+    let sql = Connection::open(world.database()).unwrap();
+    let page: u64 = sql
+        .query_row("select rootpage from sqlite_schema where name = 'events'", [], |row| row.get(0))
+        .unwrap();
+    drop(sql);
+    let file = OpenOptions::new().write(true).open(world.database()).unwrap();
+    file.write_all_at(&[0xff; 4096], (page - 1) * 4096).unwrap();
+    let (chat, _) = Chat::open(&world.database(), Clock::system()).await.unwrap();
+    assert_eq!(found(&chat).await, Checked::Unneeded);
+    assert!(chat.events(ana.key(), lobby, 0).await.is_err());
+    assert!(matches!(found(&chat).await, Checked::Damaged(_)));
+    chat.close().await;
+    let (chat, _) = Chat::open(&world.database(), Clock::system()).await.unwrap();
+    assert!(matches!(found(&chat).await, Checked::Damaged(_)), "it is looked through at the next start");
+    chat.close().await;
 }
 
 #[tokio::test]
