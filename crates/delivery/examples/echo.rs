@@ -11,7 +11,7 @@ use std::thread;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Deflate, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication,
+    Closed, ConnId, Deflate, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Refusal,
 };
 
 /// Autobahn's largest message.
@@ -30,7 +30,14 @@ impl Echo {
         let (key, told) = (Key(conn.number()), self.seq.fetch_add(1, Ordering::Relaxed));
         if told == 0 {
             // On the thread that publishes, so that the first message cannot come before its listener.
-            self.delivery.follow(Follow { conn, key, after: 0, head: 0, preface: Vec::new() });
+            self.delivery.follow(Follow {
+                conn,
+                key,
+                after: 0,
+                head: 0,
+                makes_up_for: None,
+                preface: Vec::new(),
+            });
         }
         self.delivery.publish(key, ECHO, Publication { seq: Some(told + 1), frame, cut: false });
         self.delivery.answered(conn);
@@ -46,7 +53,7 @@ impl Gateway for Echo {
         self.publish(conn, Frame::binary(data));
     }
 
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
 
     fn on_lagged(&self, conn: ConnId, _: Key, _: u64) {
         self.delivery.close(conn, 1013, "too slow");

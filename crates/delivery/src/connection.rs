@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mio::net::TcpStream;
 use sabotage::Bug;
+use smallvec::SmallVec;
 
 use crate::allowance::Spending;
 use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
+use crate::follow::Refusal;
 use crate::gateway::Gateway;
-use crate::key::ConnId;
+use crate::key::{ConnId, Key};
 use crate::options::Options;
 use crate::tls::Tls;
 
@@ -26,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) phase: Phase,
     pub(crate) cursors: Vec<Cursor>,
+    /// The latest refusal of each key that waits for it to be made up for. `None` without any.
+    pub(crate) refused: Option<Box<Refused>>,
     pub(crate) backlog: Option<Box<Backlog>>,
     pub(crate) decoder: Decoder,
     /// Bytes that were read but may not be acted on until something is answered.
@@ -74,6 +78,9 @@ impl Cursor {
     pub(crate) const WAITING: u64 = u64::MAX;
 }
 
+/// Keys, each with a refusal.
+type Refused = SmallVec<[(Key, Refusal); 2]>;
+
 /// Bytes not acted on yet.
 pub(crate) struct Held {
     pub(crate) bytes: Vec<u8>,
@@ -105,6 +112,7 @@ impl Connection {
             gateway: Some(gateway),
             phase: Phase::Open,
             cursors: Vec::new(),
+            refused: None,
             backlog: None,
             decoder: Decoder::default(),
             held: None,
@@ -164,6 +172,25 @@ impl Connection {
         }
     }
 
+    /// The refusal of a key that waits to be made up for.
+    pub(crate) fn refusal_of(&self, key: Key) -> Refusal {
+        let mut refused = self.refused.iter().flat_map(|refused| refused.iter());
+        refused.find(|(refused, _)| *refused == key).map_or(Refusal::NONE, |(_, refusal)| *refusal)
+    }
+
+    pub(crate) fn note_refusal(&mut self, key: Key, refusal: Refusal) {
+        self.refused.get_or_insert_default().push((key, refusal));
+    }
+
+    pub(crate) fn forget_refusal(&mut self, key: Key) {
+        if let Some(refused) = &mut self.refused {
+            refused.retain(|(refused, _)| *refused != key);
+            if refused.is_empty() {
+                self.refused = None;
+            }
+        }
+    }
+
     pub(crate) fn cursor_in(&self, audience: u32) -> Option<usize> {
         self.cursors.iter().position(|cursor| cursor.audience == audience)
     }
@@ -175,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_connection_and_a_cursor_stay_small() {
-        assert!(size_of::<Connection>() <= 200, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 208, "{}", size_of::<Connection>());
         assert!(size_of::<Cursor>() <= 32);
     }
 }

@@ -15,6 +15,19 @@ pub struct Follow {
     pub after: u64,
     /// The last seq published under the key when this was queued.
     pub head: u64,
+    /// The refusal that this makes up for, after what was missing has been told; with `None` it is wanted whatever was
+    /// refused before. Ignored where the key was refused once more since, or is heard again: what is told now was read
+    /// for a place that nobody waits at any more.
+    pub makes_up_for: Option<Refusal>,
     /// Frames sent before the first frame of the key, at once with it. Dropped if the tail does not reach back.
     pub preface: Vec<Frame>,
+}
+
+/// One answer that a tail does not reach back; a later one of the same connection and key is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal(pub(crate) u64);
+
+impl Refusal {
+    /// Of a key that was not refused since it was last taken up.
+    pub const NONE: Refusal = Refusal(0);
 }

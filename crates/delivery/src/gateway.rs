@@ -1,5 +1,6 @@
 //! What delivery asks of the server above it.
 
+use crate::follow::Refusal;
 use crate::frame::Frame;
 use crate::key::{ConnId, Key};
 
@@ -16,8 +17,9 @@ pub trait Gateway: Send + Sync + 'static {
     /// The peer sent a binary message. Counts as one unanswered message, too.
     fn on_binary(&self, conn: ConnId, data: &[u8]);
 
-    /// The tail does not reach back to `after` + 1: nothing was sent, and what was followed before is unchanged.
-    fn on_too_old(&self, conn: ConnId, key: Key, after: u64);
+    /// The tail does not reach back to `after` + 1: nothing was sent, and nothing of the key is until it is followed again,
+    /// anew or to make up for this refusal.
+    fn on_too_old(&self, conn: ConnId, key: Key, after: u64, refusal: Refusal);
 
     /// The connection fell so far behind that frames of the key are gone from the tail. It no longer follows the key; the
     /// last frame of it that is sent has the seq `last`.

@@ -10,7 +10,7 @@ use crate::audience::{Follower, push_snugly};
 use crate::backlog::{Intent, Then, What};
 use crate::connection::{Connection, Cursor, Held, Phase};
 use crate::farewell::TOO_SLOW;
-use crate::follow::Follow;
+use crate::follow::{Follow, Refusal};
 use crate::frame::Frame;
 use crate::gateway::Closed;
 use crate::key::{ConnId, Encoding, Key};
@@ -71,11 +71,16 @@ impl Shard {
     }
 
     pub(crate) fn follow(&mut self, follow: Follow) {
-        let Follow { conn: id, key, after, head, preface } = follow;
+        let Follow { conn: id, key, after, head, makes_up_for, preface } = follow;
         let Some(slot) = self.open_slot(id) else {
             self.interest.remove(key, id);
             return;
         };
+        if makes_up_for.is_some_and(|refusal| refusal != self.connections[slot].refusal_of(key)) {
+            self.interest.remove(key, id);
+            return;
+        }
+        self.connections[slot].forget_refusal(key);
         let encoding = id.encoding();
         let audience = match self.audiences.find(key, encoding) {
             Some(audience) => {
@@ -105,6 +110,7 @@ impl Shard {
 
     pub(crate) fn unfollow(&mut self, id: ConnId, key: Key) {
         let Some(slot) = self.open_slot(id) else { return };
+        self.connections[slot].forget_refusal(key);
         if self.cursor_of(slot, key).is_none() {
             return;
         }
@@ -276,10 +282,13 @@ impl Shard {
         self.tell_if_taken(slot);
         // What waited only for what is not heard now is due.
         self.wake(slot);
-        let id = self.connections[slot].id;
+        let refusal = Refusal(self.next_stamp());
+        let conn = &mut self.connections[slot];
+        let id = conn.id;
+        conn.note_refusal(key, refusal);
         self.interest.remove(key, id);
         self.tally.too_old += 1;
-        self.tell(slot, |gateway| gateway.on_too_old(id, key, after));
+        self.tell(slot, |gateway| gateway.on_too_old(id, key, after, refusal));
     }
 
     /// Makes a connection a follower, if it is none yet; where it starts is said later.

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Gathering, Key, Options, Publication, Stats,
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Gathering, Key, Options, Publication,
+    Refusal, Stats,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -33,7 +34,7 @@ impl Gateway for Ear {
         self.0.fetch_add(1, Ordering::Release);
     }
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {
@@ -73,7 +74,14 @@ impl Hall {
             let conn = hall.delivery.reserve(NATIVE);
             hall.delivery.attach(conn, socket, Bytes::new(), hall.ear.clone());
             for key in ROOMS {
-                hall.delivery.follow(Follow { conn, key, after: 0, head: 0, preface: Vec::new() });
+                hall.delivery.follow(Follow {
+                    conn,
+                    key,
+                    after: 0,
+                    head: 0,
+                    makes_up_for: None,
+                    preface: Vec::new(),
+                });
             }
         }
         hall

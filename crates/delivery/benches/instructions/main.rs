@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::{Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication};
+use delivery::{
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Refusal,
+};
 
 const NATIVE: Encoding = Encoding(0);
 const LOBBY: Key = Key(1);
@@ -21,7 +23,7 @@ struct Deaf;
 impl Gateway for Deaf {
     fn on_text(&self, _: ConnId, _: &str) {}
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {
@@ -56,7 +58,14 @@ fn connected(delivery: &Delivery) -> Vec<TcpStream> {
         let socket = listener.accept().expect("loopback works").0;
         let conn = delivery.reserve(NATIVE);
         delivery.attach(conn, socket, Bytes::new(), Arc::new(Deaf));
-        delivery.follow(Follow { conn, key: LOBBY, after: 0, head: 0, preface: Vec::new() });
+        delivery.follow(Follow {
+            conn,
+            key: LOBBY,
+            after: 0,
+            head: 0,
+            makes_up_for: None,
+            preface: Vec::new(),
+        });
         reader
     };
     (0..READERS).map(|_| connect()).collect()

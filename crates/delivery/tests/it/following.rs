@@ -56,7 +56,14 @@ async fn what_is_gathered_leaves_in_the_order_it_was_asked() {
     let say = |seq| Publication { seq: Some(seq), frame: Frame::text(seq.to_string()), cut: false };
 
     for person in [&ana, &ben] {
-        gathering.follow(Follow { conn: person.conn, key: LOBBY, after: 0, head: 0, preface: Vec::new() });
+        gathering.follow(Follow {
+            conn: person.conn,
+            key: LOBBY,
+            after: 0,
+            head: 0,
+            makes_up_for: None,
+            preface: Vec::new(),
+        });
     }
     gathering.publish(LOBBY, NATIVE, &say(1));
     gathering.unicast(ana.conn, Frame::text("for ana"));
@@ -169,6 +176,7 @@ async fn orders_for_somebody_who_never_came_are_ignored() {
         key: LOBBY,
         after: 0,
         head: 0,
+        makes_up_for: None,
         preface: Vec::new(),
     });
     hall.delivery.close(nobody, 4401, "");

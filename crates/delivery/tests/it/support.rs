@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Socket, Stats,
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Refusal, Socket,
+    Stats,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -33,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Told {
     Text(String),
     Binary(Vec<u8>),
-    TooOld { key: Key, after: u64 },
+    TooOld { key: Key, after: u64, refusal: Refusal },
     Lagged { key: Key, last: u64 },
     Drained,
     Taken,
@@ -62,8 +63,8 @@ impl Gateway for Ear {
         self.note(Told::Binary(data.to_vec()));
     }
 
-    fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
-        self.note(Told::TooOld { key, after });
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64, refusal: Refusal) {
+        self.note(Told::TooOld { key, after, refusal });
     }
 
     fn on_lagged(&self, _: ConnId, key: Key, last: u64) {
@@ -219,7 +220,7 @@ impl Hall {
     }
 
     pub fn follows(&self, conn: ConnId, key: Key, after: u64, head: u64) {
-        self.delivery.follow(Follow { conn, key, after, head, preface: Vec::new() });
+        self.delivery.follow(Follow { conn, key, after, head, makes_up_for: None, preface: Vec::new() });
     }
 
     /// Publishes a durable frame.
@@ -247,7 +248,21 @@ impl Person {
 
     pub fn follows_with(&self, key: Key, after: u64, head: u64, preface: &[&str]) {
         let preface = preface.iter().map(Frame::text).collect();
-        self.delivery.follow(Follow { conn: self.conn, key, after, head, preface });
+        self.delivery.follow(Follow { conn: self.conn, key, after, head, makes_up_for: None, preface });
+    }
+
+    /// Follows again where what was missing has been told.
+    pub fn makes_up_for(&self, refusal: Refusal, key: Key, after: u64, head: u64) {
+        let makes_up_for = Some(refusal);
+        self.delivery.follow(Follow { conn: self.conn, key, after, head, makes_up_for, preface: Vec::new() });
+    }
+
+    /// Waits until the gateway is told that a tail does not reach back so far.
+    pub async fn is_refused(&mut self, key: Key, after: u64) -> Refusal {
+        match next(&mut self.told).await {
+            Told::TooOld { key: refused, after: from, refusal } if (refused, from) == (key, after) => refusal,
+            other => panic!("not refused: {other:?}"),
+        }
     }
 
     pub fn unfollows(&self, key: Key) {

@@ -72,19 +72,19 @@ pub(super) async fn run(connection: &Arc<Connection>, chat: &Chat, command: Comm
 
 async fn resume(connection: &Arc<Connection>, room: RoomId, after: u64) -> Result<Value> {
     let missing = || chat::Error::NotFound("room");
-    let head = connection.resume(room, after, Vec::new(), Some(RESUME_EVENTS)).await.ok_or_else(missing)?;
+    let head = connection.resume(room, after, Some(RESUME_EVENTS)).await.ok_or_else(missing)?;
     if after <= head {
         if head - after > RESUME_EVENTS {
-            connection.catch_up(room, Missed::All);
+            connection.catch_up(room, Missed::ALL);
         }
         return value(Resumed { head });
     }
     // A page of the log may reach further than what was published until now.
     let committed = connection.app.chat.membership(connection.caller.key(), room).await?.view().head;
     if after <= committed {
-        connection.resume(room, after, Vec::new(), None).await.ok_or_else(missing)?;
+        connection.resume(room, after, None).await.ok_or_else(missing)?;
     } else {
-        connection.catch_up(room, Missed::All);
+        connection.catch_up(room, Missed::ALL);
     }
     value(Resumed { head: committed })
 }

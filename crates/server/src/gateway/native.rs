@@ -8,7 +8,7 @@ use crate::complaint::complaint;
 use crate::live::{Beaten, Greeting, Resuming, Rooms, is_room, native};
 use crate::pacing::{UnderWay, Verdict, keeping};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
-use delivery::{Closed, ConnId, Frame, Gateway, Key};
+use delivery::{Closed, ConnId, Frame, Gateway, Key, Refusal};
 use protocol::frame::{Hello, Lagged, Posted, ReadMarked, Reply};
 use protocol::{ClientFrame, CloseCode, Command, ErrorCode, MAX_INTEGER, Nonce, RoomId, ServerFrame};
 use sabotage::Bug;
@@ -41,7 +41,7 @@ pub(super) struct Connection {
     over: AtomicBool,
 }
 
-/// The rooms to catch up with, in turn and each once: the newest wish is the one that counts.
+/// The rooms to catch up with, in turn and each once.
 #[derive(Default)]
 struct Behind {
     rooms: VecDeque<(RoomId, Missed)>,
@@ -58,20 +58,24 @@ struct Post {
 
 /// What a connection lacks of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missed {
-    /// All after this `seq`.
-    After(u64),
-    /// More than is told one by one, or nobody knows how much.
-    All,
+pub(super) struct Missed {
+    /// Everything behind this `seq`. `None` is more than is told one by one, or nobody knows how much.
+    after: Option<u64>,
+    /// By which it is known.
+    refusal: Refusal,
 }
 
 impl Missed {
+    /// More than is told one by one, of a room that was not refused.
+    pub(super) const ALL: Self = Self { after: None, refusal: Refusal::NONE };
+
     /// What is lacking by both accounts: where one of them was refused while the other still waited, the later one must not
     /// hide what only the earlier one told of.
     fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::After(one), Self::After(other)) => Self::After(one.min(other)),
-            (Self::All, _) | (_, Self::All) => Self::All,
+        Self {
+            // `None`, all of it, is the least.
+            after: self.after.min(other.after),
+            refusal: self.refusal.max(other.refusal),
         }
     }
 }
@@ -129,15 +133,21 @@ impl Connection {
         self.rooms.find(id)
     }
 
-    /// Takes a room up after `after`; with `most` only if no more than that was missed. Answers with the head.
-    pub(super) async fn resume(
-        &self,
-        room: RoomId,
-        after: u64,
-        preface: Vec<Frame>,
-        most: Option<u64>,
-    ) -> Option<u64> {
-        self.app.live.resume(Resuming { conn: self.conn, room, after, preface, most }).await
+    /// Takes a room up after `after`, whatever else is told of it; with `most` only if no more than that was missed. Answers
+    /// with the head.
+    pub(super) async fn resume(&self, room: RoomId, after: u64, most: Option<u64>) -> Option<u64> {
+        let preface = Vec::new();
+        let resuming = Resuming { conn: self.conn, room, after, makes_up_for: None, preface, most };
+        self.app.live.resume(resuming).await
+    }
+
+    /// Takes a room up again where a catch-up ends.
+    async fn make_up(&self, room: RoomId, refusal: Refusal, after: u64, preface: Vec<Frame>) {
+        let makes_up_for = Some(refusal);
+        self.app
+            .live
+            .resume(Resuming { conn: self.conn, room, after, makes_up_for, preface, most: None })
+            .await;
     }
 
     /// Brings a room up to date, after whatever else is being caught up with.
@@ -172,7 +182,9 @@ impl Connection {
     /// Reads the log and sends it page by page, each when the last has left; then takes the room up again. Where too much
     /// is missing, the newest page stands for all of it.
     async fn catch_up_with(&self, room: RoomId, missed: Missed) {
-        let Missed::After(first) = missed else { return self.start_afresh(room).await };
+        let Missed { after: Some(first), refusal } = missed else {
+            return self.start_afresh(room, missed.refusal).await;
+        };
         let mut after = first;
         while !self.over.load(Ordering::Acquire) {
             let page = match self.app.chat.replay(self.caller.key(), room, after).await {
@@ -180,14 +192,13 @@ impl Connection {
                 Err(error) => return self.give_up(&error),
             };
             if page.as_of().saturating_sub(first) > RESUME_EVENTS {
-                return self.start_afresh(room).await;
+                return self.start_afresh(room, refusal).await;
             }
             after = page.events().last().map_or(after, |event| event.seq);
             let events = page.events().iter().cloned();
             let frames: Vec<Frame> = events.map(|event| native(&ServerFrame::Event(event))).collect();
             if !page.more() {
-                self.resume(room, after, frames, None).await;
-                return;
+                return self.make_up(room, refusal, after, frames).await;
             }
             self.page(frames).await;
         }
@@ -203,14 +214,14 @@ impl Connection {
         }
     }
 
-    async fn start_afresh(&self, room: RoomId) {
+    async fn start_afresh(&self, room: RoomId, refusal: Refusal) {
         match self.app.chat.reset(self.caller.key(), room).await {
             Ok((reset, read)) => {
                 let after = reset.as_of;
                 let mark = ServerFrame::ReadMarked(ReadMarked { room, read });
                 let reset = ServerFrame::Reset(Arc::unwrap_or_clone(reset));
                 let preface = vec![native(&reset), native(&mark)];
-                self.resume(room, after, preface, None).await;
+                self.make_up(room, refusal, after, preface).await;
             }
             Err(error) => self.give_up(&error),
         }
@@ -336,9 +347,9 @@ impl Gateway for Native {
         self.0.lane().push(Turn::Beside, move || Started::now(async move { Some(refused(None, error)) }));
     }
 
-    fn on_too_old(&self, _: ConnId, key: Key, after: u64) {
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64, refusal: Refusal) {
         if let Some(room) = self.0.rooms.named(key) {
-            self.0.catch_up(room, Missed::After(after));
+            self.0.catch_up(room, Missed { after: Some(after), refusal });
         }
     }
 
@@ -472,9 +483,10 @@ mod tests {
 
     #[test]
     fn a_refusal_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
-        let (early, late) = (Missed::After(3), Missed::After(21));
+        let refusal = Refusal::NONE;
+        let (early, late) = (Missed { after: Some(3), refusal }, Missed { after: Some(21), refusal });
         assert_eq!((early.and(late), late.and(early)), (early, early));
-        assert_eq!((Missed::All.and(late), late.and(Missed::All)), (Missed::All, Missed::All));
+        assert_eq!((Missed::ALL.and(late), late.and(Missed::ALL)), (Missed::ALL, Missed::ALL));
     }
 
     #[test]

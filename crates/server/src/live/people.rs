@@ -5,7 +5,7 @@ use super::tables::{Change, Conn, Connected, Greeted, NativeConn, Tables};
 use super::{NATIVE, native, plain, room_key, user_key};
 use chat::presence::{self, Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
-use delivery::{ConnId, Follow, Frame};
+use delivery::{ConnId, Follow, Frame, Refusal};
 use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
@@ -119,6 +119,8 @@ pub struct Resuming {
     pub room: RoomId,
     /// The last `seq` the connection has, once it has read `preface`.
     pub after: u64,
+    /// The refusal after which it was told what was missing; `None` where the room is taken up whatever was refused.
+    pub makes_up_for: Option<Refusal>,
     /// What it is told first.
     pub preface: Vec<Frame>,
     /// Only answers with the head when more than this was missed, or `after` lies beyond the head. Without it the room
@@ -173,7 +175,14 @@ impl Tables {
         native_conn.state = Greeted::Yes(Vec::with_capacity(rooms.len()));
         hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
         let preface = vec![native(&ServerFrame::Hello(hello))];
-        self.delivery.follow(Follow { conn, key: user_key(user), after: 0, head: 0, preface });
+        self.delivery.follow(Follow {
+            conn,
+            key: user_key(user),
+            after: 0,
+            head: 0,
+            makes_up_for: None,
+            preface,
+        });
         if let Some(entry) = self.users.get(&user) {
             entry.rooms.reserve(rooms.len());
         }
@@ -197,7 +206,14 @@ impl Tables {
         let Some(room) = self.rooms.get_mut(&key) else { return };
         room.native += usize::from(is_new);
         let head = room.head.seq();
-        self.take_up(conn, key, view.head, head, preface);
+        self.take_up(Follow {
+            conn,
+            key: room_key(key),
+            after: view.head,
+            head,
+            makes_up_for: None,
+            preface,
+        });
         if is_new {
             self.arrive_as_user(conn, user, key);
         }
@@ -224,7 +240,7 @@ impl Tables {
     }
 
     pub(super) fn resume(&mut self, resuming: Resuming) -> Option<u64> {
-        let Resuming { conn, room: id, after, preface, most } = resuming;
+        let Resuming { conn, room: id, after, makes_up_for, preface, most } = resuming;
         // Not before the hello: until then it follows nothing, and nothing would be unfollowed when the user leaves.
         let Some(Conn::Native(NativeConn { user, state: Greeted::Yes(followed), .. })) =
             self.conns.get(&conn)
@@ -238,7 +254,7 @@ impl Tables {
         let head = self.rooms.get(&key)?.head.seq();
         let after = if sabotage::has(Bug::CursorOffByOne) { after.saturating_sub(1) } else { after };
         if most.is_none_or(|most| after <= head && head - after <= most) {
-            self.take_up(conn, key, after, head, preface);
+            self.take_up(Follow { conn, key: room_key(key), after, head, makes_up_for, preface });
             // Who is here may have changed while the connection heard nothing.
             if most.is_none()
                 && let Some(frame) = self.presence_frame(key)
@@ -249,13 +265,13 @@ impl Tables {
         Some(head)
     }
 
-    /// Tells a connection `preface`, then the room after `after`. Not as the preface of the follow: where the tail does
-    /// not reach back, that one would be dropped, and the log be read from beyond it.
-    fn take_up(&mut self, conn: ConnId, key: RoomKey, after: u64, head: u64, preface: Vec<Frame>) {
-        for frame in preface {
-            self.delivery.unicast(conn, frame);
+    /// Tells a connection its preface, then follows. Not as the preface of the follow: where the tail does not reach back,
+    /// that one would be dropped, and the log be read from beyond it.
+    fn take_up(&mut self, mut follow: Follow) {
+        for frame in std::mem::take(&mut follow.preface) {
+            self.delivery.unicast(follow.conn, frame);
         }
-        self.delivery.follow(Follow { conn, key: room_key(key), after, head, preface: Vec::new() });
+        self.delivery.follow(follow);
     }
 
     pub(super) fn joined(&mut self, user: UserKey, key: RoomKey, view: View) {

@@ -132,6 +132,7 @@ impl Tables {
             key: room_key(key),
             after: head,
             head,
+            makes_up_for: None,
             preface: vec![plain(&welcome)],
         });
         if let Some(room) = self.rooms.get_mut(&key) {
