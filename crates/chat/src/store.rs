@@ -20,6 +20,7 @@ mod heads;
 mod migrations;
 mod queue;
 mod readers;
+mod wal;
 mod writer;
 
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ impl Store {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
         sabotage::mount()?;
-        let unclean = writer::was_left(path);
+        let unclean = wal::was_left(path);
         let mut connection = connect(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         migrations::run(&mut connection, path)?;

@@ -5,12 +5,13 @@ use super::company::Company;
 use super::condition::{self, Condition};
 use super::heads::Heads;
 use super::queue::{Queue, Refused};
+use super::wal::Wal;
 use crate::error::{Error, Result};
 use crate::log::Replays;
 use crate::stream::{Batch, Committed, Kept};
 use rusqlite::Connection;
 use sabotage::{Bug, Point};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,14 +21,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 const QUEUE: usize = 4096;
 /// Jobs in one transaction: the sync at its end costs the same for one as for all.
 const BATCH: usize = 512;
-/// The log is folded into the database, beside the writer, once it is larger than this.
-const CHECKPOINT_BYTES: u64 = 4 << 20;
-/// Here the writer itself stops and folds: without a pause in the writing, the log would grow for ever.
-const RESTART_BYTES: u64 = 64 << 20;
-/// How long folding waits for whoever still reads from the log, and how long until it is tried again. Who reads for
-/// minutes, as a backup does, must not hold up who writes: then the log grows, and shrinks when they are done.
-const FOLD_PATIENCE: Duration = Duration::from_millis(100);
-const FOLD_AGAIN: Duration = Duration::from_secs(2);
 
 /// How often a full disk is tried.
 const PROBE: Duration = Duration::from_secs(1);
@@ -175,29 +168,23 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         path: &Path,
-        connection: Connection,
+        mut connection: Connection,
         told: Told,
         replays: Arc<Replays>,
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
-        let (condition, log) = (watch::Sender::new(Condition::Sound), log_path(path));
+        let condition = watch::Sender::new(Condition::Sound);
+        let (wal, checkpoints) = Wal::watch(path, &mut connection, Arc::clone(&stopping), condition.clone())?;
         let writing = Writing {
             connection,
             queue: Arc::clone(&queue),
             told: told.clone(),
             replays,
             condition: condition.clone(),
-            log: log.clone(),
+            wal,
         };
         let writing = std::thread::Builder::new().name("writer".into()).spawn(move || writing.run())?;
-        let folder = super::connect(path)?;
-        let checkpoints = {
-            let (stopping, condition) = (Arc::clone(&stopping), condition.clone());
-            std::thread::Builder::new()
-                .name("checkpoints".into())
-                .spawn(move || fold_beside(&folder, &log, &stopping, &condition))?
-        };
         Ok(Self { queue, told, threads: Mutex::new(vec![writing, checkpoints]), stopping, condition })
     }
 
@@ -271,7 +258,7 @@ struct Writing {
     told: Told,
     replays: Arc<Replays>,
     condition: watch::Sender<Condition>,
-    log: PathBuf,
+    wal: Wal,
 }
 
 impl Writing {
@@ -280,8 +267,6 @@ impl Writing {
         let _attendance = Attendance(&queue);
         let mut batch = Vec::with_capacity(BATCH);
         let mut company = Company::default();
-        // A log that somebody left who was killed is folded beside, not before the first answers.
-        let mut held_up = Some(Instant::now());
         while queue.take(&mut batch, BATCH, company.wanted(), company.patience()) {
             let (began, jobs) = (Instant::now(), batch.len());
             let outcome = self.write(&mut batch);
@@ -291,14 +276,7 @@ impl Writing {
             }
             let condition = self.condition.borrow().clone();
             match condition {
-                Condition::Sound if log_bytes(&self.log) > RESTART_BYTES => {
-                    if held_up.is_none_or(|since: Instant| since.elapsed() > FOLD_AGAIN) {
-                        let _ = self.connection.busy_timeout(FOLD_PATIENCE);
-                        held_up = (!fold(&self.connection, "restart", &self.condition)).then(Instant::now);
-                        let _ = self.connection.busy_timeout(super::BUSY);
-                    }
-                }
-                Condition::Sound => {}
+                Condition::Sound => self.wal.tend(&self.connection),
                 Condition::Full => self.wait_for_space(&mut batch),
                 Condition::Broken(_) => break,
             }
@@ -307,7 +285,7 @@ impl Writing {
             // Closing would fold the log into the database, and nobody knows what of the log the disk still has.
             return std::mem::forget(self.connection);
         }
-        fold(&self.connection, "truncate", &self.condition);
+        self.wal.end(&self.connection);
     }
 
     /// Commits a batch and tells what came of it.
@@ -390,55 +368,6 @@ fn hurry(batch: &mut Vec<Box<dyn Job>>, committed: &mut Vec<Committed>, told: &T
             job.settle(Outcome::Committed);
         }
     }
-}
-
-/// Folds the log into the database as it grows, so that the writer seldom has to.
-fn fold_beside(
-    connection: &Connection,
-    log: &Path,
-    stopping: &AtomicBool,
-    condition: &watch::Sender<Condition>,
-) {
-    let mut folded = None;
-    while !stopping.load(Ordering::Acquire) && !matches!(*condition.borrow(), Condition::Broken(_)) {
-        std::thread::park_timeout(Duration::from_secs(1));
-        // The file keeps its size after it is folded: without a look at its time, an idle server would fold for ever.
-        let written = std::fs::metadata(log).and_then(|file| file.modified()).ok();
-        if written != folded && log_bytes(log) > CHECKPOINT_BYTES {
-            fold(connection, "passive", condition);
-            folded = written;
-        }
-    }
-}
-
-/// Whether all of the log was folded; not while somebody reads what stands in it.
-fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) -> bool {
-    sabotage::pass(Point::MidCheckpoint);
-    let busy =
-        connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
-    busy.map(|busy| !busy).unwrap_or_else(|error| {
-        tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
-        // A database that cannot grow is no reason to stop: the log can, until it cannot, either.
-        if condition::told_by(&error) != Some(Condition::Full) {
-            condition::note(condition, &error);
-        }
-        false
-    })
-}
-
-fn log_bytes(log: &Path) -> u64 {
-    std::fs::metadata(log).map_or(0, |file| file.len())
-}
-
-/// Whether whoever had the database at `path` before did not close it: then its log is still there.
-pub(super) fn was_left(path: &Path) -> bool {
-    log_bytes(&log_path(path)) > 0
-}
-
-fn log_path(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
 }
 
 #[cfg(test)]

@@ -33,6 +33,24 @@ async fn a_post_writes_no_more_of_the_log_than_was_recorded() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_written_all_the_time_is_written_over_and_over() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    let text = "𐍈".repeat(4_000);
+    // A hundred and fifty megabytes, and never a moment without a post.
+    for _ in 0..250 {
+        let posts: Vec<_> = (0..32).map(|_| world.chat.post(&ana, lobby, &text, nonce())).collect();
+        for post in posts {
+            post.await.unwrap();
+        }
+        world.listen();
+    }
+    let bytes = world.log_bytes();
+    assert!(bytes < 40 << 20, "{bytes}");
+}
+
+#[tokio::test]
 async fn who_reads_for_long_does_not_hold_up_who_writes() {
     let mut world = world().await;
     let ana = world.ana().await;
