@@ -50,6 +50,9 @@ pub struct Beside {
     flood: Flooded,
     /// Times a reader of the small room was told that it fell behind.
     lagged: u64,
+    /// Whether the small room's thread of the load ran whenever it was woken. If not, what is measured holds its own waits
+    /// for a processor, too.
+    keeps_time: bool,
     /// What threads used while it was measured beside the flood, as parts of a processor.
     threads: Vec<Share>,
     #[serde(skip)]
@@ -97,6 +100,8 @@ pub fn run(contender: &Contender, shape: &Shape, flood: Flood, progress: &Progre
     let mut swarm = contender.swarm(shape.protocol, shape.spread.connections)?;
     swarm.say(shape.length);
     swarm.open(shape.spread.connections)?;
+    // Last, for a thread that is started from here would have the same right.
+    let keeps_time = processor::keep_time();
     let (mut quiet, mut beside, mut used) = (Vec::new(), Vec::new(), [Used::default(), Used::default()]);
     for floods in [false, true, true, false] {
         progress.say(if floods { "measuring beside a flood" } else { "measuring without a flood" });
@@ -118,6 +123,7 @@ pub fn run(contender: &Contender, shape: &Shape, flood: Flood, progress: &Progre
     beside.faults = swarm.faults;
     beside.faults += flooded.faults;
     beside.lagged = swarm.read.lagged;
+    beside.keeps_time = keeps_time;
     beside.resident = watch.end();
     Ok(beside)
 }
@@ -227,6 +233,7 @@ impl Beside {
             p99_ratio: p99(beside) / p99(quiet),
             flood: flooded,
             lagged: 0,
+            keeps_time: false,
             threads: Vec::new(),
             times: [quiet.each.clone(), beside.each.clone()],
             resident: Vec::new(),
@@ -265,6 +272,9 @@ impl report::Tell for Beside {
             flood.lagged,
             self.lagged
         );
+        if !self.keeps_time {
+            println!("  the load waited for its processor like anybody else (no CAP_SYS_NICE, or no chrt)");
+        }
         for Share { of, thread, ran, waited } in &self.threads {
             println!("  {of}'s {thread}: ran {ran:.2} of a processor, waited {waited:.2} for one");
         }
