@@ -24,10 +24,11 @@ pub struct Follow {
 }
 
 /// One answer that a tail does not reach back; a later one of the same connection and key is greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refusal(pub(crate) u64);
 
 impl Refusal {
-    /// Of a key that was not refused since it was last taken up.
+    /// In place of one, for what makes up where nothing was refused, as when too much was missed to ask: obeyed unless the
+    /// key waits for a refusal to be made up for.
     pub const NONE: Refusal = Refusal(0);
 }

@@ -15,14 +15,15 @@ use tokio::sync::watch;
 
 /// Bytes of a page in the log: itself, and what the log says of it.
 const PAGE: u64 = 4096 + 24;
-/// The log is folded once it is longer than this, nearly all of it beside the writer.
+/// The log is folded once it is longer than this. Beside the writer nearly all of it is copied; to the disk it is brought
+/// by whoever copies the last page, and while people post that is the writer.
 const LONG: u64 = 4 << 20;
 /// Here the writer stops for whoever still reads from the log.
 const TOO_LONG: u64 = 64 << 20;
-/// How long the writer leaves a log that did not begin anew: somebody reads what stands in it.
+/// How long until a log that did not begin anew is folded again: somebody reads what stands in it.
 const SOON: Duration = Duration::from_millis(200);
-/// How long the writer stops, and how long until it does so again. Who reads for minutes, as a backup does, must not hold
-/// up who writes: then the log grows, and shrinks when they are done.
+/// How long the writer stops, and how long until something that failed is tried again. Who reads for minutes, as a backup
+/// does, must not hold up who writes: then the log grows, and shrinks when they are done.
 const PATIENCE: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -32,8 +33,6 @@ pub(super) struct Wal {
     length: Arc<AtomicU64>,
     folder: Folder,
     stage: Stage,
-    /// When the writer last stopped in vain.
-    held_up: Option<Instant>,
     condition: watch::Sender<Condition>,
 }
 
@@ -43,12 +42,12 @@ enum Stage {
     Short,
     /// The folder folds what there was.
     Beside,
-    /// The writer folded the rest; the next commit begins the log anew if nobody reads from it.
+    /// The writer folded the rest; the next commit begins the log anew if nobody reads from it. If not, it is folded again
+    /// from then on.
     Folded(Instant),
 }
 
 /// The thread that folds beside the writer.
-#[derive(Clone)]
 struct Folder {
     thread: Thread,
     asked: Arc<AtomicBool>,
@@ -77,36 +76,47 @@ impl Wal {
             .name("checkpoints".into())
             .spawn(move || fold_beside(&other, &ask, &stopping, &told))?;
         let folder = Folder { thread: thread.thread().clone(), asked };
-        let held_up = Some(Instant::now());
-        Ok((Self { length, folder, stage: Stage::Short, held_up, condition }, thread))
+        Ok((Self { length, folder, stage: Stage::Short, condition }, thread))
     }
 
     /// Sees to it that the log stays short, between two batches.
     pub(super) fn tend(&mut self, connection: &Connection) {
         let length = self.length.load(Ordering::Relaxed);
-        if length > TOO_LONG && self.held_up.is_none_or(|since| since.elapsed() > AGAIN) {
-            let _ = connection.busy_timeout(PATIENCE);
-            let is_folded = fold(connection, "restart", &self.condition);
-            let _ = connection.busy_timeout(super::BUSY);
-            self.held_up = (!is_folded).then(Instant::now);
-            if is_folded {
-                self.length.store(0, Ordering::Relaxed);
-            }
+        if length <= LONG {
+            self.stage = Stage::Short;
             return;
         }
         self.stage = match self.stage {
-            Stage::Short | Stage::Beside | Stage::Folded(_) if length <= LONG => Stage::Short,
-            Stage::Short => {
-                self.folder.ask();
+            Stage::Folded(again) if Instant::now() < again => self.stage,
+            Stage::Short | Stage::Folded(_) => {
+                self.fold_beside();
                 Stage::Beside
             }
             Stage::Beside if self.folder.is_asked() => Stage::Beside,
-            Stage::Folded(since) if since.elapsed() < SOON => Stage::Folded(since),
-            Stage::Beside | Stage::Folded(_) => {
-                fold(connection, "passive", &self.condition);
-                Stage::Folded(Instant::now())
+            Stage::Beside => {
+                let is_folded = if length > TOO_LONG {
+                    self.stop_and_fold(connection)
+                } else {
+                    fold(connection, "passive", &self.condition)
+                };
+                Stage::Folded(Instant::now() + if is_folded { SOON } else { AGAIN })
             }
         };
+    }
+
+    /// Has the log folded by the other thread: it may begin anew, and what it took of the disk be used again.
+    pub(super) fn fold_beside(&self) {
+        self.folder.ask();
+    }
+
+    fn stop_and_fold(&self, connection: &Connection) -> bool {
+        let _ = connection.busy_timeout(PATIENCE);
+        let is_folded = fold(connection, "restart", &self.condition);
+        let _ = connection.busy_timeout(super::BUSY);
+        if is_folded {
+            self.length.store(0, Ordering::Relaxed);
+        }
+        is_folded
     }
 
     /// Folds all of the log, which is then gone.
@@ -148,7 +158,8 @@ fn fold_beside(
     }
 }
 
-/// Whether all of the log was folded; not while somebody reads what stands in it.
+/// Whether as much of the log was folded as this way of folding can. All of it only if nobody reads what stands in it: by
+/// `passive` that is no failure, by the others it is.
 fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) -> bool {
     sabotage::pass(Point::MidCheckpoint);
     let busy =

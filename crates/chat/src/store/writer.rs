@@ -316,6 +316,8 @@ impl Writing {
             for job in batch.drain(..) {
                 job.settle(Outcome::Full);
             }
+            // A log that is folded into pages the database has already leaves space for the probe.
+            self.wal.fold_beside();
             match probe(&mut self.connection) {
                 Ok(()) => {
                     tracing::info!("the disk has space again: writing goes on");

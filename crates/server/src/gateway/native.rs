@@ -41,7 +41,7 @@ pub(super) struct Connection {
     over: AtomicBool,
 }
 
-/// The rooms to catch up with, in turn and each once.
+/// The rooms to catch up with, in turn; each once, or twice where the tail refused it and too much was missed, too.
 #[derive(Default)]
 struct Behind {
     rooms: VecDeque<(RoomId, Missed)>,
@@ -68,6 +68,11 @@ pub(super) struct Missed {
 impl Missed {
     /// More than is told one by one, of a room that was not refused.
     pub(super) const ALL: Self = Self { after: None, refusal: Refusal::NONE };
+
+    /// Whether one catch-up can end both: where there was no refusal, the end of one is none of the other's.
+    fn is_like(self, other: Self) -> bool {
+        (self.refusal == Refusal::NONE) == (other.refusal == Refusal::NONE)
+    }
 
     /// What is lacking by both accounts: where one of them was refused while the other still waited, the later one must not
     /// hide what only the earlier one told of.
@@ -153,7 +158,7 @@ impl Connection {
     /// Brings a room up to date, after whatever else is being caught up with.
     pub(super) fn catch_up(self: &Arc<Self>, room: RoomId, missed: Missed) {
         let mut behind = self.behind();
-        match behind.rooms.iter_mut().find(|(other, _)| *other == room) {
+        match behind.rooms.iter_mut().find(|(other, wish)| *other == room && wish.is_like(missed)) {
             Some(wish) => wish.1 = wish.1.and(missed),
             None => behind.rooms.push_back((room, missed)),
         }
@@ -487,6 +492,7 @@ mod tests {
         let (early, late) = (Missed { after: Some(3), refusal }, Missed { after: Some(21), refusal });
         assert_eq!((early.and(late), late.and(early)), (early, early));
         assert_eq!((Missed::ALL.and(late), late.and(Missed::ALL)), (Missed::ALL, Missed::ALL));
+        assert!(early.is_like(Missed::ALL));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Watcher {
         let (began, mut pauses_at) = (Instant::now(), self.next_pause());
         while !self.scene.is_closing() && heard.elapsed() < silence {
             self.stand();
-            if self.scene.is_live() && Instant::now() >= pauses_at {
+            if self.scene.is_live() && !self.has_lost() && Instant::now() >= pauses_at {
                 sleep(self.stall()).await;
                 pauses_at = self.next_pause();
             }
@@ -104,6 +104,12 @@ impl Watcher {
     /// that does not fit into memory; the people with good ears still keep it.
     fn keeps(&self, frame: &ServerFrame) -> bool {
         self.ears != Ears::Flapping || !matches!(frame, ServerFrame::Presence(_))
+    }
+
+    /// Whether what only a beat can tell it is to come: a connection that is late once more on a busy machine is taken for
+    /// dead, and the next hello tells it, too.
+    fn has_lost(&self) -> bool {
+        self.ears == Ears::Deaf && *self.scene.lapped.borrow()
     }
 
     /// Less than three beats, or the server would take the connection for dead.
