@@ -53,7 +53,8 @@ pub fn run(arguments: Arguments) -> Result<bool> {
                 Load { connections: Some(big), senders: Some(bots), ..load.clone() }.spread(big, 1, bots);
             files::check(spread.connections + big.connections, &target)?;
             let (contender, progress) = prepare("flood", &target, shape.protocol, &spread)?;
-            tell(&flood::run(&contender, &shape, Flood { spread: big, window }, &progress)?, &output)
+            let flood = Flood { spread: big, window, apart: target.pins().is_some() };
+            tell(&flood::run(&contender, &shape, flood, &progress)?, &output)
         }
         Command::Storm { load, times } => {
             let spread = load.spread(5_000, 50, 1);

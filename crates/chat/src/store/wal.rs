@@ -165,9 +165,13 @@ fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>
     let busy =
         connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
     busy.map(|busy| !busy).unwrap_or_else(|error| {
-        tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
-        // A database that cannot grow is no reason to stop: the log can, until it cannot, either.
-        if condition::told_by(&error) != Some(Condition::Full) {
+        // A database that cannot grow is no reason to stop: the log can, until it cannot, either. Then it is tried every
+        // second, and has been said.
+        let is_full = condition::told_by(&error) == Some(Condition::Full);
+        if !is_full || *condition.borrow() != Condition::Full {
+            tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
+        }
+        if !is_full {
             condition::note(condition, &error);
         }
         false

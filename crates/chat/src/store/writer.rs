@@ -316,7 +316,7 @@ impl Writing {
             for job in batch.drain(..) {
                 job.settle(Outcome::Full);
             }
-            // A log that is folded into pages the database has already leaves space for the probe.
+            // A log that can be folded wholly into pages the database has already leaves space for the probe.
             self.wal.fold_beside();
             match probe(&mut self.connection) {
                 Ok(()) => {

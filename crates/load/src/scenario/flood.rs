@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// How long a flood goes on behind the part that is measured, so that none of that is quiet.
 const BEYOND: Duration = Duration::from_millis(300);
+/// Least time between two posts with which their thread sleeps most of it: it looks for a millisecond before each.
+const RESTING: Duration = Duration::from_millis(4);
 /// How long the big room reads before it looks whether it is to be flooded.
 const READING: Duration = Duration::from_millis(50);
 
@@ -30,6 +32,8 @@ pub struct Flood {
     pub spread: Spread,
     /// Posts that each bot keeps under way.
     pub window: u32,
+    /// The server keeps to a processor of its own.
+    pub apart: bool,
 }
 
 /// What a flood does to others.
@@ -100,8 +104,10 @@ pub fn run(contender: &Contender, shape: &Shape, flood: Flood, progress: &Progre
     let mut swarm = contender.swarm(shape.protocol, shape.spread.connections)?;
     swarm.say(shape.length);
     swarm.open(shape.spread.connections)?;
-    // Last, for a thread that is started from here would have the same right.
-    let keeps_time = processor::keep_time();
+    // Last, for a thread that is started from here would have the same right. Only where the server is elsewhere, and where
+    // this thread sleeps between two posts.
+    let rests = matches!(shape.pace, Pace::Every(interval) if interval > RESTING);
+    let keeps_time = rests && flood.apart && processor::keep_time();
     let (mut quiet, mut beside, mut used) = (Vec::new(), Vec::new(), [Used::default(), Used::default()]);
     for floods in [false, true, true, false] {
         progress.say(if floods { "measuring beside a flood" } else { "measuring without a flood" });
@@ -273,7 +279,9 @@ impl report::Tell for Beside {
             self.lagged
         );
         if !self.keeps_time {
-            println!("  the load waited for its processor like anybody else (no CAP_SYS_NICE, or no chrt)");
+            println!(
+                "  the load waited for its processor like anybody else (not pinned, too many posts, no CAP_SYS_NICE or no chrt)"
+            );
         }
         for Share { of, thread, ran, waited } in &self.threads {
             println!("  {of}'s {thread}: ran {ran:.2} of a processor, waited {waited:.2} for one");

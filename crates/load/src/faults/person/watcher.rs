@@ -106,8 +106,8 @@ impl Watcher {
         self.ears != Ears::Flapping || !matches!(frame, ServerFrame::Presence(_))
     }
 
-    /// Whether what only a beat can tell it is to come: a connection that is late once more on a busy machine is taken for
-    /// dead, and the next hello tells it, too.
+    /// Whether it was lapped on this connection, so that only a beat can tell it: from then on it reads on, for one that is
+    /// late once more on a busy machine is taken for dead, and the next hello would tell it, too.
     fn has_lost(&self) -> bool {
         self.ears == Ears::Deaf && *self.scene.lapped.borrow()
     }

@@ -10,7 +10,21 @@ pub struct Lookup<'a> {
     rights: HashMap<UserId, HashMap<RoomId, u64>>,
     messages: HashSet<(RoomId, u64, &'a str)>,
     /// By the name of the room, in order.
-    places: HashMap<&'a str, Vec<u64>>,
+    places: HashMap<&'a str, Vec<Place>>,
+}
+
+/// Where a message stands.
+struct Place {
+    seq: u64,
+    /// And where it was deleted.
+    deleted: Option<u64>,
+}
+
+impl Place {
+    fn of(message: &Message) -> Self {
+        // Nothing touches a message after its deletion.
+        Self { seq: message.seq, deleted: message.deleted.then_some(message.rev) }
+    }
 }
 
 impl<'a> Lookup<'a> {
@@ -26,9 +40,8 @@ impl<'a> Lookup<'a> {
         for view in record.views.values().flatten() {
             let places = || {
                 let kept = record.rooms.get(&view.id).map(|kept| kept.messages.as_slice());
-                let mut places: Vec<u64> =
-                    kept.unwrap_or_default().iter().map(|message| message.seq).collect();
-                places.sort_unstable();
+                let mut places: Vec<Place> = kept.unwrap_or_default().iter().map(Place::of).collect();
+                places.sort_unstable_by_key(|place| place.seq);
                 places
             };
             lookup.places.entry(&view.name).or_insert_with(places);
@@ -52,11 +65,16 @@ impl<'a> Lookup<'a> {
         self.messages.contains(&(room, message.seq, message.nonce.as_str()))
     }
 
-    /// How many messages there are between two places of the room of this name, neither included.
-    pub fn between(&self, room: &str, from: u64, to: u64) -> u64 {
+    /// How many messages there are between two places of the room of this name, neither included, that whoever hears the
+    /// later one next was to be told: without those deleted before it if the earlier one was the last of a welcome, for a
+    /// welcome leaves out what is deleted.
+    pub fn between(&self, room: &str, from: u64, to: u64, welcomed: bool) -> u64 {
         let places = self.places.get(room).map(Vec::as_slice).unwrap_or_default();
-        let until = places.partition_point(|seq| *seq < to);
-        until.saturating_sub(places.partition_point(|seq| *seq <= from)) as u64
+        let until = places.partition_point(|place| place.seq < to);
+        let first = places.partition_point(|place| place.seq <= from);
+        let between = places.get(first..until).unwrap_or_default().iter();
+        let owed = |place: &&Place| !welcomed || place.deleted.is_none_or(|deleted| deleted > to);
+        between.filter(owed).count() as u64
     }
 
     fn add_rights(&mut self, room: RoomId, kept: &Kept) {

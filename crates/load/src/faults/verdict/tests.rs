@@ -1,5 +1,6 @@
 //! Each invariant can be broken, and is then found.
 
+use super::lookup::Lookup;
 use super::{Life, Story, Verdict, judge};
 use crate::faults::community::{Kept, Record};
 use crate::faults::journal::{Entry, Journal, Keeper, Screen, What};
@@ -206,6 +207,21 @@ fn a_connection_hears_each_event_once_and_in_order() {
         tale.frames.insert(5, json!({ "type": "reply", "id": 1, "ok": { "head": 4 } }));
     });
     assert!(resumed.judged().is_clean(), "{:?}", resumed.judged().findings);
+}
+
+#[test]
+fn a_welcome_leaves_out_what_is_deleted_and_nothing_else() {
+    let lacks = |deleted: Option<u64>| {
+        let tale = told(|tale| {
+            let message =
+                tale.kept().messages.iter_mut().find(|message| message.seq == 3).expect("it is kept");
+            (message.deleted, message.rev) = (deleted.is_some(), deleted.unwrap_or(message.rev));
+        });
+        let record = &tale.record;
+        let name = &record.views.values().flatten().next().expect("a room").name;
+        Lookup::new(record).between(name, 2, 5, true)
+    };
+    assert_eq!((lacks(None), lacks(Some(4)), lacks(Some(6))), (2, 1, 2));
 }
 
 #[test]

@@ -34,6 +34,8 @@ struct Wire<'a> {
 struct Talk {
     /// The last chat told of the room one is in.
     last: Option<(String, u64)>,
+    /// It was told in a welcome.
+    welcomed: bool,
 }
 
 /// Frames that many were told, read once.
@@ -295,6 +297,7 @@ impl Talk {
                     verdict.find(4, || format!("{name} was welcomed with {seqs:?}"));
                 }
                 self.last = seqs.last().map(|seq| (room.clone(), *seq));
+                self.welcomed = true;
             }
             SimpleFrame::Chat(heard) => self.chat(&heard.room, heard.chat.seq, name, kept, verdict),
             SimpleFrame::Joined { .. }
@@ -312,12 +315,13 @@ impl Talk {
                 verdict.counts.misplaced += u64::from(seq < last);
                 verdict.find(4, || format!("{name} heard {seq} after {last}"));
             }
-            let missed = kept.between(room, last, seq);
+            let missed = kept.between(room, last, seq, self.welcomed);
             if missed > 0 {
                 verdict.counts.holes += missed;
                 verdict.find(4, || format!("{name} heard {seq} after {last} and not the {missed} between"));
             }
         }
         self.last = Some((room.to_owned(), seq));
+        self.welcomed = false;
     }
 }
