@@ -3,6 +3,7 @@
 mod admission;
 mod commands;
 mod lane;
+mod missed;
 mod native;
 mod simple;
 mod upgrade;

@@ -1,6 +1,7 @@
 //! Everything a native client can ask for: parse, call `chat`, answer. The one screen of it.
 
-use super::native::{Connection, Missed};
+use super::missed::Missed;
+use super::native::Connection;
 use chat::{Chat, Place, RESUME_EVENTS, Result};
 use protocol::frame::{Done, Resumed};
 use protocol::{Command, Error, RoomId};
