@@ -30,14 +30,7 @@ impl Echo {
         let (key, told) = (Key(conn.number()), self.seq.fetch_add(1, Ordering::Relaxed));
         if told == 0 {
             // On the thread that publishes, so that the first message cannot come before its listener.
-            self.delivery.follow(Follow {
-                conn,
-                key,
-                after: 0,
-                head: 0,
-                makes_up_for: None,
-                preface: Vec::new(),
-            });
+            self.delivery.follow(Follow::anew(conn, key, 0, 0));
         }
         self.delivery.publish(key, ECHO, Publication { seq: Some(told + 1), frame, cut: false });
         self.delivery.answered(conn);

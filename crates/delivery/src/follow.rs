@@ -23,6 +23,13 @@ pub struct Follow {
     pub preface: Vec<Frame>,
 }
 
+impl Follow {
+    /// Follows `key` from `after` on, whatever was refused before, without a preface.
+    pub fn anew(conn: ConnId, key: Key, after: u64, head: u64) -> Follow {
+        Follow { conn, key, after, head, makes_up_for: None, preface: Vec::new() }
+    }
+}
+
 /// One answer that a tail does not reach back; a later one of the same connection and key is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refusal(pub(crate) u64);

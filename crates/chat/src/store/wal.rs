@@ -6,7 +6,7 @@
 use super::condition::{self, Condition};
 use rusqlite::Connection;
 use sabotage::Point;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{JoinHandle, Thread};
@@ -182,5 +182,5 @@ fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>
 fn bytes(path: &Path) -> u64 {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    std::fs::metadata(PathBuf::from(log)).map_or(0, |file| file.len())
+    std::fs::metadata(log).map_or(0, |file| file.len())
 }

@@ -58,14 +58,7 @@ fn connected(delivery: &Delivery) -> Vec<TcpStream> {
         let socket = listener.accept().expect("loopback works").0;
         let conn = delivery.reserve(NATIVE);
         delivery.attach(conn, socket, Bytes::new(), Arc::new(Deaf));
-        delivery.follow(Follow {
-            conn,
-            key: LOBBY,
-            after: 0,
-            head: 0,
-            makes_up_for: None,
-            preface: Vec::new(),
-        });
+        delivery.follow(Follow::anew(conn, LOBBY, 0, 0));
         reader
     };
     (0..READERS).map(|_| connect()).collect()

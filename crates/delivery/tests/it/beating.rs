@@ -41,14 +41,7 @@ async fn the_ping_and_the_beat_leave_in_one_write() {
     let hall =
         hall_with(Options { shards: 1, heartbeat: Duration::from_millis(50), ..options() }).beating("beat");
     let (mut socket, conn, _told) = hall.raw().await;
-    hall.delivery.follow(Follow {
-        conn,
-        key: LOBBY,
-        after: 0,
-        head: 0,
-        makes_up_for: None,
-        preface: Vec::new(),
-    });
+    hall.delivery.follow(Follow::anew(conn, LOBBY, 0, 0));
 
     let mut heard = [0; 8 * 3];
     socket.read_exact(&mut heard).await.unwrap();

@@ -56,14 +56,7 @@ async fn what_is_gathered_leaves_in_the_order_it_was_asked() {
     let say = |seq| Publication { seq: Some(seq), frame: Frame::text(seq.to_string()), cut: false };
 
     for person in [&ana, &ben] {
-        gathering.follow(Follow {
-            conn: person.conn,
-            key: LOBBY,
-            after: 0,
-            head: 0,
-            makes_up_for: None,
-            preface: Vec::new(),
-        });
+        gathering.follow(Follow::anew(person.conn, LOBBY, 0, 0));
     }
     gathering.publish(LOBBY, NATIVE, &say(1));
     gathering.unicast(ana.conn, Frame::text("for ana"));
@@ -171,14 +164,7 @@ async fn orders_for_somebody_who_never_came_are_ignored() {
     let hall = hall();
     let nobody = hall.delivery.reserve(NATIVE);
     hall.delivery.unicast(nobody, delivery::Frame::text("hello?"));
-    hall.delivery.follow(delivery::Follow {
-        conn: nobody,
-        key: LOBBY,
-        after: 0,
-        head: 0,
-        makes_up_for: None,
-        preface: Vec::new(),
-    });
+    hall.delivery.follow(delivery::Follow::anew(nobody, LOBBY, 0, 0));
     hall.delivery.close(nobody, 4401, "");
     let mut ana = hall.person().await;
     ana.follows(LOBBY, 0, 0);

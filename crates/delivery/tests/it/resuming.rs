@@ -27,14 +27,7 @@ impl Room {
     fn resume(&self, conn: ConnId, after: u64) {
         let log = self.log.lock().unwrap();
         let head = log.len() as u64;
-        self.delivery.follow(Follow {
-            conn,
-            key: LOBBY,
-            after,
-            head,
-            makes_up_for: None,
-            preface: Vec::new(),
-        });
+        self.delivery.follow(Follow::anew(conn, LOBBY, after, head));
     }
 
     /// Sends a page out of the log; returns the last seq in it.

@@ -220,7 +220,7 @@ impl Hall {
     }
 
     pub fn follows(&self, conn: ConnId, key: Key, after: u64, head: u64) {
-        self.delivery.follow(Follow { conn, key, after, head, makes_up_for: None, preface: Vec::new() });
+        self.delivery.follow(Follow::anew(conn, key, after, head));
     }
 
     /// Publishes a durable frame.
@@ -248,7 +248,7 @@ impl Person {
 
     pub fn follows_with(&self, key: Key, after: u64, head: u64, preface: &[&str]) {
         let preface = preface.iter().map(Frame::text).collect();
-        self.delivery.follow(Follow { conn: self.conn, key, after, head, makes_up_for: None, preface });
+        self.delivery.follow(Follow { preface, ..Follow::anew(self.conn, key, after, head) });
     }
 
     /// Follows again where what was missing has been told.

@@ -175,14 +175,7 @@ impl Tables {
         native_conn.state = Greeted::Yes(Vec::with_capacity(rooms.len()));
         hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
         let preface = vec![native(&ServerFrame::Hello(hello))];
-        self.delivery.follow(Follow {
-            conn,
-            key: user_key(user),
-            after: 0,
-            head: 0,
-            makes_up_for: None,
-            preface,
-        });
+        self.delivery.follow(Follow { preface, ..Follow::anew(conn, user_key(user), 0, 0) });
         if let Some(entry) = self.users.get(&user) {
             entry.rooms.reserve(rooms.len());
         }
@@ -206,14 +199,7 @@ impl Tables {
         let Some(room) = self.rooms.get_mut(&key) else { return };
         room.native += usize::from(is_new);
         let head = room.head.seq();
-        self.take_up(Follow {
-            conn,
-            key: room_key(key),
-            after: view.head,
-            head,
-            makes_up_for: None,
-            preface,
-        });
+        self.take_up(Follow { preface, ..Follow::anew(conn, room_key(key), view.head, head) });
         if is_new {
             self.arrive_as_user(conn, user, key);
         }

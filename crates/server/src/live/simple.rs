@@ -128,12 +128,8 @@ impl Tables {
         // In the welcome the one who enters is here already; the others hear of it after.
         let welcome = self.welcome_with(key, person, &name, history);
         self.delivery.follow(Follow {
-            conn,
-            key: room_key(key),
-            after: head,
-            head,
-            makes_up_for: None,
             preface: vec![plain(&welcome)],
+            ..Follow::anew(conn, room_key(key), head, head)
         });
         if let Some(room) = self.rooms.get_mut(&key) {
             room.simple += 1;
