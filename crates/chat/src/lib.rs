@@ -20,6 +20,8 @@ pub mod presence;
 mod reads;
 mod rooms;
 mod sessions;
+#[allow(dead_code, unused_imports)]
+mod sql;
 mod store;
 mod stream;
 mod text;

@@ -24,10 +24,12 @@ const ARROWS_OF_TESTS: [(&str, &[&str]); 2] = [("client", &["delivery"]), ("serv
 const PROTOCOL_MAY_USE: [&str; 4] = ["serde", "serde_json", "utoipa", "uuid"];
 
 /// A word of code that belongs behind a border, and where it may stand.
-const BORDERS: [(&str, &[&str]); 3] = [
+const BORDERS: [(&str, &[&str]); 4] = [
+    ("tokio_postgres", &["crates/chat/src/sql"]),
     (
         "rusqlite",
         &[
+            "crates/chat/src/sql",
             "crates/chat/src/store",
             "crates/chat/tests/",
             "crates/chat/benches/",
