@@ -27,6 +27,8 @@ mod replays;
 mod rights;
 mod rooms;
 mod sessions;
+#[allow(dead_code, unused_imports)]
+mod sql;
 mod store;
 mod stream;
 mod text;
