@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::pages::{PAGE_BYTES, bound};
 use crate::replays::Replay;
 use crate::rights::Membership;
-use crate::store::{Connection, Tx, log, memberships, messages, rooms};
+use crate::sql::Sql;
+use crate::store::{Tx, log, memberships, messages, rooms};
 use crate::stream::{Committed, RoomRef, UserKey};
 use crate::together::Answers;
 use protocol::frame::{EventPage, Reset};
@@ -164,7 +165,7 @@ fn shared_start(pages: &Answers<EventPage>, seq: u64) -> u64 {
     }
 }
 
-fn page(sql: &Connection, room: &RoomRef, seq: u64, limit: u64) -> Result<EventPage> {
+fn page(sql: Sql<'_>, room: &RoomRef, seq: u64, limit: u64) -> Result<EventPage> {
     let events = log::after(sql, room, seq, limit, PAGE_BYTES)?;
     let more = events.last().map_or(seq, |event| event.seq) < room.head && !events.is_empty();
     Ok(EventPage { as_of: room.head, events, more })
