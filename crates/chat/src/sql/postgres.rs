@@ -33,6 +33,8 @@ type Answer<T> = Result<T, tokio_postgres::Error>;
 const STATEMENTS: usize = 128;
 /// How many rows at most are taken from the socket before the first of them is handed out.
 const ROWS: usize = 64;
+/// How many turns it takes until the task that owns the socket has read all that arrived between statements.
+const TURNS: usize = 4;
 
 /// One session with a PostgreSQL server. Every function blocks its thread, so none may be called from a task.
 pub(crate) struct Postgres {
@@ -78,6 +80,17 @@ impl Postgres {
             begin: Cell::new(None),
             stepping: Cell::new(false),
         })
+    }
+
+    /// Whether the session still is one, as far as the socket can tell without asking the server.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.block_on(async {
+            // The task that owns the socket hears of its end in one of its turns, and reads why in the next.
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
+        !self.client.is_closed()
     }
 
     /// Sends `begin` together with the next statement, which saves a round trip.
@@ -177,8 +190,10 @@ impl Postgres {
         let first = self.ask(async {
             let mut rows = pin!(self.client.query_raw(&statement, dynamic(params)).await?);
             let first = next(rows.as_mut()).await?;
-            // What a statement writes is only certain at its end.
-            while next(rows.as_mut()).await?.is_some() {}
+            if first.is_some() {
+                // What a statement writes is only certain at its end.
+                while next(rows.as_mut()).await?.is_some() {}
+            }
             Ok(first)
         });
         let first = self.forget_stale(text, first)?;
@@ -212,22 +227,22 @@ impl Postgres {
         let statement = self.prepare(text, params)?;
         let rows = self.ask(self.client.query_raw(&statement, dynamic(params)));
         let mut rows = pin!(self.forget_stale(text, rows)?);
-        loop {
-            let some = self.block_on(some(rows.as_mut())).map_err(|error| self.explain(error))?;
-            if some.is_empty() {
-                return Ok(());
-            }
+        let mut ended = false;
+        while !ended {
+            let arrived;
+            (arrived, ended) = self.block_on(some(rows.as_mut())).map_err(|error| self.explain(error))?;
             self.stepping.set(true);
-            let stepped = some.iter().try_for_each(|row| match step(&Row::postgres(row)) {
+            let stepped = arrived.iter().try_for_each(|row| match step(&Row::postgres(row)) {
                 Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
                 Ok(ControlFlow::Break(())) => ControlFlow::Break(Ok(())),
                 Err(error) => ControlFlow::Break(Err(error)),
             });
             self.stepping.set(false);
-            if let ControlFlow::Break(ended) = stepped {
-                return ended;
+            if let ControlFlow::Break(broken_off) = stepped {
+                return broken_off;
             }
         }
+        Ok(())
     }
 
     pub(super) fn run(&self, text: &str, params: &[Value<'_>]) -> SqlResult<u64> {
@@ -322,25 +337,26 @@ fn dynamic<'a>(params: &'a [Value<'a>]) -> impl ExactSizeIterator<Item = &'a (dy
     params.iter().map(|value| value as &(dyn ToSql + Sync))
 }
 
+/// The next row, or none at the end. Asked once more, the stream would say that the session is closed.
 async fn next(mut rows: Pin<&mut RowStream>) -> Answer<Option<tokio_postgres::Row>> {
     std::future::poll_fn(|cx| rows.as_mut().poll_next(cx)).await.transpose()
 }
 
-/// The next row and all that have arrived with it, up to [`ROWS`]; none at the end.
-async fn some(mut rows: Pin<&mut RowStream>) -> Answer<Vec<tokio_postgres::Row>> {
+/// The next rows, as many as have arrived and at most [`ROWS`], and whether they were the last.
+async fn some(mut rows: Pin<&mut RowStream>) -> Answer<(Vec<tokio_postgres::Row>, bool)> {
     let mut some = Vec::new();
-    std::future::poll_fn(|cx| {
+    let ended = std::future::poll_fn(|cx| {
         while some.len() < ROWS {
             match rows.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(row))) => some.push(row),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => break,
+                Poll::Ready(None) => return Poll::Ready(Ok(true)),
                 Poll::Pending if some.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(false))
     })
     .await?;
-    Ok(some)
+    Ok((some, ended))
 }
