@@ -20,7 +20,7 @@ pub mod presence;
 mod reads;
 mod rooms;
 mod sessions;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, unused_macros)]
 mod sql;
 mod store;
 mod stream;

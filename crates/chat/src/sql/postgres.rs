@@ -33,14 +33,13 @@ type Answer<T> = Result<T, tokio_postgres::Error>;
 const STATEMENTS: usize = 128;
 /// How many rows at most are taken from the socket before the first of them is handed out.
 const ROWS: usize = 64;
-/// How many turns it takes until the task that owns the socket has read all that arrived between statements.
+/// How many turns the task that owns the socket needs to hear that there is something to read, to read it, and to end.
 const TURNS: usize = 4;
 
 /// One session with a PostgreSQL server. Every function blocks its thread, so none may be called from a task.
 pub(crate) struct Postgres {
     client: Client,
-    /// None only while the session is being dropped.
-    runtime: Option<Runtime>,
+    engine: Engine,
     /// Why the session ended, once it has.
     ended: Arc<OnceLock<String>>,
     statements: RefCell<HashMap<Box<str>, Statement>>,
@@ -74,7 +73,7 @@ impl Postgres {
         })?;
         Ok(Self {
             client,
-            runtime: Some(runtime),
+            engine: Engine(Some(runtime)),
             ended,
             statements: RefCell::default(),
             begin: Cell::new(None),
@@ -84,12 +83,7 @@ impl Postgres {
 
     /// Whether the session still is one, as far as the socket can tell without asking the server.
     pub(crate) fn is_alive(&self) -> bool {
-        self.block_on(async {
-            // The task that owns the socket hears of its end in one of its turns, and reads why in the next.
-            for _ in 0..TURNS {
-                tokio::task::yield_now().await;
-            }
-        });
+        self.block_on(turns());
         !self.client.is_closed()
     }
 
@@ -171,13 +165,11 @@ impl Postgres {
     }
 
     /// Ends the session as the server likes it: with a farewell.
-    pub(crate) fn close(mut self) {
-        let Some(runtime) = self.runtime.take() else { return };
-        self.statements.borrow_mut().clear();
-        // With the client goes what the task waits for; it says farewell in its next turn.
-        self.client.__private_api_close();
-        runtime.block_on(tokio::task::yield_now());
-        runtime.shutdown_background();
+    pub(crate) fn close(self) {
+        let Self { client, engine, statements, .. } = self;
+        drop((statements, client));
+        // The task that owns the socket has nobody left to work for. It says farewell in one of its next turns.
+        engine.block_on(turns());
     }
 
     pub(super) fn one<T>(
@@ -310,18 +302,33 @@ impl Postgres {
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        let runtime = self.runtime.as_ref();
-        // Only `close` and `drop` take it, which have the session for themselves.
-        runtime.expect("a session has its runtime until it is dropped").block_on(future)
+        self.engine.block_on(future)
     }
 }
 
-impl Drop for Postgres {
+/// What runs the session's side of the socket; none only while it is being dropped.
+struct Engine(Option<Runtime>);
+
+impl Engine {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        // Only `drop` takes it, and nothing comes after that.
+        self.0.as_ref().expect("a session has its runtime until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Engine {
     fn drop(&mut self) {
-        // A runtime that is dropped waits, which a task must not do.
-        if let Some(runtime) = self.runtime.take() {
+        // A runtime that is dropped waits for what it runs, which a task must not do.
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Lets the task that owns the socket do what it can without waiting.
+async fn turns() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
     }
 }
 
