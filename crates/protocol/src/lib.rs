@@ -15,14 +15,17 @@ pub mod model;
 pub mod simple;
 
 mod close_code;
+mod family;
+mod may;
 
 pub use close_code::CloseCode;
 pub use command::{ClientFrame, Command};
 pub use error_code::{Error, ErrorCode};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, MessagePosted};
 pub use frame::{ServerFrame, Unknown};
 pub use ids::{InviteId, Nonce, RoomId, SessionId, UserId};
-pub use model::{Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
+pub use may::{May, Verb};
+pub use model::{Body, Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
 
 /// The subprotocol a native client offers in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "roomful.v1";
