@@ -81,6 +81,11 @@ impl Postgres {
         })
     }
 
+    /// Lets somebody else speak to the driver, on this thread.
+    pub(crate) fn with_client<T>(&mut self, work: impl AsyncFnOnce(&mut Client) -> T) -> T {
+        self.engine.block_on(work(&mut self.client))
+    }
+
     /// Whether the session still is one, as far as the socket can tell without asking the server.
     pub(crate) fn is_alive(&self) -> bool {
         self.block_on(turns());

@@ -33,10 +33,13 @@ pub enum OpenError {
     /// The database could not be read or written.
     #[error("it could not be opened")]
     Sql(#[from] rusqlite::Error),
+    /// PostgreSQL could not be reached, or refuses.
+    #[error("it could not be opened")]
+    Postgres(#[from] crate::sql::SqlError),
     /// It was made by a newer program. It is left as it is.
     #[error(
         "its tables have version {found}, and this Roomful knows them up to {known}: use the newer Roomful that made \
-         it, or the copy from before that one"
+         it, or a copy from before that one"
     )]
     Newer {
         /// The version of its tables.
