@@ -5,6 +5,7 @@
 
 mod address;
 mod encode;
+mod greeting;
 mod numbered;
 
 use super::error::{SqlError, SqlResult, in_short, is_lost};
@@ -53,8 +54,8 @@ impl Postgres {
     /// Begins a session with the server at `url`, which begins with `postgres://`.
     ///
     /// # Errors
-    /// `Address` when nobody can connect with this address, `Lost` when the server does not answer or is not ready, and
-    /// what the server says when it refuses.
+    /// `Address` when nobody can connect with this address, `Unfit` when the server would lose what it is told to keep,
+    /// `Lost` when it does not answer or is not ready, and what the server says when it refuses.
     pub(crate) fn connect(url: &str) -> SqlResult<Self> {
         let config = address::parse(url)?;
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -68,7 +69,7 @@ impl Postgres {
                 // The only place that sets it.
                 let _ = noting.set(how);
             }));
-            client.batch_execute(address::SESSION).await.map_err(not_connected)?;
+            greeting::greet(&client).await?;
             Ok::<_, SqlError>(client)
         })?;
         Ok(Self {

@@ -1,5 +1,6 @@
 //! Bringing the tables up to date.
 
+#[allow(dead_code)]
 pub(super) mod postgres;
 
 use super::writer::OpenError;

@@ -233,6 +233,20 @@ fn a_server_that_refuses_is_not_lost() {
 }
 
 #[test]
+fn a_server_or_database_that_would_lose_texts_is_refused() {
+    let mut server = testbed::Server::temporary().expect("a server");
+    let narrow = "create database narrow encoding 'SQL_ASCII' locale 'C' template template0";
+    server.run(narrow).expect("a database");
+    let refused = Postgres::connect(&server.url().replace("/postgres", "/narrow")).err().expect("unfit");
+    assert!(matches!(&refused, SqlError::Unfit(what) if what.contains("SQL_ASCII")), "{refused}");
+    server.run("alter system set fsync = off").expect("a setting");
+    server.restart().expect("a server");
+    let refused = Postgres::connect(&server.url()).err().expect("unfit");
+    assert!(matches!(&refused, SqlError::Unfit(what) if what.contains("fsync = on")), "{refused}");
+    assert!(!refused.is_lost());
+}
+
+#[test]
 fn a_session_can_be_used_on_one_thread_after_another_and_dropped_within_a_task() {
     let (postgres, _) = with_things();
     let postgres = std::thread::spawn(move || {
