@@ -27,7 +27,7 @@ mod replays;
 mod rights;
 mod rooms;
 mod sessions;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, unused_macros)]
 mod sql;
 mod store;
 mod stream;

@@ -1,5 +1,8 @@
 //! Bringing the tables up to date.
 
+#[allow(dead_code)]
+pub(super) mod postgres;
+
 use super::writer::OpenError;
 use refinery::Runner;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
@@ -10,7 +13,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-refinery::embed_migrations!("src/store/migrations");
+refinery::embed_migrations!("src/store/migrations/sqlite");
 
 /// Brings the database at `path` up to date; keeps a copy of what it was, if it was anything.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -167,7 +170,7 @@ mod tests {
         let mut sql = super::super::connect(&path).expect("a database");
         let refused = bring(&mut sql, &path, runner(1)).expect_err("newer");
         let expected = "its tables have version 2, and this Roomful knows them up to 1: use the newer Roomful that \
-                        made it, or the copy from before that one";
+                        made it, or a copy from before that one";
         assert_eq!(refused.to_string(), expected);
         assert!(is_second(&sql));
         assert_eq!(std::fs::read(&path).expect("a file"), before);
