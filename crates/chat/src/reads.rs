@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::sessions::Caller;
 use crate::store::{memberships, messages, reads};
 use crate::stream::{Committed, RoomKey, UserKey};
-use protocol::frame::Posted;
-use protocol::{ReadMark, RoomId};
+use protocol::frame::{Posted, ReadMarked};
+use protocol::{PersonalFrame, ReadMark, RoomId};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -92,7 +92,8 @@ impl Chat {
         let read = further(before, read);
         if read != before {
             let read = self.0.reads.advance(user, key, read);
-            self.0.store.tell(Committed::ReadMarked { user, id: room, read }).await;
+            let frame = PersonalFrame::ReadMarked(ReadMarked { room, read });
+            self.0.store.tell(Committed::Personal { user, frame }).await;
             return Ok(read);
         }
         Ok(read)

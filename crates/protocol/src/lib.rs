@@ -15,6 +15,7 @@ pub mod model;
 pub mod simple;
 
 mod close_code;
+mod personal;
 
 pub use close_code::CloseCode;
 pub use command::{ClientFrame, Command};
@@ -23,6 +24,7 @@ pub use event::{Event, EventKind};
 pub use frame::{ServerFrame, Unknown};
 pub use ids::{InviteId, Nonce, RoomId, SessionId, UserId};
 pub use model::{Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
+pub use personal::PersonalFrame;
 
 /// The subprotocol a native client offers in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "roomful.v1";

@@ -3,63 +3,34 @@
 //! One task applies what was committed and what connections ask for in one order, so that rights and messages cannot
 //! overtake each other. It keeps who is connected, in which rooms, and how far each room has been told.
 
+mod conns;
 mod encode;
+mod keys;
+mod order;
 mod people;
 mod room;
+mod rooms;
 mod simple;
 mod tables;
+mod task;
 mod told;
 
-pub use people::{Beaten, Greeting, Resuming, Rooms};
-pub use simple::{Entered, Entering};
+pub(crate) use encode::{native, plain};
+pub(crate) use keys::is_room;
+pub use keys::{NATIVE, SIMPLE};
+pub use order::{Entered, Entering, Greeting, Here, Resuming};
+pub use rooms::{Beaten, Rooms};
 
 use crate::pacing::Pacing;
 use chat::{Batch, Caller, Chat, RoomKey};
-use delivery::{ConnId, Delivery, Frame};
+use delivery::{ConnId, Delivery};
+use order::Order;
+use protocol::SessionId;
 use protocol::simple::SimpleRooms;
-use protocol::{SessionId, UserId};
-use sabotage::Point;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tables::Tables;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
-
-/// The wire protocols as delivery knows them.
-pub const NATIVE: delivery::Encoding = delivery::Encoding(0);
-/// See [`NATIVE`].
-pub const SIMPLE: delivery::Encoding = delivery::Encoding(1);
-
-/// Who is connected now in a room.
-#[derive(Debug, Clone, Default)]
-pub struct Here {
-    /// How many people, visitors included.
-    pub count: u64,
-    /// The users among them.
-    pub users: HashSet<UserId>,
-}
-
-/// What connections and requests ask of the task. Unbounded, for shards cannot wait: a connection has a bounded number
-/// of commands under way, and each sends few of these.
-enum Order {
-    Arriving { noted: oneshot::Sender<()> },
-    Arrived,
-    Register { conn: ConnId, caller: Caller, rooms: oneshot::Sender<Arc<Rooms>> },
-    Greet { conn: ConnId, greeting: Box<Greeting> },
-    Resume { resuming: Resuming, head: oneshot::Sender<Option<u64>> },
-    Visit { conn: ConnId, caller: Option<Caller> },
-    Enter { entering: Box<Entering>, entered: oneshot::Sender<Entered> },
-    Leave { conn: ConnId, done: oneshot::Sender<()> },
-    Known { conn: ConnId, caller: Caller },
-    Closed { conn: ConnId },
-    Removed { room: RoomKey },
-    Here { room: RoomKey, here: oneshot::Sender<Here> },
-    Sessions { sessions: oneshot::Sender<Vec<SessionId>> },
-    NameHere { folded: String, here: oneshot::Sender<bool> },
-    SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
-    Stop { done: oneshot::Sender<()> },
-}
 
 /// The handle of the task.
 #[derive(Clone)]
@@ -87,7 +58,7 @@ impl Live {
         let encoded = Arc::new(AtomicU64::new(0));
         let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
         let moves = Arc::clone(&tables.moves);
-        tokio::spawn(run(tables, committed, waiting));
+        tokio::spawn(task::run(tables, committed, waiting));
         Self { orders, encoded, moves }
     }
 
@@ -188,120 +159,4 @@ impl Live {
         self.send(order(answer));
         asked.await.ok()
     }
-}
-
-async fn run(
-    mut tables: Tables,
-    mut committed: mpsc::Receiver<Batch>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-) {
-    loop {
-        let due = tables.next_due();
-        tokio::select! {
-            biased;
-            // First what was committed: whoever asks next is judged by it.
-            Some(Batch { committed, kept }) = committed.recv() => {
-                sabotage::pass(Point::BeforePublish);
-                for committed in committed {
-                    tables.apply(committed);
-                }
-                // Only now: what was published counts as such, so nobody is admitted twice in its place.
-                drop(kept);
-            }
-            Some(order) = orders.recv() => {
-                if let Order::Stop { done } = order {
-                    let _ = done.send(());
-                    return;
-                }
-                tables.obey(order);
-            }
-            () = tokio::time::sleep_until(due.unwrap_or_else(far)), if due.is_some() => tables.tell_due(),
-            else => return,
-        }
-        // What is told together leaves together: a batch of posts costs each reader's shard one wake.
-        tables.delivery.hand_over();
-    }
-}
-
-fn far() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(3600)
-}
-
-impl Tables {
-    fn obey(&mut self, order: Order) {
-        // An answer that nobody waits for any more is no loss: the connection is gone. It comes after the hand-over, so that
-        // what is asked of delivery because of it cannot pass what was asked here.
-        match order {
-            Order::Arriving { noted } => {
-                self.arriving += 1;
-                let _ = noted.send(());
-            }
-            Order::Arrived => self.arrived(),
-            Order::Register { conn, caller, rooms } => {
-                self.arriving += 1;
-                let registered = self.register(conn, &caller);
-                self.delivery.hand_over();
-                let _ = rooms.send(registered);
-            }
-            Order::Greet { conn, greeting } => self.greet(conn, *greeting),
-            Order::Resume { resuming, head } => {
-                let resumed = self.resume(resuming);
-                self.delivery.hand_over();
-                let _ = head.send(resumed);
-            }
-            Order::Visit { conn, caller } => self.visit(conn, caller.as_ref()),
-            Order::Enter { entering, entered } => {
-                let answer = self.enter(*entering);
-                self.delivery.hand_over();
-                let _ = entered.send(answer);
-            }
-            Order::Leave { conn, done } => {
-                self.leave(conn);
-                self.delivery.hand_over();
-                let _ = done.send(());
-            }
-            Order::Known { conn, caller } => self.known(conn, &caller),
-            Order::Closed { conn } => self.closed(conn),
-            Order::Removed { room } => self.removed(room),
-            Order::Here { room, here } => {
-                let _ = here.send(self.here(room));
-            }
-            Order::Sessions { sessions } => {
-                let _ = sessions.send(self.sessions());
-            }
-            Order::NameHere { folded, here } => {
-                let _ = here.send(self.presence.is_name_anywhere(&folded));
-            }
-            Order::SimpleRooms { rooms } => {
-                let _ = rooms.send(self.simple_rooms());
-            }
-            // The loop ends at this order before it gets here.
-            Order::Stop { done } => drop(done),
-        }
-    }
-}
-
-/// A room as delivery knows it.
-pub(crate) const fn room_key(room: RoomKey) -> delivery::Key {
-    delivery::Key((room.number() as u64) << 1)
-}
-
-/// What every connection of a user follows.
-pub(crate) const fn user_key(user: chat::UserKey) -> delivery::Key {
-    delivery::Key(((user.number() as u64) << 1) | 1)
-}
-
-/// Whether a key is a room's: the others are users'.
-pub(crate) const fn is_room(key: delivery::Key) -> bool {
-    key.0 & 1 == 0
-}
-
-/// A frame of the native protocol.
-pub(crate) fn native(frame: &protocol::ServerFrame) -> Frame {
-    encode::frame(frame)
-}
-
-/// A frame of the simple protocol.
-pub(crate) fn plain(frame: &protocol::simple::SimpleFrame) -> Frame {
-    encode::frame(frame)
 }

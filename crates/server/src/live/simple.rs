@@ -1,56 +1,17 @@
 //! Simple connections: entering and leaving rooms, one at a time.
 
-use super::tables::{Conn, Tables};
-use super::told::{names, roster};
-use super::{encode, plain, room_key};
+use super::conns::{Conn, Visit};
+use super::encode::{self, plain};
+use super::keys::room_key;
+use super::order::{Entered, Entering};
+use super::tables::Tables;
+use super::told::{FEW, names, roster};
 use chat::presence::{Change, Person, Shown};
 use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
+use protocol::RoomKind;
 use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
-use protocol::{RoomKind, SessionId};
 use std::sync::Arc;
-
-/// A simple connection.
-pub(super) struct Visit {
-    room: Option<RoomKey>,
-    person: Person,
-    name: String,
-    /// Who they are to the database, once they are anybody.
-    user: Option<UserKey>,
-    /// Who came with a token: that user, in that session, as long as the connection lives.
-    token: Option<(UserKey, SessionId)>,
-}
-
-impl Visit {
-    pub(super) fn session(&self) -> Option<SessionId> {
-        self.token.map(|(_, session)| session)
-    }
-}
-
-/// Somebody at the door of a room.
-pub struct Entering {
-    /// By which connection.
-    pub conn: ConnId,
-    /// Which room.
-    pub room: RoomRef,
-    /// Who.
-    pub visitor: Visitor,
-    /// The name they go by.
-    pub name: chat::Name,
-    /// What was said last in the room.
-    pub history: History,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entered {
-    /// They are in.
-    In,
-    /// Somebody here goes by this name: they stay where they were.
-    NameTaken,
-    /// The history was read at another moment than the room was told up to: read it again.
-    Stale,
-}
 
 impl Tables {
     pub(super) fn visit(&mut self, conn: ConnId, caller: Option<&Caller>) {
@@ -151,7 +112,7 @@ impl Tables {
         if !self.presence.is_person_here(key, person) {
             match &mut count {
                 Some(count) => *count += 1,
-                None if users.len() >= super::told::FEW => count = Some(users.len() as u64 + 1),
+                None if users.len() >= FEW => count = Some(users.len() as u64 + 1),
                 None => users.push(name.to_owned()),
             }
         }

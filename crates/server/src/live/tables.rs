@@ -1,15 +1,15 @@
 //! What the task knows: connections, users, rooms, who is here.
 
-use super::people::Rooms;
+use super::conns::{Conn, Connected};
+use super::encode;
+use super::keys::{NATIVE, SIMPLE, room_key};
+use super::order::{Here, Order};
 use super::room::{Due, Head, Room};
-use super::simple::Visit;
-use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
 use crate::pacing::Pacing;
-use chat::presence::{Presence, Shown};
+use chat::presence::Presence;
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
-use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
-use smallvec::SmallVec;
+use protocol::{Event, RoomId, RoomKind, SessionId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// All of it is owned by one task: no lock.
 pub(super) struct Tables {
     pub(super) chat: Chat,
-    /// What is told together leaves together: see [`run`](super::run).
+    /// What is told together leaves together: see [`run`](super::task::run).
     pub(super) delivery: Gathering,
     pacing: Pacing,
     encoded: Arc<AtomicU64>,
@@ -40,52 +40,6 @@ pub(super) struct Tables {
     /// In order of time: every wait is equally long.
     pub(super) due: VecDeque<Due>,
     pub(super) started: Instant,
-}
-
-/// A connection by its wire protocol.
-pub(super) enum Conn {
-    Native(NativeConn),
-    Simple(Box<Visit>),
-}
-
-pub(super) struct NativeConn {
-    pub(super) user: UserKey,
-    pub(super) session: Option<SessionId>,
-    pub(super) state: Greeted,
-}
-
-/// How far a native connection has come.
-pub(super) enum Greeted {
-    /// Its memberships are being read; what changes meanwhile wins over what is read.
-    NotYet(Vec<Change>),
-    /// It follows these rooms of its user.
-    Yes(Vec<RoomKey>),
-}
-
-/// A change of memberships or read marks.
-#[derive(Clone)]
-pub(super) enum Change {
-    Joined(RoomKey, View),
-    Left(RoomKey),
-    Read(RoomId, ReadMark),
-}
-
-/// A user with connections.
-pub(super) struct Connected {
-    pub(super) shown: Arc<Shown>,
-    pub(super) rooms: Arc<Rooms>,
-    /// All of theirs, of both protocols.
-    pub(super) conns: SmallVec<[ConnId; 2]>,
-}
-
-impl Conn {
-    /// The session it lives by; none for somebody passing.
-    pub(super) fn session(&self) -> Option<SessionId> {
-        match self {
-            Self::Native(native) => native.session,
-            Self::Simple(visit) => visit.session(),
-        }
-    }
 }
 
 impl Tables {
@@ -122,7 +76,7 @@ impl Tables {
             Committed::Event { room, event } => self.tell(room, event),
             Committed::Joined { user, room, view } => self.joined(user, room, view),
             Committed::Left { user, room, id, seq, by } => self.left(user, room, id, seq, by),
-            Committed::ReadMarked { user, id, read } => self.read_marked(user, id, read),
+            Committed::Personal { user, frame } => self.tell_user(user, frame),
             Committed::SessionEnded { user, session } => self.session_ended(user, session),
         }
     }
@@ -141,14 +95,14 @@ impl Tables {
         // Each protocol has a tail of its own: the one that fills faster counts.
         let mut longest = 0;
         if room.simple > 0
-            && let Some(frame) = encode::simple(&room.name, &event)
+            && let Some(frame) = encode::simple_event(&room.name, &event)
         {
             self.encoded.fetch_add(1, Ordering::Relaxed);
             longest = frame.len();
             self.delivery.publish(room_key(key), SIMPLE, &Publication { seq, frame, cut });
         }
         if room.native > 0 {
-            let frame = encode::native(event);
+            let frame = encode::event(event);
             self.encoded.fetch_add(1, Ordering::Relaxed);
             longest = longest.max(frame.len());
             self.delivery.publish(room_key(key), NATIVE, &Publication { seq, frame, cut });

@@ -1,8 +1,10 @@
 //! Telling who is here: at once for a few, at most once a second for many.
 
+use super::conns::Conn;
+use super::encode::{native, plain};
+use super::keys::{NATIVE, SIMPLE, room_key};
 use super::room::{Due, Room};
 use super::tables::Tables;
-use super::{NATIVE, SIMPLE, native, plain, room_key};
 use chat::RoomKey;
 use chat::presence::{Change, Person, Presence, Shown};
 use delivery::{ConnId, Frame};
@@ -152,9 +154,9 @@ pub(super) fn roster(room: &Room, presence: &Presence, key: RoomKey) -> Frame {
     plain(&SimpleFrame::Roster { room: room.name.clone(), users, count })
 }
 
-fn is_simple(conn: &super::tables::Conn) -> bool {
+fn is_simple(conn: &Conn) -> bool {
     match conn {
-        super::tables::Conn::Simple(_) => true,
-        super::tables::Conn::Native(_) => false,
+        Conn::Simple(_) => true,
+        Conn::Native(_) => false,
     }
 }
