@@ -12,6 +12,7 @@ pub mod claim;
 mod complaint;
 pub mod config;
 pub mod directory;
+mod door;
 pub mod doors;
 pub mod gateway;
 pub mod handover;

@@ -4,6 +4,7 @@ use super::admission::Admission;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
 use crate::complaint::complaint;
+use crate::door;
 use crate::live::{Entered, Entering, plain};
 use crate::pacing::{Verdict, keeping};
 use chat::{Caller, Chat, Name, RoomRef, Visitor};
@@ -368,11 +369,7 @@ fn taken(name: &Name) -> String {
 }
 
 fn refusal(error: &chat::Error) -> String {
-    let refusal = error.wire();
-    if refusal.code == protocol::ErrorCode::Internal {
-        tracing::error!(%error, "a chat failed");
-    }
-    refusal.message
+    door::refusal(error).message
 }
 
 /// The simple protocol names no message: each is one.

@@ -1,5 +1,6 @@
 //! Refusals over HTTP: which status an error has, and how it leaves.
 
+use crate::door;
 use crate::seats::COME_BACK;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -77,11 +78,7 @@ impl From<Error> for Refusal {
 
 impl From<chat::Error> for Refusal {
     fn from(error: chat::Error) -> Self {
-        let wire = error.wire();
-        if wire.code == ErrorCode::Internal {
-            tracing::error!(%error, "a request failed");
-        }
-        wire.into()
+        door::refusal(&error).into()
     }
 }
 
