@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::directory::{Directory, Lock};
 use crate::handover::{Predecessor, lock};
 use crate::listener::Listener;
-use crate::serve::{certificate, database};
+use crate::tls::Certificate;
 use anyhow::{Context, Result};
 use chat::Chat;
 use std::net::TcpListener;
@@ -41,8 +41,8 @@ impl Claim {
         }
         let (mut predecessor, listener) = Predecessor::ask(&directory).await?;
         let listener = Listener::passed(listener)?;
-        certificate(config)?;
-        Chat::check(&directory.database()).with_context(|| database(&directory))?;
+        Certificate::of(config)?;
+        Chat::check(&directory.database()).with_context(|| directory.database_shown())?;
         if config.listen.port() != 0 && config.listen != listener.address() {
             let (here, there) = (listener.address(), config.listen);
             tracing::warn!(%here, "listening where the server before did; `listen` = {there} waits for a stop");

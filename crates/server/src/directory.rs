@@ -100,6 +100,11 @@ impl Directory {
         self.0.join(DATABASE)
     }
 
+    /// The database for people, in front of what is wrong with it.
+    pub fn database_shown(&self) -> String {
+        format!("the database {}", self.database().display())
+    }
+
     /// Where a running server hears of the one that is to follow it.
     pub fn handover(&self) -> PathBuf {
         self.0.join(HANDOVER)

@@ -5,6 +5,7 @@
 //! a native connection, which is the commonest of all, and `resume`, which only means something to a connection.
 
 use crate::app::App;
+use crate::refusal::refusal;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use chat::{Caller, Chat, Place};
@@ -126,15 +127,6 @@ pub fn answer(came: chat::Result<impl Serialize>) -> Result<Answer, Error> {
 
 fn done(came: chat::Result<()>) -> Result<Answer, Error> {
     answer(came.map(|()| Done {}))
-}
-
-/// A refusal as the wire tells it. What is not the caller's business goes to the log, once.
-pub fn refusal(error: &chat::Error) -> Error {
-    let refusal = error.wire();
-    if refusal.code == ErrorCode::Internal {
-        tracing::error!(%error, "something that was asked for failed");
-    }
-    refusal
 }
 
 fn needs_a_connection() -> Error {

@@ -24,6 +24,7 @@ pub mod openapi;
 pub mod operator;
 mod owners;
 pub mod pacing;
+mod refusal;
 pub mod seats;
 pub mod serve;
 pub mod setup;

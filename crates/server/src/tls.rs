@@ -1,6 +1,7 @@
 //! TLS: the certificate and its key, read again when their files change.
 
-use anyhow::{Context, Result, anyhow};
+use crate::config::Config;
+use anyhow::{Context, Result, anyhow, bail};
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -34,6 +35,18 @@ struct Held {
 type Stamp = Option<(u64, i64, i64, u64)>;
 
 impl Certificate {
+    /// The certificate that the settings name; none where they name none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has no key.
+    pub fn of(config: &Config) -> Result<Option<Self>> {
+        match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(Self::open(certificate, key)?)),
+            (None, None) => Ok(None),
+            _ => bail!("`tls_cert` and `tls_key` go together: set both or neither"),
+        }
+    }
+
     /// Reads a certificate and its key.
     ///
     /// # Errors

@@ -4,9 +4,9 @@ use super::admission::Admission;
 use super::lane::{Lane, Started, Turn, Work};
 use crate::app::App;
 use crate::complaint::complaint;
-use crate::door;
 use crate::live::{Entered, Entering, plain};
 use crate::pacing::{Verdict, keeping};
+use crate::refusal::refusal;
 use chat::{Caller, Chat, Name, RoomRef, Visitor};
 use delivery::{Closed, ConnId, Frame, Gateway, Key, Refusal};
 use protocol::simple::{SimpleCommand, SimpleFrame};
@@ -94,7 +94,8 @@ impl Connection {
                 Name::new("username", &caller.user().name).map_err(|error| error.to_string())?
             }
         };
-        let reserved = self.app.chat.is_reserved(&name, &visitor).await.map_err(|error| refusal(&error))?;
+        let reserved =
+            self.app.chat.is_reserved(&name, &visitor).await.map_err(|error| refusal(&error).message)?;
         if reserved {
             return Err(taken(&name));
         }
@@ -112,12 +113,12 @@ impl Connection {
         let chat = &self.app.chat;
         let _arrival = self.app.live.arrive().await.ok_or(STOPPING)?;
         let may_open = self.app.settings.guests_open_rooms;
-        let room = chat.room_named(visitor, room, may_open).await.map_err(|error| refusal(&error))?;
+        let room = chat.room_named(visitor, room, may_open).await.map_err(|error| refusal(&error).message)?;
         let history = match chat.history(visitor, room.key, HISTORY).await {
             Ok(history) => history,
             // It was provisional and has just been removed: the next try opens it again.
             Err(chat::Error::NotFound(_)) => return Ok(Entered::Stale),
-            Err(error) => return Err(refusal(&error)),
+            Err(error) => return Err(refusal(&error).message),
         };
         let member = history.member;
         self.lane.owes(history.messages.iter().map(|message| message.text.len()).sum());
@@ -221,7 +222,7 @@ impl Connection {
                         connection.is_out_of(room).await;
                         Some(JOIN_FIRST.to_owned())
                     }
-                    Err(error) => Some(refusal(&error)),
+                    Err(error) => Some(refusal(&error).message),
                 },
             };
             if let Some(message) = refused {
@@ -366,10 +367,6 @@ impl Gateway for Refused {
 
 fn taken(name: &Name) -> String {
     chat::Error::NameTaken(name.shown().to_owned()).to_string()
-}
-
-fn refusal(error: &chat::Error) -> String {
-    door::refusal(error).message
 }
 
 /// The simple protocol names no message: each is one.

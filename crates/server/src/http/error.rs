@@ -1,6 +1,6 @@
 //! Refusals over HTTP: which status an error has, and how it leaves.
 
-use crate::door;
+use crate::refusal::refusal;
 use crate::seats::COME_BACK;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -78,7 +78,7 @@ impl From<Error> for Refusal {
 
 impl From<chat::Error> for Refusal {
     fn from(error: chat::Error) -> Self {
-        door::refusal(&error).into()
+        refusal(&error).into()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::conns::{Conn, Connected, Greeted, Meanwhile, NativeConn};
 use super::encode::{native, plain};
+use super::job::{Greeting, Resuming};
 use super::keys::{NATIVE, room_key, user_key};
-use super::order::{Greeting, Resuming};
 use super::rooms::Rooms;
 use super::tables::Tables;
 use chat::presence::{Change, Person, Shown};

@@ -2,8 +2,8 @@
 
 use super::conns::{Conn, Visit};
 use super::encode::{self, plain};
+use super::job::{Entered, Entering};
 use super::keys::room_key;
-use super::order::{Entered, Entering};
 use super::tables::Tables;
 use super::told::{FEW, names, roster};
 use chat::presence::{Change, Person, Shown};

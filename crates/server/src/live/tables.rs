@@ -2,8 +2,8 @@
 
 use super::conns::{Conn, Connected};
 use super::encode;
+use super::job::{Here, Job};
 use super::keys::{NATIVE, SIMPLE, room_key};
-use super::order::{Here, Order};
 use super::room::{Due, Head, Room};
 use crate::pacing::Pacing;
 use chat::presence::Presence;
@@ -36,7 +36,7 @@ pub(super) struct Tables {
     /// Rooms that are being removed, or were while somebody arrives: who has read one may not enter it any more.
     removing: HashSet<RoomKey>,
     removed: HashSet<RoomKey>,
-    orders: mpsc::WeakUnboundedSender<Order>,
+    jobs: mpsc::WeakUnboundedSender<Job>,
     /// In order of time: every wait is equally long.
     pub(super) due: VecDeque<Due>,
     pub(super) started: Instant,
@@ -48,7 +48,7 @@ impl Tables {
         delivery: Delivery,
         pacing: Pacing,
         encoded: Arc<AtomicU64>,
-        orders: mpsc::WeakUnboundedSender<Order>,
+        jobs: mpsc::WeakUnboundedSender<Job>,
     ) -> Self {
         Self {
             chat,
@@ -64,7 +64,7 @@ impl Tables {
             passed: HashMap::new(),
             removing: HashSet::new(),
             removed: HashSet::new(),
-            orders,
+            jobs,
             due: VecDeque::new(),
             started: Instant::now(),
         }
@@ -173,14 +173,14 @@ impl Tables {
     /// Removes a room that nobody is in, if nothing was ever said in it.
     pub(super) fn remove(&mut self, key: RoomKey) {
         self.removing.insert(key);
-        let (chat, orders) = (self.chat.clone(), self.orders.clone());
+        let (chat, jobs) = (self.chat.clone(), self.jobs.clone());
         tokio::spawn(async move {
             if let Err(error) = chat.remove_provisional(key).await {
                 tracing::warn!(%error, "an empty provisional room was not removed");
             }
-            if let Some(orders) = orders.upgrade() {
+            if let Some(jobs) = jobs.upgrade() {
                 // After the end of the task nobody enters any more.
-                let _ = orders.send(Order::Removed { room: key });
+                let _ = jobs.send(Job::Removed { room: key });
             }
         });
     }

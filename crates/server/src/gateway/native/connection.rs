@@ -8,6 +8,7 @@ use crate::gateway::admission::Admission;
 use crate::gateway::lane::{Lane, Started, Turn, Work};
 use crate::live::{Beaten, Greeting, Rooms};
 use crate::pacing::{UnderWay, Verdict, keeping};
+use crate::refusal::refusal;
 use chat::Caller;
 use delivery::{ConnId, Frame};
 use protocol::frame::Hello;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Notify;
 
 /// One native connection.
-pub(in crate::gateway) struct Connection {
+pub(crate) struct Connection {
     pub(super) app: Arc<App>,
     pub(super) caller: Caller,
     pub(super) conn: ConnId,
@@ -41,7 +42,7 @@ struct Post {
 }
 
 impl Connection {
-    pub(in crate::gateway) fn new(
+    pub(crate) fn new(
         app: Arc<App>,
         caller: Caller,
         conn: ConnId,
@@ -64,7 +65,7 @@ impl Connection {
 
     /// Says hello, once the connection is attached. The session and the rooms are read here, after the connection was
     /// registered: what changes from then on is not missed, and what changed before is seen.
-    pub(in crate::gateway) async fn greet(&self) {
+    pub(crate) async fn greet(&self) {
         let (app, caller) = (&self.app, &self.caller);
         match app.chat.rooms_while_signed_in(caller).await {
             Ok(Some(rooms)) => {
@@ -127,7 +128,7 @@ impl Connection {
 
     fn write(&self, Post { id, room, text, nonce }: Post, under_way: Option<UnderWay>) -> Work {
         let posting = keeping(&self.app.chat, under_way).post(&self.caller, room, &text, nonce);
-        Box::pin(async move { Some(reply(id, posting.await.map_err(|error| door::refusal(&error)))) })
+        Box::pin(async move { Some(reply(id, posting.await.map_err(|error| refusal(&error)))) })
     }
 
     /// Does any other command, once it may be done.

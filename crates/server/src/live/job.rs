@@ -19,9 +19,9 @@ pub struct Here {
     pub users: HashSet<UserId>,
 }
 
-/// What connections and requests ask of the task. Unbounded, for shards cannot wait: a connection has a bounded number
-/// of commands under way, and each sends few of these.
-pub(super) enum Order {
+/// What connections and requests ask of the task. The queue of jobs is unbounded, since shards cannot wait. It stays short
+/// because a connection has a bounded number of commands under way, and each of them sends few jobs.
+pub(super) enum Job {
     Arriving { noted: oneshot::Sender<()> },
     Arrived,
     Register { conn: ConnId, caller: Caller, rooms: oneshot::Sender<Arc<Rooms>> },
@@ -48,44 +48,46 @@ pub struct Greeting {
     pub rooms: Vec<(RoomKey, View)>,
 }
 
-/// A room to be taken up again.
+/// A room that a connection is to hear again.
 pub struct Resuming {
-    /// By whom.
+    /// The connection.
     pub conn: ConnId,
-    /// Which.
+    /// The room.
     pub room: RoomId,
-    /// The last `seq` the connection has, once it has read `preface`.
+    /// The last `seq` that the connection has, once it has read `preface`.
     pub after: u64,
-    /// The refusal after which it was told what was missing; `None` where the room is taken up whatever was refused.
+    /// The refusal whose missing events the connection has been told by now. `None`: the room is heard again whatever
+    /// tail has refused.
     pub makes_up_for: Option<Refusal>,
-    /// What it is told first.
+    /// What the connection is told before the room.
     pub preface: Vec<Frame>,
-    /// Only answers with the head when more than this was missed, or `after` lies beyond the head. Without it the room
-    /// is taken up in any case: what was just read from the database may lie ahead of what was told.
+    /// With a number: when the connection missed more events than that, or `after` lies beyond the head, nothing is done
+    /// and the head answered. Without: the room is heard again in any case, since a page that was just read from the
+    /// database may lie ahead of what was told.
     pub most: Option<u64>,
 }
 
-/// Somebody at the door of a room.
+/// A simple connection about to enter a room.
 pub struct Entering {
-    /// By which connection.
+    /// The connection.
     pub conn: ConnId,
-    /// Which room.
+    /// The room.
     pub room: RoomRef,
-    /// Who.
+    /// The person behind the connection.
     pub visitor: Visitor,
-    /// The name they go by.
+    /// The name that the person goes by.
     pub name: chat::Name,
     /// What was said last in the room.
     pub history: History,
 }
 
-/// What came of it.
+/// What came of entering a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entered {
-    /// They are in.
+    /// The connection is in the room.
     In,
-    /// Somebody here goes by this name: they stay where they were.
+    /// Somebody in the room goes by this name. The connection stays where it was.
     NameTaken,
-    /// The history was read at another moment than the room was told up to: read it again.
+    /// More was told in the room than the history holds, or the room may be gone: read the history again.
     Stale,
 }
