@@ -25,7 +25,7 @@ pub(super) enum Greeted {
     /// The user's memberships are being read from the database for its greeting. What the user is told meanwhile is
     /// kept here, in order, and holds against what was read.
     NotYet(Vec<Meanwhile>),
-    /// It follows these rooms of its user.
+    /// The connection follows these rooms of its user.
     Yes(Vec<RoomKey>),
 }
 
@@ -42,12 +42,12 @@ pub(super) enum Meanwhile {
 pub(super) struct Connected {
     pub(super) shown: Arc<Shown>,
     pub(super) rooms: Arc<Rooms>,
-    /// All of theirs, of both protocols.
+    /// The user's connections, of both protocols.
     pub(super) conns: SmallVec<[ConnId; 2]>,
 }
 
 impl Conn {
-    /// The session it lives by; none for somebody passing.
+    /// The session that the connection lives by; none for a visitor without a token.
     pub(super) fn session(&self) -> Option<SessionId> {
         match self {
             Self::Native(native) => native.session,

@@ -24,7 +24,7 @@ impl Tables {
         self.connected(conn, caller)
     }
 
-    /// One more connection of a user.
+    /// Takes note of one more connection of a user.
     pub(super) fn connected(&mut self, conn: ConnId, caller: &Caller) -> Arc<Rooms> {
         let entry = self.users.entry(caller.key()).or_insert_with(|| Connected {
             shown: Arc::new(Shown::user(caller.shared_user())),
@@ -39,7 +39,7 @@ impl Tables {
 
     pub(super) fn greet(&mut self, conn: ConnId, greeting: Greeting) {
         let Some(Conn::Native(native_conn)) = self.conns.get_mut(&conn) else {
-            // Its session ended before it was attached, when nothing could be said to it yet.
+            // Its session ended before the connection was attached, when nothing could be told to it yet.
             return self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
         };
         let user = native_conn.user;
@@ -77,7 +77,7 @@ impl Tables {
         else {
             return;
         };
-        // The database may tell of a membership before the stream does: it counts once.
+        // The database may tell of a membership before the stream of what was committed does. It counts once.
         let is_new = !followed.contains(&key);
         if is_new {
             followed.push(key);
@@ -104,7 +104,8 @@ impl Tables {
         let Some(entry) = self.users.get(&user) else { return };
         let shown = Arc::clone(&entry.shown);
         if self.arrive(conn, key, Person::User(user), shown) == Change::Nothing {
-            // Here by another connection already, so nobody is told anything: this one has not heard who is here.
+            // The user is here by another connection already, so nobody is told anything. This connection has not heard yet
+            // who is here.
             if let Some(frame) = self.presence_frame(key) {
                 self.delivery.unicast(conn, frame);
             }
@@ -113,7 +114,8 @@ impl Tables {
 
     pub(super) fn resume(&mut self, resuming: Resuming) -> Option<u64> {
         let Resuming { conn, room: id, after, makes_up_for, preface, most } = resuming;
-        // Not before the hello: until then it follows nothing, and nothing would be unfollowed when the user leaves.
+        // Refused before the hello: until then the task does not know what the connection follows, and could not unfollow
+        // the room when the user leaves it.
         let Some(Conn::Native(NativeConn { user, state: Greeted::Yes(followed), .. })) =
             self.conns.get(&conn)
         else {
@@ -137,8 +139,8 @@ impl Tables {
         Some(head)
     }
 
-    /// Tells a connection its preface, then follows. Not as the preface of the follow: where the tail does not reach back,
-    /// that one would be dropped, and the log be read from beyond it.
+    /// Tells a connection the preface, and then makes it follow. The preface does not go along with the follow: a tail that
+    /// does not reach back would drop it, and the log would then be read from behind the preface, which nobody has told.
     fn take_up(&mut self, mut follow: Follow) {
         for frame in std::mem::take(&mut follow.preface) {
             self.delivery.unicast(follow.conn, frame);
@@ -222,7 +224,7 @@ impl Tables {
             };
             self.delivery.unicast(conn, goodbye);
             self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
-            // Nothing more is theirs to hear, however long the close takes.
+            // The connection may hear nothing more, however long the close takes.
             self.closed(conn);
         }
     }
@@ -241,7 +243,7 @@ impl Tables {
         self.disconnected(conn, user);
     }
 
-    /// One connection of a user less; with the last one the user's rooms are let go.
+    /// Takes note that a connection of a user is over. With the last one the user's rooms are let go.
     pub(super) fn disconnected(&mut self, conn: ConnId, user: UserKey) {
         let Some(entry) = self.users.get_mut(&user) else { return };
         entry.conns.retain(|other| *other != conn);

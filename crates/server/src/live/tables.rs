@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// All of it is owned by one task: no lock.
+/// What the task knows. It alone owns all of this, so there is no lock.
 pub(super) struct Tables {
     pub(super) chat: Chat,
-    /// What is told together leaves together: see [`run`](super::task::run).
+    /// Gathers what is told, until [`run`](super::task::run) hands it over.
     pub(super) delivery: Gathering,
     pacing: Pacing,
     encoded: Arc<AtomicU64>,
@@ -29,15 +29,16 @@ pub(super) struct Tables {
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
     pub(super) presence: Presence,
-    /// How many are reading what they will be told first.
+    /// How many [`Arrival`](super::Arrival)s there are.
     pub(super) arriving: usize,
-    /// While somebody is: how far rooms were told that nobody held then.
+    /// Kept while there is an arrival: how far rooms were told that nobody held at the time.
     passed: HashMap<RoomKey, u64>,
-    /// Rooms that are being removed, or were while somebody arrives: who has read one may not enter it any more.
+    /// Rooms that are being removed from the database.
     removing: HashSet<RoomKey>,
+    /// Kept while there is an arrival: rooms whose removal has ended. A connection that read one before may not enter it.
     removed: HashSet<RoomKey>,
     jobs: mpsc::WeakUnboundedSender<Job>,
-    /// In order of time: every wait is equally long.
+    /// In order of time, because every wait is equally long.
     pub(super) due: VecDeque<Due>,
     pub(super) started: Instant,
 }
@@ -81,18 +82,18 @@ impl Tables {
         }
     }
 
-    /// Publishes an event to whoever follows the room: encoded once for each protocol that has a listener.
+    /// Publishes an event to the connections that follow the room. It is encoded once for each protocol that they speak.
     fn tell(&mut self, key: RoomKey, event: Event) {
         let now = self.now();
         let Some(room) = self.rooms.get_mut(&key) else { return self.pass(key, event.seq) };
-        // Told before this node listened: whoever follows has read the room from beyond it.
+        // The room was read from the database beyond this event, so those who follow it have it.
         if event.seq <= room.head.seq() {
             return;
         }
         room.head.advance(event.seq, now);
         self.moves.fetch_add(1, Ordering::Release);
         let (seq, cut) = (Some(event.seq), encode::takes_back(&event));
-        // Each protocol has a tail of its own: the one that fills faster counts.
+        // Each protocol has a tail of its own, and the pace of the room is that of the tail which fills faster.
         let mut longest = 0;
         if room.simple > 0
             && let Some(frame) = encode::simple_event(&room.name, &event)
@@ -114,19 +115,19 @@ impl Tables {
         }
     }
 
-    /// Publishes something true for a moment.
+    /// Publishes something that is true for a moment, and has no `seq`.
     pub(super) fn tell_fleeting(&mut self, key: delivery::Key, encoding: delivery::Encoding, frame: Frame) {
         self.delivery.publish(key, encoding, &Publication { seq: None, frame, cut: false });
     }
 
-    /// Notes how far a room was told that nobody holds: whoever arrives may have read it before.
+    /// Notes how far a room was told that nobody holds: an arriving connection may have read it before that.
     fn pass(&mut self, key: RoomKey, seq: u64) {
         if self.arriving > 0 {
             self.passed.insert(key, seq);
         }
     }
 
-    /// Somebody has read what they are told first, and was told.
+    /// An [`Arrival`](super::Arrival) is over.
     pub(super) fn arrived(&mut self) {
         self.arriving = self.arriving.saturating_sub(1);
         if self.arriving == 0 {
@@ -135,12 +136,12 @@ impl Tables {
         }
     }
 
-    /// How far a room was told that nobody holds, if that was while somebody arrives.
+    /// How far a room was told that nobody held then; 0 if it was not told since the first of the present arrivals.
     pub(super) fn passed(&self, key: RoomKey) -> u64 {
         self.passed.get(&key).copied().unwrap_or_default()
     }
 
-    /// Holds a room, making its entry when there is none. `head` is what the database said.
+    /// Holds a room once more, and makes its entry when there is none. `head` is what the database said.
     pub(super) fn hold(
         &mut self,
         key: RoomKey,
@@ -185,7 +186,7 @@ impl Tables {
         });
     }
 
-    /// The removal is over, one way or the other.
+    /// The removal of a room is over, whether or not the room is gone.
     pub(super) fn removed(&mut self, key: RoomKey) {
         self.removing.remove(&key);
         if self.arriving > 0 {
@@ -193,7 +194,7 @@ impl Tables {
         }
     }
 
-    /// Whether a room may be gone by now, whatever was read of it.
+    /// Whether a room may be gone by now, although it was read from the database before.
     pub(super) fn may_be_gone(&self, key: RoomKey) -> bool {
         self.removing.contains(&key) || self.removed.contains(&key)
     }
@@ -217,7 +218,7 @@ impl Tables {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// A connection is over, by whichever protocol.
+    /// A connection of either protocol is over.
     pub(super) fn closed(&mut self, conn: ConnId) {
         match self.conns.get(&conn) {
             Some(Conn::Native(_)) => self.native_closed(conn),

@@ -36,15 +36,15 @@ impl Connection {
         Ok(Resumed { head: committed })
     }
 
-    /// Takes a room up after `after`, whatever else is told of it; with `most` only if no more than that was missed. Answers
-    /// with the head.
+    /// Makes the connection hear a room after `after`, whatever else is told of the room; with `most` only if it missed no
+    /// more events than that. Answers with the head.
     async fn take_up(&self, room: RoomId, after: u64, most: Option<u64>) -> Option<u64> {
         let preface = Vec::new();
         let resuming = Resuming { conn: self.conn, room, after, makes_up_for: None, preface, most };
         self.app.live.resume(resuming).await
     }
 
-    /// Takes a room up again where a catch-up ends.
+    /// Ends a catch-up: the connection is told the last frames, and hears the room from there on.
     async fn make_up(&self, room: RoomId, refusal: Refusal, after: u64, preface: Vec<Frame>) {
         let makes_up_for = Some(refusal);
         self.app
@@ -76,8 +76,8 @@ impl Connection {
         behind.next()
     }
 
-    /// Reads the log and sends it page by page, each when the last has left; then takes the room up again. Where too much
-    /// is missing, the newest page stands for all of it.
+    /// Reads the log and sends it page by page, each when the one before has left. Then the connection hears the room again.
+    /// Where too much is missing, the newest page stands for all of it.
     async fn catch_up_with(&self, room: RoomId, missed: Missed) {
         let Missed { after: Some(first), refusal } = missed else {
             return self.start_afresh(room, missed.refusal).await;
@@ -105,12 +105,13 @@ impl Connection {
     async fn page(&self, frames: Vec<Frame>) {
         let drained = self.drained.notified();
         self.app.delivery.page(self.conn, frames);
-        // Closed before the wait began: nobody would end it.
+        // On a connection that closed before the wait began nothing would end the wait.
         if !self.over.load(Ordering::Acquire) {
             drained.await;
         }
     }
 
+    /// Sends the newest page of a room, and the read mark, in place of what was missed.
     async fn start_afresh(&self, room: RoomId, refusal: Refusal) {
         match self.app.chat.reset(self.caller.key(), room).await {
             Ok((reset, read)) => {

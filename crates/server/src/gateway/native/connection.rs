@@ -23,11 +23,12 @@ pub(crate) struct Connection {
     pub(super) caller: Caller,
     pub(super) conn: ConnId,
     _admission: Admission,
-    /// Made for the first thing that is said: very many only listen.
+    /// Made when the client first says something: very many clients only listen.
     pub(super) lane: OnceLock<Arc<Lane>>,
     pub(super) rooms: Arc<Rooms>,
     pub(super) beaten: Beaten,
-    /// One at a time: pages of two rooms would answer each other's `on_drained`.
+    /// The connection catches up with one room at a time: otherwise the end of one room's page would be taken for the end
+    /// of another's.
     pub(super) behind: Mutex<Behind>,
     pub(super) drained: Notify,
     pub(super) over: AtomicBool,
@@ -63,8 +64,8 @@ impl Connection {
         })
     }
 
-    /// Says hello, once the connection is attached. The session and the rooms are read here, after the connection was
-    /// registered: what changes from then on is not missed, and what changed before is seen.
+    /// Says hello, once the connection is attached. The session and the rooms are read after the connection was registered:
+    /// a change before that is in what is read, and a change after it is told by `live`.
     pub(crate) async fn greet(&self) {
         let (app, caller) = (&self.app, &self.caller);
         match app.chat.rooms_while_signed_in(caller).await {
