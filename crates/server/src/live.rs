@@ -5,6 +5,8 @@
 
 mod conns;
 mod encode;
+#[cfg(test)]
+mod greeting_tests;
 mod job;
 mod keys;
 mod people;
