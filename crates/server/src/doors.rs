@@ -1,5 +1,5 @@
-//! The doors: who may come in as a guest, whose origin is ours, where a request really comes from, and how often
-//! somebody may try.
+//! The doors: which requests may bring in a guest, which come from our own pages, from which address they really come, and
+//! how often an address may try.
 
 #[cfg(test)]
 mod door_tests;
@@ -38,7 +38,7 @@ pub enum OriginVerdict {
     Foreign,
 }
 
-/// Decides about requests before anybody looks at what they ask for.
+/// Decides about requests before the server looks at what they ask for.
 pub struct Doors {
     guests: Guests,
     listener: SocketAddr,
@@ -67,7 +67,7 @@ impl Doors {
         }
     }
 
-    /// Whether whoever sends a request may come in as a guest.
+    /// Whether the client that sends a request may come in as a guest.
     pub fn admits_guest(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
         match self.guests {
             Guests::Off => false,
@@ -166,12 +166,12 @@ impl Doors {
         rate.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
     }
 
-    /// What counts as one address of whoever sends a request.
+    /// What counts as one address of the client that sends a request.
     pub fn counted_address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
         network_of(self.client_address(headers, peer))
     }
 
-    /// What counts as one address of a peer who is known to be no proxy; none for one that may be.
+    /// What counts as one address of a peer; none for a peer that may be a proxy.
     pub fn counted_peer(&self, peer: SocketAddr) -> Option<IpAddr> {
         let address = peer.ip().to_canonical();
         (!address.is_loopback() && !self.trusts(address)).then(|| network_of(address))
@@ -200,7 +200,7 @@ fn rate(quota: Quota) -> Rate {
     RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock)
 }
 
-/// Whoever has one IPv6 address has a whole /64 of them.
+/// What counts as one address: of IPv6 a whole /64, since a client with one address of it has all of them.
 fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

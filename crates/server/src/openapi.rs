@@ -17,7 +17,7 @@ const ABOUT: &str = "Everything Roomful does, over HTTP. Errors are `{code, para
 // `FIXTURES`: by name, the examples that the wire's own tests read, as far as they are bodies over HTTP.
 include!(concat!(env!("OUT_DIR"), "/fixtures.rs"));
 
-/// What no operation names by itself: every refusal has this body.
+/// The body of every refusal, which no operation names by itself.
 #[derive(OpenApi)]
 #[openapi(components(schemas(ErrorBody)))]
 struct Base;
@@ -26,7 +26,7 @@ struct Base;
 #[utoipa::path(get, operation_id = "get_openapi", path = "/api/v1/openapi.json", tag = "about", summary = "Describes this interface.",
     responses((status = 200, description = "An OpenAPI document.", body = Object)))]
 pub async fn get() -> impl IntoResponse {
-    // Kept from the first request on: most servers are never asked.
+    // Made at the first request and then kept: most servers are never asked for it.
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
     let document = DOCUMENT.get_or_init(|| document().to_string().into());
     ([(CONTENT_TYPE, "application/json")], document.clone())

@@ -26,15 +26,16 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::time::{sleep, timeout};
 
-/// Threads for HTTP, handshakes and commands. Messages are moved by threads of their own.
+/// Threads for HTTP, handshakes and commands. The shards that move messages have threads of their own.
 const WORKERS: usize = 2;
-/// How long connections wait for the server that is to follow until they are told to come back.
+/// How long connections are kept for the server that is to follow. If it does not serve by then, clients are told to come
+/// back.
 const FOLLOWING: Duration = Duration::from_secs(5);
-/// How long all of stopping may take; then it ends anyway, which loses nothing that was acknowledged.
+/// How long all of stopping may take. After that the process ends anyway, which loses nothing that was acknowledged.
 const STOPPING: Duration = Duration::from_secs(9);
 
-/// Serves until a signal says to stop, or another process takes over. A second signal ends the process at once. Listens
-/// on `passed`, where there is one; with `take_over` in the place of the server that uses the data directory.
+/// Serves until a signal says to stop, or another process takes over. A second signal ends the process at once. The server
+/// listens on `passed`, where there is one. With `take_over` it takes the place of the server that uses the data directory.
 ///
 /// # Errors
 /// When the server cannot start.
@@ -46,7 +47,7 @@ pub fn run(loaded: &Loaded, passed: Option<TcpListener>, take_over: bool) -> Res
     open_files::raise_limit();
     let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let done = runtime.block_on(serve(loaded, passed, take_over));
-    // Whatever still hangs in a thread must not keep the process.
+    // A task that still hangs in a thread must not keep the process.
     runtime.shutdown_background();
     done
 }
@@ -105,8 +106,8 @@ async fn serve(loaded: &Loaded, passed: Option<TcpListener>, take_over: bool) ->
     }
 }
 
-/// What comes of `starting`, unless a signal comes first: then the process ends at once. The lock, the conversation with
-/// the server before and a migration under way must go in one moment, or that server could find the database in use.
+/// Waits for `starting`. If a signal comes first, the process ends at once: the lock, the conversation with the server
+/// before and a migration under way must all end in one moment. Otherwise that server could find its database in use.
 async fn unless_asked_to_stop<T>(signals: &mut Signals, starting: impl Future<Output = T>) -> T {
     tokio::select! {
         done = starting => done,
@@ -119,7 +120,7 @@ async fn unless_asked_to_stop<T>(signals: &mut Signals, starting: impl Future<Ou
 
 fn announce(server: &Server, loaded: &Loaded) {
     let mut out = std::io::stdout();
-    // Nobody reading the banner is no reason not to serve.
+    // The server also serves where nobody reads the banner.
     let _ = out.write_all(server.banner(loaded).as_bytes()).and_then(|()| out.flush());
 }
 
@@ -151,7 +152,8 @@ async fn stop(server: Server, mut signals: Signals) {
     }
 }
 
-/// Gives everything to the server that is to follow. Answers with the claim on it, should that one not come to serve.
+/// Gives everything to the server that is to follow. If that server ends before it serves, this process claims all of it
+/// again and answers with the claim.
 async fn hand_over(server: Server, mut successor: Successor, signals: &mut Signals) -> Result<Option<Claim>> {
     tracing::info!("another process takes over");
     let Released { delivery, directory, socket } = server.release().await;
@@ -165,7 +167,7 @@ async fn hand_over(server: Server, mut successor: Successor, signals: &mut Signa
             () = &mut late, if goodbyes.is_none() => goodbyes = Some(tokio::spawn(part(delivery.clone()))),
         }
     };
-    // Also where this process goes on: its connections belong to what was released.
+    // Also where this process goes on: the old connections belong to the delivery that was released.
     let goodbyes = goodbyes.unwrap_or_else(|| tokio::spawn(part(delivery)));
     let Err(error) = served else {
         if let Err(error) = goodbyes.await {

@@ -1,10 +1,10 @@
-//! Whether somebody is at this machine, as far as a request tells.
+//! Whether a client is at this machine, as far as its request tells.
 
 use axum::http::header::{FORWARDED, HOST, VIA};
 use axum::http::{HeaderMap, HeaderName};
 use std::net::{IpAddr, SocketAddr};
 
-/// What proxies add: with any of these a loopback peer is not somebody at this machine.
+/// Headers that proxies add. A request with one of these comes from elsewhere, even if its peer is at this machine.
 const FORWARDING: [HeaderName; 3] = [FORWARDED, VIA, HeaderName::from_static("x-real-ip")];
 
 /// Whether a request comes from this machine itself: limits are for everybody else.
@@ -30,7 +30,7 @@ pub(super) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Whether a `Host` names this machine. Any other name might be somebody's who lets it point here (DNS rebinding).
+/// Whether a `Host` names this machine. The owner of any other name might let it point here (DNS rebinding).
 pub(super) fn is_loopback_host(host: &str) -> bool {
     if let Ok(address) = host.parse::<SocketAddr>() {
         return is_loopback(address.ip());

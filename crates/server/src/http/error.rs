@@ -48,7 +48,7 @@ impl Refusal {
         refusal
     }
 
-    /// As many connections from an address or of a user as there may be.
+    /// An address or a user has as many connections as it may have.
     pub fn too_many_connections() -> Self {
         let message = "Too many connections are open already. Close some, or come back later.";
         Self::later(ErrorCode::RateLimited, message, COME_BACK)
@@ -63,7 +63,7 @@ impl Refusal {
         .with(StatusCode::METHOD_NOT_ALLOWED)
     }
 
-    /// Neither the code's status nor another code fits better.
+    /// The same refusal with another status than that of its code.
     #[must_use]
     pub fn with(self, status: StatusCode) -> Self {
         Self { status, ..self }

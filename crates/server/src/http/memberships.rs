@@ -11,7 +11,7 @@ use protocol::frame::{Done, MemberPage};
 use protocol::{Command, Room, UserId};
 use std::sync::Arc;
 
-/// How callers name themselves in a path.
+/// What stands in a path for the caller's own id.
 const ME: &str = "me";
 
 /// Lists the roster of a room.
@@ -70,7 +70,7 @@ pub async fn remove(
     Ok(ask(&app, &caller, command).await?)
 }
 
-/// Whom a path names; none for the caller.
+/// The user whom a path names; none for the caller.
 fn somebody_else(caller: &Caller, named: &str) -> Result<Option<UserId>, Refusal> {
     if named == ME {
         return Ok(None);

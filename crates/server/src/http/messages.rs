@@ -128,7 +128,7 @@ pub async fn events(
     Ok(Json(app.chat.events(caller.key(), room, since.after).await?))
 }
 
-/// A nonce for somebody who gave none: their retry will be something new.
+/// A nonce for a request without one. A retry of such a request creates something new.
 pub fn new_nonce() -> Result<Nonce, Refusal> {
     nonce_of(&Uuid::now_v7().to_string())
 }

@@ -58,7 +58,7 @@ pub(super) async fn keep(loaded: &Loaded, command: UserCommand) -> Result<()> {
     let (chat, mut committed) = Chat::open(&directory.database(), Clock::system())
         .await
         .with_context(|| directory.database_shown())?;
-    // What this process commits, its own connections would hear of; there are none.
+    // The stream of what this process commits must be read, and is dropped: there is no connection to tell.
     tokio::spawn(async move { while committed.recv().await.is_some() {} });
     let done = match command {
         UserCommand::Add { name, role } => add(&chat, &name, role.into()).await,

@@ -48,7 +48,7 @@ pub struct Server {
     lock: Lock,
 }
 
-/// What is left of a server that has let go of everything another one needs.
+/// What is left of a server that has let go of everything that the next server needs.
 pub(super) struct Released {
     pub(super) delivery: Delivery,
     pub(super) directory: Directory,
@@ -103,12 +103,12 @@ impl Server {
         Ok(Self { app, answering, address, directory, socket, chores, lock })
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What its requests share.
+    /// What the requests share.
     pub const fn app(&self) -> &Arc<App> {
         &self.app
     }
@@ -116,7 +116,7 @@ impl Server {
     /// Stops: lets nobody new in, answers what was asked, says goodbye to every connection, closes the database.
     pub async fn drain(self) {
         self.app.draining.store(true, Ordering::Release);
-        // Requests that hang are given up with the connections; what they committed is on the disk.
+        // Requests that hang are given up together with the connections. What they committed is on the disk.
         let answered = timeout(ANSWERING, self.answering.stop());
         let (_, ()) = tokio::join!(answered, say_goodbye(self.app.delivery.clone()));
         self.chores.abort();
@@ -126,7 +126,7 @@ impl Server {
         end(self.app.delivery.clone()).await;
     }
 
-    /// Where another server can ask to follow this one; none where there can be no such place.
+    /// The socket on which another server can ask to follow this one; none where it cannot be made.
     pub(super) fn handover(&self) -> Option<Handover> {
         let opened = self.socket.try_clone().map_err(Into::into);
         match opened.and_then(|socket| Handover::open(&self.directory, socket)) {
@@ -142,7 +142,7 @@ impl Server {
     /// releases the directory. Connections stay, are told what was committed, and are not heard any more.
     pub(super) async fn release(self) -> Released {
         self.app.draining.store(true, Ordering::Release);
-        // Until the requests are answered, connections go on: so nobody waits for them.
+        // Connections are heard until the requests are answered, so that no client waits for that.
         let _ = timeout(ANSWERING_AT_HANDOVER, self.answering.stop()).await;
         let delivery = self.app.delivery.clone();
         wait_for("the silence", move || delivery.hush(HUSHING)).await;
