@@ -7,8 +7,10 @@ use crate::marks::Marks;
 use crate::passwords::Passwords;
 use crate::replays::Replays;
 use crate::rights::Membership;
-use crate::store::{Checked, Condition, Database, OpenError, Post, Settled, Store, Tx, foundation, memberships};
 use crate::sql::Sql;
+use crate::store::{
+    Checked, Condition, Database, OpenError, Post, Settled, Store, Tx, foundation, memberships,
+};
 use crate::stream::{Batch, Committed, Kept};
 use protocol::RoomId;
 use std::sync::Arc;
@@ -52,7 +54,8 @@ impl Chat {
             Settled::Committed(committed) => noting.committed(committed),
             Settled::Unknown => noting.unknown(),
         };
-        let opened = tokio::task::spawn_blocking(move || Store::open(&database, told, Box::new(settled))).await;
+        let opened =
+            tokio::task::spawn_blocking(move || Store::open(&database, told, Box::new(settled))).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =

@@ -24,7 +24,7 @@ impl Tx<'_> {
     /// everybody in the room will be told once it is committed. Answers with its `seq`.
     pub(crate) fn happen(&mut self, membership: &Membership, kind: EventKind) -> Result<u64> {
         let room = membership.room();
-        let seq = rooms::advance(&self.sql, room)?;
+        let seq = rooms::advance(self.sql, room)?;
         self.note(membership, seq, kind)?;
         Ok(seq)
     }
@@ -35,14 +35,14 @@ impl Tx<'_> {
         membership: &Membership,
         kind: impl FnOnce(u64) -> EventKind,
     ) -> Result<u64> {
-        let seq = rooms::advance(&self.sql, membership.room())?;
+        let seq = rooms::advance(self.sql, membership.room())?;
         self.note(membership, seq, kind(seq))?;
         Ok(seq)
     }
 
     fn note(&mut self, membership: &Membership, seq: u64, kind: EventKind) -> Result<()> {
         let (room, id, at) = (membership.room(), membership.view().id, self.now);
-        log::insert(&self.sql, room, seq, &kind, membership.key(), at)?;
+        log::insert(self.sql, room, seq, &kind, membership.key(), at)?;
         let event = Event { room: id, seq, at, by: membership.user().clone(), kind };
         self.told.push(Committed::Event { room, event });
         Ok(())

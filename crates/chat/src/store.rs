@@ -30,7 +30,7 @@ mod wal;
 mod writer;
 
 use crate::error::{Error, Result};
-use crate::sql::{Sql, SqlError, params};
+use crate::sql::{Postgres, Sql};
 use crate::stream::{Batch, Committed, Kept};
 use checkup::Checkup;
 pub(crate) use condition::Condition;
@@ -90,7 +90,7 @@ impl Store {
         let unclean = wal::was_left(path);
         let mut connection = opening::connect(path)?;
         connection.connection().pragma_update(None, "journal_mode", "wal")?;
-        migrations::sqlite::run(&mut connection, path)?;
+        migrations::run(connection.connection_mut(), path)?;
         let readers = Readers::open(&path.into())?;
         let writer = Writer::start(told, settled, |stopping, condition| {
             Engine::file(path, connection, stopping, condition)
@@ -107,8 +107,8 @@ impl Store {
     /// Finds out whether the tables of the database are known. Writes nothing.
     pub(crate) fn check(database: &Database) -> std::result::Result<(), OpenError> {
         match database {
-            Database::File(path) => migrations::sqlite::check(path),
-            Database::Postgres(address) => migrations::postgres::check(address),
+            Database::File(path) => migrations::check(path),
+            Database::Postgres(address) => migrations::postgres::check(&Postgres::connect(address)?),
         }
     }
 

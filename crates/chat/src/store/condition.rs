@@ -70,7 +70,8 @@ fn code(error: &SqlError) -> Option<ErrorCode> {
         | SqlError::Lost(_)
         | SqlError::Busy
         | SqlError::RolledBack
-        | SqlError::Address(_) => None,
+        | SqlError::Address(_)
+        | SqlError::Unfit(_) => None,
     }
 }
 

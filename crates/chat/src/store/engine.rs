@@ -1,7 +1,7 @@
 //! The database under the writer: what a transaction is there, and the way back after a failure.
 
 use super::condition::Condition;
-use super::opening::{OpenError, connect};
+use super::opening::OpenError;
 use super::wal::Wal;
 use super::{migrations, session};
 use crate::sql::{Postgres, Sql, SqlError, SqlResult, Sqlite, params};
@@ -34,8 +34,8 @@ impl Engine {
 
     /// Begins the one session that writes to the database at `address`, and brings its tables up to date.
     pub(super) fn session(address: &str) -> Result<Self, OpenError> {
-        let session = session::begin(address)?;
-        migrations::postgres::run(&session)?;
+        let mut session = session::begin(address)?;
+        migrations::postgres::run(&mut session)?;
         Ok(Self::Postgres { address: address.to_owned(), session: Some(Box::new(session)) })
     }
 
@@ -145,9 +145,4 @@ fn probe(sql: Sql<'_>, filling: &str) -> SqlResult<()> {
     sql.run("delete from meta where name = 'space'", params![])?;
     sql.run(&format!("insert into meta (name, value) values ('space', {filling})"), params![])?;
     sql.run("delete from meta where name = 'space'", params![]).map(drop)
-}
-
-/// Opens the file for the thread that keeps the log short.
-pub(super) fn other(path: &Path) -> SqlResult<Sqlite> {
-    connect(path)
 }

@@ -70,13 +70,7 @@ fn extra(sql: Sql<'_>, kind: &EventKind) -> Result<Option<String>> {
 /// Up to `limit` events with a greater `seq` up to `head`, in order, each composed with the text as it stands now. Ends
 /// early once the texts pass `bytes`, but never before the first event. Where a row is missing or cannot be read, an
 /// event stands that says nothing: one bad row must not keep anybody from the rest of the room.
-pub(crate) fn after(
-    sql: Sql<'_>,
-    room: &RoomRef,
-    seq: u64,
-    limit: u64,
-    bytes: usize,
-) -> Result<Vec<Event>> {
+pub(crate) fn after(sql: Sql<'_>, room: &RoomRef, seq: u64, limit: u64, bytes: usize) -> Result<Vec<Event>> {
     let text = format!(
         "select e.seq, e.kind, e.target_seq, e.at, e.extra,
                 u.id as user_id, u.name as user_name, u.password is null as user_guest,

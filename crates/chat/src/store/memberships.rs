@@ -123,7 +123,9 @@ pub(crate) fn page(
     };
     let room = reader.room();
     Ok(match sql.dialect() {
-        Dialect::Sqlite => sql.all(&text, params![room, hexadecimal(here), after.0, after.1, limit], member)?,
+        Dialect::Sqlite => {
+            sql.all(&text, params![room, hexadecimal(here), after.0, after.1, limit], member)?
+        }
         Dialect::Postgres => sql.all(&text, params![room, ids(here), after.0, after.1, limit], member)?,
     })
 }

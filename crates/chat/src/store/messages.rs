@@ -160,24 +160,11 @@ pub(crate) fn before(
 }
 
 /// Up to `limit` messages with a greater `seq`, oldest first; none after the second once they weigh more than `bytes`.
-pub(crate) fn after(
-    sql: Sql<'_>,
-    room: RoomKey,
-    seq: u64,
-    limit: u32,
-    bytes: usize,
-) -> Result<Vec<Message>> {
+pub(crate) fn after(sql: Sql<'_>, room: RoomKey, seq: u64, limit: u32, bytes: usize) -> Result<Vec<Message>> {
     page(sql, page!("m.seq > ?2 order by m.seq"), room, seq, limit, bytes)
 }
 
-fn page(
-    sql: Sql<'_>,
-    text: &str,
-    room: RoomKey,
-    seq: u64,
-    limit: u32,
-    bytes: usize,
-) -> Result<Vec<Message>> {
+fn page(sql: Sql<'_>, text: &str, room: RoomKey, seq: u64, limit: u32, bytes: usize) -> Result<Vec<Message>> {
     let (mut messages, mut size) = (Vec::new(), 0);
     sql.each(text, params![room, seq, limit], |row| {
         let message = message(row).or_else(|error| unreadable(error, row, room))?;

@@ -1,6 +1,6 @@
 //! Opening a database, and why one cannot be opened.
 
-use crate::sql::{Sqlite, SqlError};
+use crate::sql::{SqlError, Sqlite};
 use rusqlite::{Connection, OpenFlags};
 use sabotage::Bug;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ pub enum OpenError {
     /// It was made by a newer program. It is left as it is.
     #[error(
         "its tables have version {found}, and this Roomful knows them up to {known}: use the newer Roomful that made \
-         it, or the copy from before that one"
+         it, or a copy from before that one"
     )]
     Newer {
         /// The version of its tables.
@@ -79,15 +79,6 @@ pub enum OpenError {
     /// Another server writes to this database.
     #[error("another Roomful serves this database already; a database has one server")]
     InUse,
-    /// PostgreSQL is set up so that what is committed may be lost.
-    #[error(
-        "PostgreSQL runs with {0}: a crash would lose what was acknowledged. Set it to on in postgresql.conf and restart \
-         PostgreSQL"
-    )]
-    Unsafe(&'static str),
-    /// PostgreSQL is older than what Roomful needs.
-    #[error("PostgreSQL {0} is too old: Roomful needs version 14 or newer")]
-    OldPostgres(String),
 }
 
 impl From<rusqlite::Error> for OpenError {

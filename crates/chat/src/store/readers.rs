@@ -75,8 +75,7 @@ impl Readers {
         self.permits.close();
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The last connection to go may fold the log.
-        let closed =
-            tokio::task::spawn_blocking(move || idle.into_iter().flatten().for_each(Reader::close));
+        let closed = tokio::task::spawn_blocking(move || idle.into_iter().flatten().for_each(Reader::close));
         if closed.await.is_err() {
             tracing::error!("the connections that read did not close");
         }

@@ -96,9 +96,10 @@ pub(crate) fn find_by_nonce(sql: Sql<'_>, nonce: &Nonce, by: UserKey) -> Result<
 /// # Errors
 /// `NotFound` when the room is gone.
 pub(crate) fn advance(sql: Sql<'_>, room: RoomKey) -> Result<u64> {
-    let head = sql.one("update rooms set head = head + 1 where key = ?1 returning head", params![room], |row| {
-        row.get("head")
-    })?;
+    let head =
+        sql.one("update rooms set head = head + 1 where key = ?1 returning head", params![room], |row| {
+            row.get("head")
+        })?;
     head.ok_or(Error::NotFound("room"))
 }
 

@@ -11,16 +11,13 @@ const LOCK: i64 = 0x526f_6f6d_6675_6c01;
 const GOING: Duration = Duration::from_secs(5);
 /// Between two tries to get the lock.
 const AGAIN: Duration = Duration::from_millis(50);
-/// The oldest version that is tested.
-const OLDEST: i64 = 140_000;
 
 /// Begins the session of a server that starts.
 ///
 /// # Errors
-/// `InUse` where another server serves the database, `Unsafe` where a commit would not be on the disk.
+/// `InUse` where another server serves the database.
 pub(super) fn begin(address: &str) -> Result<Postgres, OpenError> {
     let session = Postgres::connect(address)?;
-    check(&session)?;
     let until = Instant::now() + GOING;
     while !lock(&session)? {
         if Instant::now() >= until {
@@ -35,7 +32,6 @@ pub(super) fn begin(address: &str) -> Result<Postgres, OpenError> {
 /// PostgreSQL has ended it, with whatever it was still doing.
 pub(super) fn resume(address: &str) -> SqlResult<Postgres> {
     let session = Postgres::connect(address)?;
-    safe_commits(&session)?;
     if lock(&session)? {
         return Ok(session);
     }
@@ -46,29 +42,4 @@ pub(super) fn resume(address: &str) -> SqlResult<Postgres> {
 fn lock(session: &Postgres) -> SqlResult<bool> {
     let text = "select pg_try_advisory_lock(?1) as is_ours";
     Ok(Sql::from(session).one(text, params![LOCK], |row| row.get("is_ours"))?.unwrap_or_default())
-}
-
-fn check(session: &Postgres) -> Result<(), OpenError> {
-    let setting = |name: &str| -> SqlResult<String> {
-        let text = "select current_setting(?1) as value";
-        Ok(Sql::from(session).one(text, params![name], |row| row.get("value"))?.unwrap_or_default())
-    };
-    if setting("server_version_num")?.parse::<i64>().unwrap_or(0) < OLDEST {
-        return Err(OpenError::OldPostgres(setting("server_version")?));
-    }
-    for (name, off) in [("fsync", "fsync = off"), ("full_page_writes", "full_page_writes = off")] {
-        if setting(name)? != "on" {
-            return Err(OpenError::Unsafe(off));
-        }
-    }
-    safe_commits(session)?;
-    Ok(())
-}
-
-/// A commit of this session is on the disk when it is answered, whatever others of the server may prefer.
-fn safe_commits(session: &Postgres) -> SqlResult<()> {
-    let sql = Sql::from(session);
-    let text = "select current_setting('synchronous_commit') as value";
-    let setting = sql.one(text, params![], |row| row.get::<String>("value"))?.unwrap_or_default();
-    if setting == "off" { sql.script("set synchronous_commit = on") } else { Ok(()) }
 }

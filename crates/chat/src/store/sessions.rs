@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn who_looks_for_expired_sessions_does_not_read_the_living_ones() {
         let mut sql = rusqlite::Connection::open_in_memory().expect("a database");
-        crate::store::migrations::sqlite::migrations::runner().run(&mut sql).expect("its tables");
+        crate::store::migrations::migrations::runner().run(&mut sql).expect("its tables");
         for statement in [HAS_EXPIRED, DELETE_EXPIRED] {
             let plan: Vec<String> = sql
                 .prepare(&format!("explain query plan {statement}"))

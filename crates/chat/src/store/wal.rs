@@ -5,7 +5,7 @@
 
 use super::condition::{self, Condition};
 use super::opening::{BUSY, OpenError, connect};
-use crate::sql::{Sqlite, SqlError};
+use crate::sql::{SqlError, Sqlite};
 use rusqlite::Connection;
 use sabotage::Point;
 use std::path::Path;
@@ -66,10 +66,12 @@ impl Wal {
     ) -> std::result::Result<(Self, JoinHandle<()>), OpenError> {
         let length = Arc::new(AtomicU64::new(0));
         let hook = Arc::clone(&length);
-        connection.connection_mut().wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
-            hook.store(u64::try_from(pages).unwrap_or(0) * PAGE, Ordering::Relaxed);
-            Ok(())
-        }))?;
+        connection.connection_mut().wal_hook(Some(
+            move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+                hook.store(u64::try_from(pages).unwrap_or(0) * PAGE, Ordering::Relaxed);
+                Ok(())
+            },
+        ))?;
         // Somebody who was killed left one: that is folded beside, not before the first answers.
         let asked = Arc::new(AtomicBool::new(bytes(path) > LONG));
         let other = connect(path)?;
