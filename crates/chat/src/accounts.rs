@@ -1,14 +1,17 @@
 //! Users: the owner, members, guests.
 
+use crate::caller::Caller;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::sessions::{self, Caller, NewSession};
+use crate::memberships;
+use crate::pages::PAGE;
+use crate::sessions::{self, NewSession};
 use crate::store::accounts::{self, AccountRow};
 use crate::store::invites;
 use crate::text::{Name, check_password, fold};
 use crate::token::Token;
-use crate::{Chat, PAGE, memberships};
 use protocol::frame::UserPage;
-use protocol::{Role, User};
+use protocol::{Role, User, Verb};
 
 /// An account as the operator sees it.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn waits_for_owner(&self) -> Result<bool> {
-        self.0.store.read(|sql| Ok(!accounts::has_owner(sql)?)).await
+        self.read(|sql| Ok(!accounts::has_owner(sql)?)).await
     }
 
     /// Makes the first owner and signs them in.
@@ -44,16 +47,14 @@ impl Chat {
         let name = Name::new("name", name)?;
         let hash = self.hash(password).await?;
         let now = self.now();
-        self.0
-            .store
-            .write(move |tx| {
-                if accounts::has_owner(&tx.sql)? {
-                    return Err(Error::LinkSpent);
-                }
-                let account = accounts::insert(&tx.sql, &name, Role::Owner, Some(&hash), now)?;
-                sessions::start(tx, account, now)
-            })
-            .await
+        self.write(move |tx| {
+            if accounts::has_owner(&tx.sql)? {
+                return Err(Error::LinkSpent);
+            }
+            let account = accounts::insert(&tx.sql, &name, Role::Owner, Some(&hash), now)?;
+            sessions::start(tx, account)
+        })
+        .await
     }
 
     /// Makes an account with an invite, joins the invite's room, and signs in. A guest may keep their name: their session
@@ -73,29 +74,24 @@ impl Chat {
         check_password(password)?;
         let (token, now) = (Token::hash(invite), self.now());
         // Looked up before the hashing, so that guessing links costs the guesser more than the server.
-        self.0
-            .store
-            .read(move |sql| invites::find(sql, token, now)?.map(drop).ok_or(Error::LinkSpent))
-            .await?;
+        self.read(move |sql| invites::find(sql, token, now)?.map(drop).ok_or(Error::LinkSpent)).await?;
         let hash = self.hash(password).await?;
-        self.0
-            .store
-            .write(move |tx| {
-                let invite = invites::find(&tx.sql, token, now)?.ok_or(Error::LinkSpent)?;
-                let themselves = guest.as_ref().map(|guest| guest.user().id);
-                if accounts::is_reserved(&tx.sql, name.folded(), themselves, now)? {
-                    return Err(Error::NameTaken(name.shown().to_owned()));
-                }
-                let account = accounts::insert(&tx.sql, &name, Role::Member, Some(&hash), now)?;
-                if let Some(guest) = &guest {
-                    sessions::end(tx, guest)?;
-                }
-                invites::count_use(&tx.sql, invite.key)?;
-                let session = sessions::start(tx, account.clone(), now)?;
-                memberships::join_by_invite(tx, &invite, &account, now)?;
-                Ok(session)
-            })
-            .await
+        self.write(move |tx| {
+            let invite = invites::find(&tx.sql, token, now)?.ok_or(Error::LinkSpent)?;
+            let themselves = guest.as_ref().map(|guest| guest.user().id);
+            if accounts::is_reserved(&tx.sql, name.folded(), themselves, now)? {
+                return Err(Error::NameTaken(name.shown().to_owned()));
+            }
+            let account = accounts::insert(&tx.sql, &name, Role::Member, Some(&hash), now)?;
+            if let Some(guest) = &guest {
+                sessions::end(tx, guest)?;
+            }
+            invites::count_use(&tx.sql, invite.key)?;
+            let session = sessions::start(tx, account.clone())?;
+            memberships::join_by_invite(tx, &invite, &account)?;
+            Ok(session)
+        })
+        .await
     }
 
     /// Lets somebody in without an account, under a name that nobody owns.
@@ -105,16 +101,14 @@ impl Chat {
     pub async fn come_in(&self, name: &str) -> Result<NewSession> {
         let name = Name::new("name", name)?;
         let now = self.now();
-        self.0
-            .store
-            .write(move |tx| {
-                if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
-                    return Err(Error::NameTaken(name.shown().to_owned()));
-                }
-                let account = accounts::insert(&tx.sql, &name, Role::Guest, None, now)?;
-                sessions::start(tx, account, now)
-            })
-            .await
+        self.write(move |tx| {
+            if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+                return Err(Error::NameTaken(name.shown().to_owned()));
+            }
+            let account = accounts::insert(&tx.sql, &name, Role::Guest, None, now)?;
+            sessions::start(tx, account)
+        })
+        .await
     }
 
     /// Makes an account, for the operator.
@@ -128,7 +122,7 @@ impl Chat {
         }
         let hash = self.hash(password).await?;
         let now = self.now();
-        let row = self.0.store.write(move |tx| {
+        let row = self.write(move |tx| {
             if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
                 return Err(Error::NameTaken(name.shown().to_owned()));
             }
@@ -142,7 +136,7 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let rows = self.0.store.read(|sql| accounts::page(sql, "", "", u32::MAX)).await?;
+        let rows = self.read(|sql| accounts::page(sql, "", "", u32::MAX)).await?;
         Ok(rows.into_iter().map(Account::from).collect())
     }
 
@@ -151,9 +145,9 @@ impl Chat {
     /// # Errors
     /// `Forbidden` to guests: the names of a community are not for everybody who walks by.
     pub async fn list_users(&self, caller: &Caller, prefix: &str, cursor: Option<&str>) -> Result<UserPage> {
-        caller.must_be(Role::Member, "Guests cannot look people up.")?;
+        caller.must(Verb::FindPeople, false)?;
         let (prefix, after) = (fold(prefix), cursor.unwrap_or_default().to_owned());
-        let mut rows = self.0.store.read(move |sql| accounts::page(sql, &prefix, &after, PAGE + 1)).await?;
+        let mut rows = self.read(move |sql| accounts::page(sql, &prefix, &after, PAGE + 1)).await?;
         let more = rows.len() > PAGE as usize;
         rows.truncate(PAGE as usize);
         let next = rows.last().filter(|_| more).map(|row| fold(&row.user.name));

@@ -5,22 +5,7 @@ use crate::store::{backup as store, checks};
 use crate::token::new_id;
 use std::path::Path;
 
-/// What a database holds.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Contents {
-    /// The version of its tables.
-    pub schema: u32,
-    /// Which life of the database it is.
-    pub epoch: String,
-    /// Accounts and guests.
-    pub users: u64,
-    /// Rooms of every kind.
-    pub rooms: u64,
-    /// Messages, deleted ones too.
-    pub messages: u64,
-    /// Events of all rooms.
-    pub events: u64,
-}
+pub use store::Contents;
 
 /// Copies the database at `from` into the empty file `to`, and checks the copy. A server may run on `from`: the copy is
 /// of one moment, and whoever writes is not held up. `going` is told the bytes copied and the bytes there are, and

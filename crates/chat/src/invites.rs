@@ -1,14 +1,16 @@
 //! Invite links.
 
+use crate::caller::Caller;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::sessions::Caller;
+use crate::memberships;
 use crate::store::invites::{self, Living};
 use crate::store::{accounts, memberships as members, rooms};
+use crate::stream::UserKey;
 use crate::token::Token;
-use crate::{Chat, memberships};
 use protocol::frame::{InvitePage, NewInvite};
 use protocol::http::InviteView;
-use protocol::{InviteId, Nonce, Role, Room, RoomId};
+use protocol::{InviteId, Nonce, Role, Room, RoomId, Verb};
 
 const HOUR: i64 = 60 * 60 * 1000;
 /// How often a link may be used unless its maker says otherwise.
@@ -31,7 +33,7 @@ impl Chat {
         hours: Option<u32>,
         nonce: Nonce,
     ) -> Result<NewInvite> {
-        caller.must_be(Role::Member, "Guests cannot invite. Sign up to bring people in.")?;
+        caller.must(Verb::Invite, false)?;
         let uses = within("uses", uses.unwrap_or(USES), MOST_USES)?;
         let hours = within("hours", hours.unwrap_or(HOURS), MOST_HOURS)?;
         let token = Token::random("rfi")?;
@@ -39,8 +41,6 @@ impl Chat {
         let (by, now) = (caller.key(), self.now());
         let expires_at = now + i64::from(hours) * HOUR;
         let id = self
-            .0
-            .store
             .write(move |tx| {
                 let room = match room {
                     Some(room) => Some(members::prove(&tx.sql, room, by)?.room()),
@@ -60,9 +60,9 @@ impl Chat {
     /// # Errors
     /// `Forbidden` to guests.
     pub async fn list_invites(&self, caller: &Caller) -> Result<InvitePage> {
-        caller.must_be(Role::Member, "Guests have no invites.")?;
+        caller.must(Verb::Invite, false)?;
         let (by, now) = (mine_unless_admin(caller), self.now());
-        let invites = self.0.store.read(move |sql| invites::list(sql, by, now)).await?;
+        let invites = self.read(move |sql| invites::list(sql, by, now)).await?;
         Ok(InvitePage { invites })
     }
 
@@ -72,13 +72,11 @@ impl Chat {
     /// `NotFound` for one that is not there or somebody else's.
     pub async fn revoke_invite(&self, caller: &Caller, invite: InviteId) -> Result<()> {
         let (by, now) = (mine_unless_admin(caller), self.now());
-        self.0
-            .store
-            .write(move |tx| {
-                let found = invites::revoke(&tx.sql, invite, by, now)?;
-                if found { Ok(()) } else { Err(Error::NotFound("invite")) }
-            })
-            .await
+        self.write(move |tx| {
+            let found = invites::revoke(&tx.sql, invite, by, now)?;
+            if found { Ok(()) } else { Err(Error::NotFound("invite")) }
+        })
+        .await
     }
 
     /// What a link is for, to whoever holds it.
@@ -87,8 +85,7 @@ impl Chat {
     /// `LinkSpent` when it does not work (any more).
     pub async fn view_invite(&self, token: &str) -> Result<InviteView> {
         let (hash, now) = (Token::hash(token), self.now());
-        let living =
-            self.0.store.read(move |sql| invites::find(sql, hash, now)?.ok_or(Error::LinkSpent)).await?;
+        let living = self.read(move |sql| invites::find(sql, hash, now)?.ok_or(Error::LinkSpent)).await?;
         let Living { by, room, expires_at, .. } = living;
         Ok(InviteView { by, room: room.map(|(_, name)| name), expires_at })
     }
@@ -99,19 +96,17 @@ impl Chat {
     /// When the database fails.
     pub async fn room_of_invite(&self, caller: Option<&Caller>, token: &str) -> Result<Option<RoomId>> {
         let (hash, now, user) = (Token::hash(token), self.now(), caller.map(Caller::key));
-        self.0
-            .store
-            .read(move |sql| {
-                let Some((key, _)) = invites::find(sql, hash, now)?.and_then(|living| living.room) else {
-                    return Ok(None);
-                };
-                let is_in = match user {
-                    Some(user) => members::exists(sql, key, user)?,
-                    None => false,
-                };
-                Ok(if is_in { None } else { rooms::find_key(sql, key)?.map(|room| room.id) })
-            })
-            .await
+        self.read(move |sql| {
+            let Some((key, _)) = invites::find(sql, hash, now)?.and_then(|living| living.room) else {
+                return Ok(None);
+            };
+            let is_in = match user {
+                Some(user) => members::exists(sql, key, user)?,
+                None => false,
+            };
+            Ok(if is_in { None } else { rooms::find_key(sql, key)?.map(|room| room.id) })
+        })
+        .await
     }
 
     /// Uses a link as somebody who has an account already: joins its room. Counts as a use unless they were in it.
@@ -119,27 +114,27 @@ impl Chat {
     /// # Errors
     /// `LinkSpent`; `Forbidden` to guests, who sign up with it; `TooManyRooms`.
     pub async fn accept_invite(&self, caller: &Caller, token: &str) -> Result<Option<Room>> {
-        caller.must_be(Role::Member, "Sign up with this link: guests have no place to be invited to.")?;
+        if caller.user().guest {
+            return Err(Error::Forbidden("Sign up with this link: guests have no place to be invited to."));
+        }
         let (hash, now, caller) = (Token::hash(token), self.now(), caller.clone());
-        self.0
-            .store
-            .write(move |tx| {
-                let living = invites::find(&tx.sql, hash, now)?.ok_or(Error::LinkSpent)?;
-                let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
-                let member = match &living.room {
-                    Some((room, _)) => members::exists(&tx.sql, *room, caller.key())?,
-                    None => true,
-                };
-                if !member {
-                    invites::count_use(&tx.sql, living.key)?;
-                }
-                memberships::join_by_invite(tx, &living, &account, now)
-            })
-            .await
+        self.write(move |tx| {
+            let living = invites::find(&tx.sql, hash, now)?.ok_or(Error::LinkSpent)?;
+            let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
+            let member = match &living.room {
+                Some((room, _)) => members::exists(&tx.sql, *room, caller.key())?,
+                None => true,
+            };
+            if !member {
+                invites::count_use(&tx.sql, living.key)?;
+            }
+            memberships::join_by_invite(tx, &living, &account)
+        })
+        .await
     }
 }
 
-fn mine_unless_admin(caller: &Caller) -> Option<crate::UserKey> {
+fn mine_unless_admin(caller: &Caller) -> Option<UserKey> {
     if caller.role() >= Role::Admin { None } else { Some(caller.key()) }
 }
 

@@ -1,11 +1,13 @@
-//! Telling again what happened.
+//! Telling again what happened, and noting what happens.
 
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::messages::bound;
-use crate::store::{Connection, log, memberships, messages, rooms};
+use crate::pages::{PAGE_BYTES, bound};
+use crate::replays::Replay;
+use crate::rights::Membership;
+use crate::store::{Connection, Tx, log, memberships, messages, rooms};
 use crate::stream::{Committed, RoomRef, UserKey};
-use crate::together::{Answers, Together};
-use crate::{Chat, PAGE_BYTES};
+use crate::together::Answers;
 use protocol::frame::{EventPage, Reset};
 use protocol::{Event, EventKind, ReadMark, RoomId};
 use std::sync::Arc;
@@ -15,65 +17,34 @@ use std::sync::Arc;
 const EVENTS: u64 = 256;
 /// Messages on the page that a reset starts from.
 const RESET_MESSAGES: u32 = 50;
-/// What a shared page takes of memory for each event or message, beside its text.
-const BESIDE_TEXT: usize = 320;
 
-/// What was read of the logs for those who come back: each once for all of them, and told only while its texts stand.
-pub(crate) struct Replays {
-    /// By the `seq` that a page begins after.
-    pages: Together<EventPage>,
-    /// One of a room.
-    resets: Together<Reset>,
-}
-
-/// What came after a place in a room, up to the end of a page.
-pub struct Replay {
-    page: Arc<EventPage>,
-    from: usize,
-}
-
-impl Replay {
-    /// The events, in order, without holes.
-    pub fn events(&self) -> &[Event] {
-        self.page.events.get(self.from..).unwrap_or_default()
+impl Tx<'_> {
+    /// Something happens in a room, by the member whose `membership` this is: the room's head advances, the log has it, and
+    /// everybody in the room will be told once it is committed. Answers with its `seq`.
+    pub(crate) fn happen(&mut self, membership: &Membership, kind: EventKind) -> Result<u64> {
+        let room = membership.room();
+        let seq = rooms::advance(&self.sql, room)?;
+        self.note(membership, seq, kind)?;
+        Ok(seq)
     }
 
-    /// The room's head when they were read.
-    pub fn as_of(&self) -> u64 {
-        self.page.as_of
+    /// The same for an event that tells its own `seq`, as the `rev` of a message.
+    pub(crate) fn happen_at(
+        &mut self,
+        membership: &Membership,
+        kind: impl FnOnce(u64) -> EventKind,
+    ) -> Result<u64> {
+        let seq = rooms::advance(&self.sql, membership.room())?;
+        self.note(membership, seq, kind(seq))?;
+        Ok(seq)
     }
 
-    /// Whether there were newer ones than the last.
-    pub fn more(&self) -> bool {
-        self.page.more
-    }
-}
-
-impl Replays {
-    pub(crate) fn new() -> Self {
-        let page =
-            |page: &EventPage| page.events.iter().map(|event| BESIDE_TEXT + text_of(event).len()).sum();
-        let reset =
-            |reset: &Reset| reset.messages.iter().map(|message| BESIDE_TEXT + message.text.len()).sum();
-        Self { pages: Together::new(page), resets: Together::new(reset) }
-    }
-
-    /// Takes note of what was committed, before anybody is told: a text that was changed or taken away is not told again.
-    pub(crate) fn committed(&self, committed: &[Committed]) {
-        for committed in committed {
-            if let Committed::Event { event, .. } = committed
-                && matches!(event.kind, EventKind::MessageEdited { .. } | EventKind::MessageDeleted { .. })
-            {
-                self.pages.outdated(event.room);
-                self.resets.outdated(event.room);
-            }
-        }
-    }
-
-    /// Takes note that nobody knows what was committed.
-    pub(crate) fn unknown(&self) {
-        self.pages.all_outdated();
-        self.resets.all_outdated();
+    fn note(&mut self, membership: &Membership, seq: u64, kind: EventKind) -> Result<()> {
+        let (room, id, at) = (membership.room(), membership.view().id, self.now);
+        log::insert(&self.sql, room, seq, &kind, membership.key(), at)?;
+        let event = Event { room: id, seq, at, by: membership.user().clone(), kind };
+        self.told.push(Committed::Event { room, event });
+        Ok(())
     }
 }
 
@@ -85,7 +56,7 @@ impl Chat {
     /// `NotFound` for whoever is no member.
     pub async fn events(&self, user: UserKey, room: RoomId, seq: u64) -> Result<EventPage> {
         let seq = seq.min(u64::MAX >> 1);
-        let read = self.0.store.read(move |sql| {
+        let read = self.read(move |sql| {
             let membership = memberships::prove(sql, room, user)?;
             page(sql, &membership.place(), seq, EVENTS)
         });
@@ -101,7 +72,7 @@ impl Chat {
     pub async fn replay(&self, user: UserKey, room: RoomId, seq: u64) -> Result<Replay> {
         let seq = seq.min(u64::MAX >> 1);
         let mut replay = self.shared(room, seq, |pages| shared_start(pages, seq)).await?;
-        if replay.events().is_empty() && !replay.page.events.is_empty() {
+        if replay.falls_short() {
             // The page that was likeliest to reach further does not.
             replay = self.shared(room, seq, |_| seq).await?;
         }
@@ -117,7 +88,7 @@ impl Chat {
         choose: impl FnOnce(&Answers<EventPage>) -> u64,
     ) -> Result<Replay> {
         let read = |start| async move {
-            let read = self.0.store.read(move |sql| {
+            let read = self.read(move |sql| {
                 let room = rooms::find(sql, room)?.ok_or(Error::NotFound("room"))?;
                 page(sql, &room, start, EVENTS - start % EVENTS)
             });
@@ -129,7 +100,7 @@ impl Chat {
             found.forget();
         }
         let from = found.value.events.partition_point(|event| event.seq <= seq);
-        Ok(Replay { page: found.value, from })
+        Ok(Replay::new(found.value, from))
     }
 
     /// Pages of the log and newest pages read from the database since the start, for those who came back.
@@ -161,11 +132,11 @@ impl Chat {
         }
         // After the page was read: whoever is a member now was not removed before anything on it happened.
         let membership = self.membership(user, room).await?;
-        Ok((found.value, self.0.reads.newest(user, membership.room(), membership.view().read)))
+        Ok((found.value, self.0.marks.newest(user, membership.room(), membership.view().read)))
     }
 
     async fn read_reset(&self, room: RoomId) -> Result<Reset> {
-        let read = self.0.store.read(move |sql| {
+        let read = self.read(move |sql| {
             let found = rooms::find(sql, room)?.ok_or(Error::NotFound("room"))?;
             let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1, PAGE_BYTES)?;
             let more = bound(&mut newest, RESET_MESSAGES, PAGE_BYTES);
@@ -197,13 +168,4 @@ fn page(sql: &Connection, room: &RoomRef, seq: u64, limit: u64) -> Result<EventP
     let events = log::after(sql, room, seq, limit, PAGE_BYTES)?;
     let more = events.last().map_or(seq, |event| event.seq) < room.head && !events.is_empty();
     Ok(EventPage { as_of: room.head, events, more })
-}
-
-fn text_of(event: &Event) -> &str {
-    match &event.kind {
-        EventKind::MessagePosted { text, .. } | EventKind::MessageEdited { text, .. } => text,
-        EventKind::MessageDeleted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {
-            ""
-        }
-    }
 }

@@ -1,19 +1,20 @@
 //! What is said.
 
+use crate::caller::Caller;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::sessions::Caller;
+use crate::pages::{PAGE, PAGE_BYTES, bound};
 use crate::store::messages::{self, NewMessage};
-use crate::store::{Connection, Tx, log, memberships, rooms};
-use crate::stream::{Committed, UserKey};
-use crate::text::{Draft, weight};
-use crate::{Chat, PAGE, PAGE_BYTES};
+use crate::store::{Connection, Tx, memberships};
+use crate::stream::{Committed, RoomKey, UserKey};
+use crate::text::Draft;
 use protocol::frame::{MessagePage, Posted, Revised};
-use protocol::{Event, EventKind, Message, Nonce, Role, RoomId, User};
+use protocol::{Body, Event, EventKind, MessagePosted, Nonce, RoomId, User, Verb};
 use std::sync::Arc;
 
-/// Which messages of a room.
+/// Which messages of a room a page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Window {
     /// The newest.
     Newest,
     /// Those with a smaller `seq`.
@@ -24,8 +25,8 @@ pub enum Place {
     Around(u64),
 }
 
-impl Place {
-    /// The place that one of three numbers names; the newest without any.
+impl Window {
+    /// The window that one of three numbers names; the newest without any.
     ///
     /// # Errors
     /// `Invalid` when more than one is given.
@@ -51,18 +52,19 @@ impl Chat {
         &self,
         caller: &Caller,
         room: RoomId,
-        text: &str,
+        body: Body,
         nonce: Nonce,
     ) -> impl Future<Output = Result<Posted>> + Send + use<> {
-        let draft = Draft::new(text);
-        let (author, user, now) = (caller.key(), caller.user().clone(), self.now());
-        let reads = Arc::clone(&self.0.reads);
-        let queued = draft.map(|draft| {
-            self.0.store.write_plain(move |tx| insert(tx, author, &user, room, &draft, &nonce, now))
+        let (author, user) = (caller.key(), caller.user().clone());
+        let marks = Arc::clone(&self.0.marks);
+        let queued = Draft::new(body).map(|draft| {
+            // A row of an extra that fails must fail this post alone.
+            let savepoint = !draft.is_plain();
+            self.write_post(savepoint, move |tx| insert(tx, author, &user, room, &draft, &nonce))
         });
         async move {
             let (key, posted) = queued?.await?;
-            reads.has_posted(author, key, &posted);
+            marks.has_posted(author, key, &posted);
             Ok(posted)
         }
     }
@@ -72,76 +74,51 @@ impl Chat {
     /// # Errors
     /// `NotFound` for no such message in a room of the caller's, `Forbidden` for somebody else's, `Invalid`.
     pub async fn edit(&self, caller: &Caller, room: RoomId, seq: u64, text: &str) -> Result<Revised> {
-        let draft = Draft::new(text)?;
-        let (caller, now) = (caller.clone(), self.now());
-        self.0
-            .store
-            .write(move |tx| {
-                let membership = memberships::prove(&tx.sql, room, caller.key())?;
-                let key = membership.room();
-                let standing = messages::find(&tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
-                if standing.author != caller.key() {
-                    return Err(Error::Forbidden("Only the author can edit a message."));
-                }
-                if standing.deleted {
-                    return Err(Error::NotFound("message"));
-                }
-                if standing.text == draft.text() {
-                    return Ok(Revised { rev: standing.rev });
-                }
-                let rev = rooms::advance(&tx.sql, key)?;
-                messages::edit(&tx.sql, key, seq, draft.text(), rev, now)?;
-                log::insert(&tx.sql, key, rev, log::Kind::MessageEdited, Some(seq), caller.key(), now, None)?;
-                let text = draft.text().to_owned();
-                let kind =
-                    EventKind::MessageEdited { target: seq, text, rev, edited_at: now, deleted: false };
-                let event = Event { room, seq: rev, at: now, by: caller.user().clone(), kind };
-                tx.told.push(Committed::Event { room: key, event });
-                Ok(Revised { rev })
-            })
-            .await
+        let draft = Draft::new(Body { text: text.to_owned() })?;
+        self.write_in(caller, room, move |tx, membership| {
+            membership.must(Verb::Post)?;
+            let key = membership.room();
+            let standing = messages::find(&tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
+            if standing.author != membership.key() {
+                return Err(Error::Forbidden("Only the author can edit a message."));
+            }
+            if standing.deleted {
+                return Err(Error::NotFound("message"));
+            }
+            if standing.text == draft.text() {
+                return Ok(Revised { rev: standing.rev });
+            }
+            let (text, edited_at) = (draft.text().to_owned(), tx.now);
+            let edited = |rev| EventKind::MessageEdited { target: seq, text, rev, edited_at, deleted: false };
+            let rev = tx.happen_at(membership, edited)?;
+            messages::edit(&tx.sql, key, seq, draft.text(), rev, edited_at)?;
+            Ok(Revised { rev })
+        })
+        .await
     }
 
     /// Takes the text of a message away for everyone. Deleting again changes nothing.
     ///
     /// # Errors
-    /// `NotFound` for no such message in a room of the caller's; `Forbidden` unless it is their own, they opened the
-    /// room, or they moderate the server.
+    /// `NotFound` for no such message in a room of the caller's; `Forbidden` for somebody else's, unless they may delete
+    /// any.
     pub async fn delete(&self, caller: &Caller, room: RoomId, seq: u64) -> Result<Revised> {
-        let (caller, now) = (caller.clone(), self.now());
-        self.0
-            .store
-            .write(move |tx| {
-                let membership = memberships::prove(&tx.sql, room, caller.key())?;
-                let key = membership.room();
-                let standing = messages::find(&tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
-                let may = standing.author == caller.key()
-                    || membership.view().role == Role::Owner
-                    || caller.role() >= Role::Moderator;
-                if !may {
-                    return Err(Error::Forbidden("Only the author or a moderator can delete a message."));
-                }
-                if standing.deleted {
-                    return Ok(Revised { rev: standing.rev });
-                }
-                let rev = rooms::advance(&tx.sql, key)?;
-                messages::delete(&tx.sql, key, seq, rev)?;
-                log::insert(
-                    &tx.sql,
-                    key,
-                    rev,
-                    log::Kind::MessageDeleted,
-                    Some(seq),
-                    caller.key(),
-                    now,
-                    None,
-                )?;
-                let kind = EventKind::MessageDeleted { target: seq, rev };
-                let event = Event { room, seq: rev, at: now, by: caller.user().clone(), kind };
-                tx.told.push(Committed::Event { room: key, event });
-                Ok(Revised { rev })
-            })
-            .await
+        self.write_in(caller, room, move |tx, membership| {
+            let key = membership.room();
+            let standing = messages::find(&tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
+            membership.must(if standing.author == membership.key() {
+                Verb::Post
+            } else {
+                Verb::DeleteAny
+            })?;
+            if standing.deleted {
+                return Ok(Revised { rev: standing.rev });
+            }
+            let rev = tx.happen_at(membership, |rev| EventKind::MessageDeleted { target: seq, rev })?;
+            messages::delete(&tx.sql, key, seq, rev)?;
+            Ok(Revised { rev })
+        })
+        .await
     }
 
     /// A page of a room's messages, oldest first, all of one moment.
@@ -152,42 +129,40 @@ impl Chat {
         &self,
         caller: &Caller,
         room: RoomId,
-        place: Place,
+        window: Window,
         limit: Option<u32>,
     ) -> Result<MessagePage> {
         let user = caller.key();
         let limit = limit.unwrap_or(50).clamp(1, PAGE);
-        self.0
-            .store
-            .read(move |sql| {
-                let membership = memberships::prove(sql, room, user)?;
-                let key = membership.room();
-                let mut page = MessagePage {
-                    as_of: membership.view().head,
-                    messages: Vec::new(),
-                    more_before: false,
-                    more_after: false,
-                };
-                match place {
-                    Place::Newest => older(sql, key, u64::MAX >> 1, (limit, PAGE_BYTES), &mut page)?,
-                    Place::Before(seq) => {
-                        older(sql, key, bounded(seq), (limit, PAGE_BYTES), &mut page)?;
-                        page.more_after = true;
-                    }
-                    Place::After(seq) => {
-                        newer(sql, key, bounded(seq), (limit, PAGE_BYTES), &mut page)?;
-                        page.more_before = true;
-                    }
-                    Place::Around(seq) => {
-                        let half = limit.div_ceil(2);
-                        let bytes = PAGE_BYTES / 2;
-                        older(sql, key, bounded(seq.saturating_add(1)), (half, bytes), &mut page)?;
-                        newer(sql, key, bounded(seq), (limit - half, bytes), &mut page)?;
-                    }
+        self.read(move |sql| {
+            let membership = memberships::prove(sql, room, user)?;
+            let key = membership.room();
+            let mut page = MessagePage {
+                as_of: membership.view().head,
+                messages: Vec::new(),
+                more_before: false,
+                more_after: false,
+            };
+            match window {
+                Window::Newest => older(sql, key, u64::MAX >> 1, (limit, PAGE_BYTES), &mut page)?,
+                Window::Before(seq) => {
+                    older(sql, key, bounded(seq), (limit, PAGE_BYTES), &mut page)?;
+                    page.more_after = true;
                 }
-                Ok(page)
-            })
-            .await
+                Window::After(seq) => {
+                    newer(sql, key, bounded(seq), (limit, PAGE_BYTES), &mut page)?;
+                    page.more_before = true;
+                }
+                Window::Around(seq) => {
+                    let half = limit.div_ceil(2);
+                    let bytes = PAGE_BYTES / 2;
+                    older(sql, key, bounded(seq.saturating_add(1)), (half, bytes), &mut page)?;
+                    newer(sql, key, bounded(seq), (limit - half, bytes), &mut page)?;
+                }
+            }
+            Ok(page)
+        })
+        .await
     }
 }
 
@@ -198,7 +173,7 @@ const fn bounded(seq: u64) -> u64 {
 
 fn older(
     sql: &Connection,
-    room: crate::RoomKey,
+    room: RoomKey,
     seq: u64,
     (limit, bytes): (u32, usize),
     page: &mut MessagePage,
@@ -211,7 +186,7 @@ fn older(
 
 fn newer(
     sql: &Connection,
-    room: crate::RoomKey,
+    room: RoomKey,
     seq: u64,
     (limit, bytes): (u32, usize),
     page: &mut MessagePage,
@@ -222,21 +197,8 @@ fn newer(
     Ok(())
 }
 
-/// Cuts a page to `limit` messages and to `bytes`, never to less than one message. Whether something was cut.
-pub(crate) fn bound(found: &mut Vec<Message>, limit: u32, bytes: usize) -> bool {
-    let mut size = 0;
-    let fit = found.iter().take_while(|message| {
-        size += weight(&message.text);
-        size <= bytes
-    });
-    let fit = fit.count().max(1).min(limit as usize);
-    let more = found.len() > fit;
-    found.truncate(fit);
-    more
-}
-
-/// Posts inside a batch. A refusal has changed nothing, so it needs no savepoint. Without a key when it was posted
-/// before.
+/// Posts inside a batch. A refusal has changed nothing. Whether the author may post is decided where the room's head is
+/// read, once for all their posts of a batch.
 pub(crate) fn insert(
     tx: &mut Tx<'_>,
     author: UserKey,
@@ -244,21 +206,21 @@ pub(crate) fn insert(
     room: RoomId,
     draft: &Draft,
     nonce: &Nonce,
-    now: i64,
-) -> Result<(crate::RoomKey, Posted)> {
+) -> Result<(RoomKey, Posted)> {
+    let now = tx.now;
     let new = NewMessage { room, author, text: draft.text(), digest: draft.digest(room), nonce, now };
     if let Some(found) = messages::find_by_nonce(&tx.sql, &new)? {
         return Ok(found);
     }
     let (key, posted) = messages::insert(tx, &new)?;
-    let kind = EventKind::MessagePosted {
+    let kind = EventKind::MessagePosted(MessagePosted {
         n: posted.n,
-        text: draft.text().to_owned(),
+        body: draft.body().clone(),
         nonce: nonce.clone(),
         rev: posted.seq,
         edited_at: None,
         deleted: false,
-    };
+    });
     let event = Event { room, seq: posted.seq, at: now, by: by.clone(), kind };
     tx.told.push(Committed::Event { room: key, event });
     Ok((key, posted))

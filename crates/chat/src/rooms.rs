@@ -1,16 +1,17 @@
 //! Rooms: opening, finding.
 
+use crate::caller::Caller;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::memberships::{self, By};
-use crate::sessions::Caller;
+use crate::limits::LOBBY;
+use crate::memberships;
+use crate::pages::PAGE;
 use crate::store::rooms::NewRoom;
-use crate::store::{Connection, accounts, epoch, memberships as members, rooms, sessions};
-use crate::stream::{RoomKey, RoomRef};
+use crate::store::{Tx, accounts, memberships as members, rooms, sessions};
+use crate::stream::RoomKey;
 use crate::text::Name;
-use crate::token::new_id;
-use crate::{Chat, LOBBY, PAGE};
 use protocol::frame::RoomPage;
-use protocol::{Nonce, Role, Room, RoomId, RoomKind};
+use protocol::{Nonce, Role, Room, RoomId, RoomKind, Verb};
 
 impl Chat {
     /// Opens a room; the caller is its first member and owner. The same nonce again gives the same room.
@@ -35,35 +36,26 @@ impl Chat {
             ));
         }
         match kind {
-            RoomKind::Open if guests_may => {}
-            RoomKind::Open => caller.must_be(Role::Member, "Guests cannot open rooms on this server.")?,
-            RoomKind::Closed => caller.must_be(Role::Member, "Guests can open open rooms only.")?,
+            RoomKind::Open => caller.must(Verb::OpenRoom, guests_may)?,
+            RoomKind::Closed => caller.must(Verb::OpenClosed, guests_may)?,
             RoomKind::Direct => {
                 return Err(Error::invalid("kind", "direct", "A direct room is not opened by name."));
             }
         }
-        let (caller, now) = (caller.clone(), self.now());
-        self.0
-            .store
-            .write(move |tx| {
-                if let Some(room) = rooms::find_by_nonce(&tx.sql, &nonce, caller.key())? {
-                    let view = members::prove(&tx.sql, room.id, caller.key())?.view().clone();
-                    let same = view.name == name.shown() && view.kind == kind;
-                    return if same { Ok(view) } else { Err(Error::Conflict) };
-                }
-                let new = NewRoom {
-                    name: &name,
-                    kind,
-                    by: Some(caller.key()),
-                    nonce: Some(&nonce),
-                    provisional: false,
-                    now,
-                };
-                let room = rooms::insert(&tx.sql, &new)?;
-                let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
-                memberships::join(tx, &room, &account, Role::Owner, &By::caller(&caller), now)
-            })
-            .await
+        let (user, id) = (caller.key(), caller.user().id);
+        let work = move |tx: &mut Tx<'_>| {
+            if let Some(room) = rooms::find_by_nonce(&tx.sql, &nonce, user)? {
+                let view = members::prove(&tx.sql, room.id, user)?.into_view();
+                let same = view.name == name.shown() && view.kind == kind;
+                return if same { Ok(view) } else { Err(Error::Conflict) };
+            }
+            let (by, nonce) = (Some(user), Some(&nonce));
+            let new = NewRoom { name: &name, kind, by, nonce, provisional: false, now: tx.now };
+            let room = rooms::insert(&tx.sql, &new)?;
+            let account = accounts::find(&tx.sql, id)?.ok_or(Error::NotFound("user"))?;
+            memberships::join(tx, &room, &account, Role::Owner, None)
+        };
+        self.write(work).await
     }
 
     /// The caller's own rooms and a page of the open ones, by name.
@@ -77,7 +69,7 @@ impl Chat {
             Some(_) => Vec::new(),
         };
         let after = cursor.unwrap_or_default().to_owned();
-        let mut open = self.0.store.read(move |sql| rooms::page_open(sql, user, &after, PAGE + 1)).await?;
+        let mut open = self.read(move |sql| rooms::page_open(sql, user, &after, PAGE + 1)).await?;
         let more = open.len() > PAGE as usize;
         open.truncate(PAGE as usize);
         let next = open.last().filter(|_| more).map(|(folded, _)| folded.clone());
@@ -89,7 +81,7 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn lobby(&self) -> Result<Option<RoomId>> {
-        self.0.store.read(|sql| Ok(lobby(sql)?.map(|room| room.id))).await
+        self.read(|sql| Ok(rooms::find_open(sql, LOBBY)?.map(|room| room.id))).await
     }
 
     /// Removes what nobody needs after a restart: expired sessions, and rooms in which nothing was said, for nobody is
@@ -98,17 +90,14 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn clear_leftovers(&self) -> Result<()> {
-        let now = self.now();
-        self.0
-            .store
-            .write(move |tx| {
-                for room in rooms::unused(&tx.sql)? {
-                    rooms::delete_unused(&tx.sql, room)?;
-                }
-                sessions::delete_expired(&tx.sql, now)?;
-                Ok(())
-            })
-            .await
+        self.write(move |tx| {
+            for room in rooms::unused(&tx.sql)? {
+                rooms::delete_unused(&tx.sql, room)?;
+            }
+            sessions::delete_expired(&tx.sql, tx.now)?;
+            Ok(())
+        })
+        .await
     }
 
     /// Removes a room that was opened by entering it and in which nothing was said. Others stay.
@@ -116,45 +105,6 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn remove_provisional(&self, room: RoomKey) -> Result<bool> {
-        self.0.store.write(move |tx| rooms::delete_unused(&tx.sql, room)).await
-    }
-}
-
-/// Makes a new database ready: the epoch and the lobby.
-pub(crate) fn prepare(sql: &Connection, now: i64) -> Result<String> {
-    if let Some(epoch) = epoch::find(sql)? {
-        return Ok(epoch);
-    }
-    let epoch = new_id().simple().to_string();
-    epoch::insert(sql, &epoch)?;
-    let name = Name::new("name", LOBBY)?;
-    let new = NewRoom { name: &name, kind: RoomKind::Open, by: None, nonce: None, provisional: false, now };
-    rooms::insert(sql, &new)?;
-    Ok(epoch)
-}
-
-/// The room that everybody is in from the start; none once it was renamed.
-pub(crate) fn lobby(sql: &Connection) -> Result<Option<RoomRef>> {
-    rooms::find_open(sql, LOBBY)
-}
-
-/// Where a page of a roster goes on: opaque to clients.
-pub(crate) struct Cursor {
-    pub(crate) name: String,
-    pub(crate) key: i64,
-}
-
-impl Cursor {
-    pub(crate) fn read(text: Option<&str>) -> Result<Self> {
-        let Some(text) = text else { return Ok(Self { name: String::new(), key: 0 }) };
-        let (key, name) =
-            text.split_once('.').and_then(|(key, name)| Some((key.parse().ok()?, name))).ok_or_else(
-                || Error::invalid("cursor", "unknown", "Take the cursor from the page before as it is."),
-            )?;
-        Ok(Self { name: name.to_owned(), key })
-    }
-
-    pub(crate) fn write(name: &str, key: i64) -> String {
-        format!("{key}.{name}")
+        self.write(move |tx| rooms::delete_unused(&tx.sql, room)).await
     }
 }

@@ -1,14 +1,16 @@
 //! Who is signed in.
 
+use crate::caller::Caller;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
+use crate::limits::LOBBY;
+use crate::memberships;
 use crate::store::accounts::AccountRow;
-use crate::store::{Tx, accounts, sessions};
-use crate::stream::{Committed, UserKey};
+use crate::store::{Tx, accounts, memberships as members, rooms, sessions};
+use crate::stream::Committed;
 use crate::text::fold;
 use crate::token::Token;
-use crate::{Chat, memberships, rooms};
-use protocol::{Role, SessionId, User};
-use std::sync::Arc;
+use protocol::{Role, SessionId};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// How long a login lasts without being used.
@@ -18,53 +20,6 @@ const GUEST_SESSION: i64 = 30 * DAY;
 
 /// Sessions looked at and extended at a time.
 const AT_ONCE: usize = 256;
-
-/// Who acts: the proof that somebody is signed in. Only this crate makes one.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    key: UserKey,
-    /// Shared with whoever keeps them while they are connected: there may be very many.
-    user: Arc<User>,
-    role: Role,
-    session: Option<SessionId>,
-}
-
-impl Caller {
-    pub(crate) fn of(account: AccountRow, session: Option<SessionId>) -> Self {
-        Self { key: account.key, user: Arc::new(account.user), role: account.role, session }
-    }
-
-    /// Their key inside the server.
-    pub const fn key(&self) -> UserKey {
-        self.key
-    }
-
-    /// How others see them.
-    pub fn user(&self) -> &User {
-        &self.user
-    }
-
-    /// The same, to be kept.
-    pub fn shared_user(&self) -> Arc<User> {
-        Arc::clone(&self.user)
-    }
-
-    /// Their role on the server.
-    pub const fn role(&self) -> Role {
-        self.role
-    }
-
-    /// The session they act in; none for a visitor of the simple protocol.
-    pub const fn session(&self) -> Option<SessionId> {
-        self.session
-    }
-
-    /// # Errors
-    /// `Forbidden` with `why` when the role is less than `least`.
-    pub(crate) fn must_be(&self, least: Role, why: &'static str) -> Result<()> {
-        if self.role >= least { Ok(()) } else { Err(Error::Forbidden(why)) }
-    }
-}
 
 /// A login just made.
 #[derive(Debug, Clone)]
@@ -84,12 +39,11 @@ impl Chat {
     /// `BadCredentials`, after the same time, for an unknown name as for a wrong password.
     pub async fn sign_in(&self, name: &str, password: &str) -> Result<NewSession> {
         let folded = fold(name);
-        let found = self.0.store.read(move |sql| accounts::find_registered(sql, &folded)).await?;
+        let found = self.read(move |sql| accounts::find_registered(sql, &folded)).await?;
         let kept = found.as_ref().and_then(|account| account.password.clone());
         let fits = self.0.passwords.verify(password.to_owned(), kept).await?;
         let account = found.filter(|_| fits).ok_or(Error::BadCredentials)?;
-        let now = self.now();
-        self.0.store.write(move |tx| start(tx, account, now)).await
+        self.write(move |tx| start(tx, account)).await
     }
 
     /// Who is behind a token; nobody once the session ended or expired.
@@ -98,15 +52,14 @@ impl Chat {
     /// When the database fails.
     pub async fn session(&self, token: &str) -> Result<Option<Caller>> {
         let (hash, now) = (Token::hash(token), self.now());
-        let Some((id, expires_at, account)) = self.0.store.read(move |sql| sessions::find(sql, hash)).await?
-        else {
+        let Some((id, expires_at, account)) = self.read(move |sql| sessions::find(sql, hash)).await? else {
             return Ok(None);
         };
         if expires_at <= now {
             return Ok(None);
         }
         if let Some(until) = extended(expires_at, account.role, now) {
-            let extended = self.0.store.write(move |tx| sessions::extend(&tx.sql, id, until)).await;
+            let extended = self.write(move |tx| sessions::extend(&tx.sql, id, until)).await;
             if let Err(error) = extended {
                 tracing::warn!(%error, "a session was not extended");
             }
@@ -122,7 +75,7 @@ impl Chat {
     pub async fn is_signed_in(&self, caller: &Caller) -> Result<bool> {
         let Some(session) = caller.session() else { return Ok(true) };
         let now = self.now();
-        self.0.store.read(move |sql| sessions::lives(sql, session, now)).await
+        self.read(move |sql| sessions::lives(sql, session, now)).await
     }
 
     /// Extends sessions that are in use without being asked for, by connections that live on. Looks before it writes, in
@@ -134,7 +87,7 @@ impl Chat {
         let now = self.now();
         for piece in sessions.chunks(AT_ONCE) {
             let piece = piece.to_vec();
-            let due = self.0.store.read(move |sql| {
+            let due = self.read(move |sql| {
                 let mut due = Vec::new();
                 for id in piece {
                     let living = sessions::find_living(sql, id, now)?;
@@ -148,7 +101,7 @@ impl Chat {
                 let extend = move |tx: &mut Tx<'_>| {
                     due.into_iter().try_for_each(|(id, until)| sessions::extend(&tx.sql, id, until))
                 };
-                self.0.store.write(extend).await?;
+                self.write(extend).await?;
             }
         }
         Ok(())
@@ -160,7 +113,7 @@ impl Chat {
     /// When the database fails.
     pub async fn end_expired(&self) -> Result<()> {
         let now = self.now();
-        if !self.0.store.read(move |sql| sessions::has_expired(sql, now)).await? {
+        if !self.read(move |sql| sessions::has_expired(sql, now)).await? {
             return Ok(());
         }
         let work = move |tx: &mut Tx<'_>| {
@@ -168,7 +121,7 @@ impl Chat {
             tx.told.extend(ended.map(|(user, session)| Committed::SessionEnded { user, session }));
             Ok(())
         };
-        self.0.store.write(work).await
+        self.write(work).await
     }
 
     /// Ends the caller's session; its connections close.
@@ -177,7 +130,7 @@ impl Chat {
     /// When the database fails.
     pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
         let caller = caller.clone();
-        self.0.store.write(move |tx| end(tx, &caller)).await
+        self.write(move |tx| end(tx, &caller)).await
     }
 }
 
@@ -191,14 +144,14 @@ pub(crate) fn end(tx: &mut Tx<'_>, caller: &Caller) -> Result<()> {
 }
 
 /// Makes a session; somebody who is in no room yet joins the lobby.
-pub(crate) fn start(tx: &mut Tx<'_>, account: AccountRow, now: i64) -> Result<NewSession> {
+pub(crate) fn start(tx: &mut Tx<'_>, account: AccountRow) -> Result<NewSession> {
     let token = Token::random(if account.user.guest { "rfg" } else { "rfs" })?;
-    let expires_at = now + lifetime(account.role);
-    let session = sessions::insert(&tx.sql, account.key, Token::hash(token.reveal()), now, expires_at)?;
-    if !crate::store::memberships::has_any(&tx.sql, account.key)?
-        && let Some(lobby) = rooms::lobby(&tx.sql)?
+    let expires_at = tx.now + lifetime(account.role);
+    let session = sessions::insert(&tx.sql, account.key, Token::hash(token.reveal()), tx.now, expires_at)?;
+    if !members::has_any(&tx.sql, account.key)?
+        && let Some(lobby) = rooms::find_open(&tx.sql, LOBBY)?
     {
-        memberships::join(tx, &lobby, &account, Role::Member, &memberships::By::themselves(&account), now)?;
+        memberships::join(tx, &lobby, &account, Role::Member, None)?;
     }
     Ok(NewSession { caller: Caller::of(account, Some(session)), token, expires_at })
 }

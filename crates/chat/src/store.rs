@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod checks;
 pub(crate) mod epoch;
 pub(crate) mod export;
+pub(crate) mod foundation;
 pub(crate) mod invites;
 pub(crate) mod log;
 pub(crate) mod memberships;
@@ -24,7 +25,6 @@ mod wal;
 mod writer;
 
 use crate::error::{Error, Result};
-use crate::log::Replays;
 use crate::stream::{Batch, Committed, Kept};
 use checkup::Checkup;
 pub(crate) use condition::Condition;
@@ -56,8 +56,21 @@ pub(crate) struct Tx<'c> {
     pub(crate) told: Vec<Committed>,
     /// What is to be dropped once that was told on, or the batch has failed.
     pub(crate) kept: Vec<Kept>,
+    /// What time it is for the work under way, in milliseconds since 1970 UTC.
+    pub(crate) now: i64,
     heads: heads::Heads,
 }
+
+/// What came of a batch, for memory that must not outlive what it was read from. It is told before anybody else hears.
+pub(crate) enum Settled<'a> {
+    /// This was committed.
+    Committed(&'a [Committed]),
+    /// Nobody knows what was committed.
+    Unknown,
+}
+
+/// Hears what came of each batch.
+pub(crate) type OnSettled = Box<dyn Fn(Settled<'_>) + Send>;
 
 /// Where all is kept.
 #[derive(Clone)]
@@ -74,7 +87,7 @@ impl Store {
     pub(crate) fn open(
         path: &Path,
         told: mpsc::Sender<Batch>,
-        replays: Arc<Replays>,
+        settled: OnSettled,
     ) -> std::result::Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
@@ -85,7 +98,7 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "wal")?;
         migrations::run(&mut connection, path)?;
         let readers = Readers::open(path)?;
-        let writer = Writer::start(path, connection, told, replays)?;
+        let writer = Writer::start(path, connection, told, settled)?;
         let checkup = Checkup::start(path, unclean)?;
         let (writer, readers, checkup) = (Arc::new(writer), Arc::new(readers), Arc::new(checkup));
         Ok(Self { writer, readers, checkup, kept: None })
@@ -111,13 +124,14 @@ impl Store {
         async move { submitted?.await.map_err(|_| Error::Unknown)? }
     }
 
-    /// Like [`Store::write`], for work whose refusals have changed nothing and whose SQL cannot fail by its input: saves
-    /// the savepoint.
-    pub(crate) fn write_plain<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
+    /// Like [`Store::write`], for a post. It needs no `savepoint` if its refusals have changed nothing and its SQL cannot fail
+    /// by its input.
+    pub(crate) fn write_post<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
         &self,
+        savepoint: bool,
         work: W,
     ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
-        let submitted = self.writer.submit(false, self.kept.clone(), work);
+        let submitted = self.writer.submit(savepoint, self.kept.clone(), work);
         async move { submitted?.await.map_err(|_| Error::Unknown)? }
     }
 

@@ -1,6 +1,7 @@
 //! What names, messages and passwords must be like. Pure.
 
 use crate::error::{Error, Result};
+use protocol::Body;
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
@@ -75,16 +76,18 @@ pub(crate) fn weight(text: &str) -> usize {
 
 /// A message fit to be posted, not posted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft(String);
+pub struct Draft {
+    body: Body,
+}
 
 impl Draft {
-    /// Takes `text` as a message; white space at both ends is dropped.
+    /// Takes what an author says as a message; white space at both ends of the text is dropped.
     ///
     /// # Errors
     /// `invalid` when nothing visible is left, it is longer than [`TEXT_CHARS`], or holds control characters other
     /// than line breaks and tabs.
-    pub fn new(text: &str) -> Result<Self> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    pub fn new(body: Body) -> Result<Self> {
+        let text = body.text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if text.is_empty() || text.chars().all(|c| is_invisible(c) || c.is_whitespace()) {
             return Err(Error::invalid("text", "empty", "There is nothing to post: the message is empty."));
         }
@@ -105,19 +108,34 @@ impl Draft {
                 "Messages cannot hold control characters. Remove them.",
             ));
         }
-        Ok(Self(text.replace("\r\n", "\n").replace('\r', "\n")))
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        Ok(Self { body: Body { text } })
+    }
+
+    /// What it says.
+    pub const fn body(&self) -> &Body {
+        &self.body
     }
 
     /// The text.
     pub fn text(&self) -> &str {
-        &self.0
+        &self.body.text
     }
 
-    /// Tells two drafts apart without keeping either: the first 128 bits of SHA-256 over room and text.
+    /// Whether it is a text and nothing else: then no statement that stores it can fail by its input.
+    pub(crate) const fn is_plain(&self) -> bool {
+        // A field that joins a body must be thought of here.
+        let Body { text: _ } = &self.body;
+        true
+    }
+
+    /// Tells two drafts apart without keeping either: the first 128 bits of SHA-256 over the room and all of the body.
     pub(crate) fn digest(&self, room: protocol::RoomId) -> [u8; 16] {
+        // A field that joins a body must be hashed here, where it is there.
+        let Body { text } = &self.body;
         let mut hash = Sha256::new();
         hash.update(room.uuid().as_bytes());
-        hash.update(self.0.as_bytes());
+        hash.update(text.as_bytes());
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.finalize()[..16]);
         digest
@@ -226,11 +244,11 @@ mod tests {
 
     #[test]
     fn a_draft_needs_something_to_see_and_ends_somewhere() {
-        assert_eq!(Draft::new("  hi\r\nthere ").unwrap().text(), "hi\nthere");
-        assert!(Draft::new(" \n\u{200b} ").is_err());
-        assert!(Draft::new(&"x".repeat(TEXT_CHARS)).is_ok());
-        assert!(Draft::new(&"x".repeat(TEXT_CHARS + 1)).is_err());
-        assert!(Draft::new("a\u{0}b").is_err());
-        assert!(Draft::new("שלום \u{202b}x").is_ok());
+        assert_eq!(Draft::new("  hi\r\nthere ".into()).unwrap().text(), "hi\nthere");
+        assert!(Draft::new(" \n\u{200b} ".into()).is_err());
+        assert!(Draft::new("x".repeat(TEXT_CHARS).as_str().into()).is_ok());
+        assert!(Draft::new("x".repeat(TEXT_CHARS + 1).as_str().into()).is_err());
+        assert!(Draft::new("a\u{0}b".into()).is_err());
+        assert!(Draft::new("שלום \u{202b}x".into()).is_ok());
     }
 }

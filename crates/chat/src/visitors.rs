@@ -1,16 +1,18 @@
 //! People of the simple protocol: in a room without being members, until they say something.
 
+use crate::caller::Caller;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::memberships::{self, By};
-use crate::messages::{self, bound};
-use crate::sessions::Caller;
+use crate::memberships;
+use crate::messages;
+use crate::pages::{PAGE_BYTES, bound};
+use crate::rights::may_enter;
 use crate::store::rooms::NewRoom;
 use crate::store::{accounts, memberships as members, messages as stored, rooms};
 use crate::stream::{RoomKey, RoomRef};
 use crate::text::{Draft, Name};
-use crate::{Chat, PAGE_BYTES};
 use protocol::frame::Posted;
-use protocol::{Message, Nonce, Role, RoomId, RoomKind};
+use protocol::{Body, Message, Nonce, Role, RoomId, RoomKind};
 use std::sync::Arc;
 
 /// Somebody who speaks the simple protocol.
@@ -42,7 +44,7 @@ impl Chat {
     pub async fn room_named(&self, visitor: &Visitor, name: &str, may_open: bool) -> Result<RoomRef> {
         if let (Visitor::Known(caller), Ok(id)) = (visitor, name.parse::<RoomId>()) {
             let user = caller.key();
-            let found = self.0.store.read(move |sql| members::prove(sql, id, user)).await;
+            let found = self.read(move |sql| members::prove(sql, id, user)).await;
             if let Ok(membership) = found {
                 return Ok(membership.place());
             }
@@ -53,24 +55,21 @@ impl Chat {
         }
         let name = Name::new("room", name)?;
         let folded = name.folded().to_owned();
-        if let Some(room) = self.0.store.read(move |sql| rooms::find_open(sql, &folded)).await? {
+        if let Some(room) = self.read(move |sql| rooms::find_open(sql, &folded)).await? {
             return Ok(room);
         }
         if !may_open {
             return Err(Error::NotFound("room"));
         }
         let (by, now) = (visitor.caller().map(Caller::key), self.now());
-        self.0
-            .store
-            .write(move |tx| {
-                if let Some(room) = rooms::find_open(&tx.sql, name.folded())? {
-                    return Ok(room);
-                }
-                let new =
-                    NewRoom { name: &name, kind: RoomKind::Open, by, nonce: None, provisional: true, now };
-                rooms::insert(&tx.sql, &new)
-            })
-            .await
+        self.write(move |tx| {
+            if let Some(room) = rooms::find_open(&tx.sql, name.folded())? {
+                return Ok(room);
+            }
+            let new = NewRoom { name: &name, kind: RoomKind::Open, by, nonce: None, provisional: true, now };
+            rooms::insert(&tx.sql, &new)
+        })
+        .await
     }
 
     /// Whether a name belongs to an account or a living guest other than the visitor: nobody else may go by it.
@@ -80,7 +79,7 @@ impl Chat {
     pub async fn is_reserved(&self, name: &Name, visitor: &Visitor) -> Result<bool> {
         let (folded, now) = (name.folded().to_owned(), self.now());
         let but = visitor.caller().map(|caller| caller.user().id);
-        self.0.store.read(move |sql| accounts::is_reserved(sql, &folded, but, now)).await
+        self.read(move |sql| accounts::is_reserved(sql, &folded, but, now)).await
     }
 
     /// The last `count` messages of a room, for whoever may be in it: anybody for an open room.
@@ -89,23 +88,21 @@ impl Chat {
     /// `NotFound` for a room that is gone, or closed to the visitor.
     pub async fn history(&self, visitor: &Visitor, room: RoomKey, count: u32) -> Result<History> {
         let user = visitor.caller().map(Caller::key);
-        self.0
-            .store
-            .read(move |sql| {
-                let place = rooms::find_key(sql, room)?.ok_or(Error::NotFound("room"))?;
-                let member = match user {
-                    Some(user) => members::exists(sql, room, user)?,
-                    None => false,
-                };
-                if place.kind != RoomKind::Open && !member {
-                    return Err(Error::NotFound("room"));
-                }
-                let mut found = stored::before(sql, room, u64::MAX >> 1, count, PAGE_BYTES)?;
-                bound(&mut found, count, PAGE_BYTES);
-                found.reverse();
-                Ok(History { as_of: place.head, messages: found, member })
-            })
-            .await
+        self.read(move |sql| {
+            let place = rooms::find_key(sql, room)?.ok_or(Error::NotFound("room"))?;
+            let member = match user {
+                Some(user) => members::exists(sql, room, user)?,
+                None => false,
+            };
+            if !may_enter(place.kind) && !member {
+                return Err(Error::NotFound("room"));
+            }
+            let mut found = stored::before(sql, room, u64::MAX >> 1, count, PAGE_BYTES)?;
+            bound(&mut found, count, PAGE_BYTES);
+            found.reverse();
+            Ok(History { as_of: place.head, messages: found, member })
+        })
+        .await
     }
 
     /// Posts what a visitor says. With the first chat in a room comes the membership, and for somebody passing the
@@ -117,41 +114,39 @@ impl Chat {
         &self,
         visitor: &Visitor,
         room: RoomId,
-        text: &str,
+        body: Body,
         nonce: Nonce,
     ) -> impl Future<Output = Result<(Caller, Posted)>> + Send + use<> {
-        let (reads, visitor, now) = (Arc::clone(&self.0.reads), visitor.clone(), self.now());
-        let queued = Draft::new(text).map(|draft| {
-            self.0.store.write(move |tx| {
+        let (marks, visitor) = (Arc::clone(&self.0.marks), visitor.clone());
+        let queued = Draft::new(body).map(|draft| {
+            self.write(move |tx| {
                 let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
                 let account = match &visitor {
                     Visitor::Passing(name) => {
                         // Somebody may have made it theirs since the visitor came.
-                        if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+                        if accounts::is_reserved(&tx.sql, name.folded(), None, tx.now)? {
                             return Err(Error::NameTaken(name.shown().to_owned()));
                         }
-                        accounts::insert(&tx.sql, name, Role::Guest, None, now)?
+                        accounts::insert(&tx.sql, name, Role::Guest, None, tx.now)?
                     }
                     Visitor::Known(caller) => {
                         accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?
                     }
                 };
                 let member = members::exists(&tx.sql, place.key, account.key)?;
-                if !member && place.kind != RoomKind::Open {
+                if !member && !may_enter(place.kind) {
                     return Err(Error::NotFound("room"));
                 }
                 if !member {
-                    let by = By::themselves(&account);
-                    memberships::join(tx, &place, &account, Role::Member, &by, now)?;
+                    memberships::join(tx, &place, &account, Role::Member, None)?;
                 }
-                let (key, posted) =
-                    messages::insert(tx, account.key, &account.user, room, &draft, &nonce, now)?;
+                let (key, posted) = messages::insert(tx, account.key, &account.user, room, &draft, &nonce)?;
                 Ok((Caller::of(account, visitor.caller().and_then(Caller::session)), key, posted))
             })
         });
         async move {
             let (caller, key, posted) = queued?.await?;
-            reads.has_posted(caller.key(), key, &posted);
+            marks.has_posted(caller.key(), key, &posted);
             Ok((caller, posted))
         }
     }

@@ -1,43 +1,84 @@
 //! What the server says to a native client, and the bodies of its replies.
 
 use crate::error_code::Error;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::ids::{InviteId, Nonce, RoomId, UserId};
+use crate::may::May;
 use crate::model::{Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, User};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 
-/// One text frame to a native client.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum ServerFrame {
-    /// The first frame of a connection.
-    Hello(Hello),
-    /// Answers one command.
-    Reply(Reply),
-    /// Heads of rooms that moved, so that a lost tail is noticed.
-    Beat(Beat),
-    /// Who is connected now in a room. Absolute; told again when it changes, at most once a second.
-    Presence(Presence),
-    /// Too much was missed to send it all: the client forgets what it has of the room and starts from this page.
-    Reset(Reset),
-    /// The connection fell behind in a room and hears nothing of it until it answers with `resume`.
-    Lagged(Lagged),
-    /// One is a member of this room from now on (on every connection of the user).
-    RoomJoined(RoomJoined),
-    /// One is no longer a member of this room.
-    RoomLeft(RoomLeft),
-    /// One's read mark moved, on whichever device.
-    ReadMarked(ReadMarked),
-    /// The session ended; close code 4401 follows.
-    SessionEnded {},
-    /// A frame of a type this version does not know. Never sent.
-    #[serde(skip)]
-    Unknown(Unknown),
-    /// A durable event.
-    #[serde(untagged)]
-    Event(Event),
+/// Makes [`ServerFrame`] of its frames: the name of each stands here and nowhere else.
+macro_rules! server_frames {
+    ($($(#[$doc:meta])* $name:literal => $variant:ident,)*) => {
+        /// One text frame to a native client.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "type")]
+        pub enum ServerFrame {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($variant),)*
+            /// A frame of a type this version does not know. Never sent.
+            #[serde(skip)]
+            Unknown(Unknown),
+            /// A durable event.
+            #[serde(untagged)]
+            Event(Event),
+        }
+
+        impl ServerFrame {
+            /// The names of all frames but durable events, as `type` says them.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// Reads a frame. A type this version does not know becomes [`ServerFrame::Unknown`], with its place if it has
+            /// one.
+            ///
+            /// # Errors
+            /// When the text is not a JSON object with a `type`, or a known frame lacks a field.
+            pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
+                let tag: Tag<'_> = serde_json::from_str(text)?;
+                Ok(match tag.kind.as_ref() {
+                    $($name => Self::$variant(serde_json::from_str(text)?),)*
+                    event if EventKind::NAMES.contains(&event) => Self::Event(serde_json::from_str(text)?),
+                    _ => Self::Unknown(Unknown::place_of(&serde_json::from_str(text)?)),
+                })
+            }
+        }
+    };
 }
+
+server_frames! {
+    /// The first frame of a connection.
+    "hello" => Hello,
+    /// Answers one command.
+    "reply" => Reply,
+    /// Heads of rooms that moved, so that a lost tail is noticed.
+    "beat" => Beat,
+    /// Who is connected now in a room. Absolute; told again when it changes, at most once a second.
+    "presence" => Presence,
+    /// Too much was missed to send it all: the client forgets what it has of the room and starts from this page.
+    "reset" => Reset,
+    /// The connection fell behind in a room and hears nothing of it until it answers with `resume`.
+    "lagged" => Lagged,
+    /// One is a member of this room from now on (on every connection of the user).
+    "room_joined" => RoomJoined,
+    /// One is no longer a member of this room.
+    "room_left" => RoomLeft,
+    /// One's read mark moved, on whichever device.
+    "read_marked" => ReadMarked,
+    /// The session ended; close code 4401 follows.
+    "session_ended" => SessionEnded,
+}
+
+/// What a frame says of its type.
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+}
+
+/// The session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SessionEnded {}
 
 /// What a client keeps of a frame it does not know: the place, so that its `seq` goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -65,6 +106,8 @@ pub struct Hello {
     pub user: User,
     /// One's role on the server.
     pub role: Role,
+    /// What one may do on the server.
+    pub may: May,
     /// Numbers to keep to.
     pub limits: Limits,
     /// How often `beat` comes; after two silent intervals the client reconnects.
@@ -291,36 +334,5 @@ impl Unknown {
     fn place_of(frame: &Value) -> Self {
         let room = frame.get("room").and_then(Value::as_str).and_then(|id| id.parse().ok());
         Self { room, seq: frame.get("seq").and_then(Value::as_u64) }
-    }
-}
-
-impl ServerFrame {
-    /// Reads a frame. A type this version does not know becomes [`ServerFrame::Unknown`], with its place if it has one.
-    ///
-    /// # Errors
-    /// When the text is not a JSON object with a `type`, or a known frame lacks a field.
-    pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Tag<'a> {
-            #[serde(rename = "type", borrow)]
-            kind: std::borrow::Cow<'a, str>,
-        }
-        let tag: Tag<'_> = serde_json::from_str(text)?;
-        Ok(match tag.kind.as_ref() {
-            "hello" => Self::Hello(serde_json::from_str(text)?),
-            "reply" => Self::Reply(serde_json::from_str(text)?),
-            "beat" => Self::Beat(serde_json::from_str(text)?),
-            "presence" => Self::Presence(serde_json::from_str(text)?),
-            "reset" => Self::Reset(serde_json::from_str(text)?),
-            "lagged" => Self::Lagged(serde_json::from_str(text)?),
-            "room_joined" => Self::RoomJoined(serde_json::from_str(text)?),
-            "room_left" => Self::RoomLeft(serde_json::from_str(text)?),
-            "read_marked" => Self::ReadMarked(serde_json::from_str(text)?),
-            "session_ended" => Self::SessionEnded {},
-            "message_posted" | "message_edited" | "message_deleted" | "member_joined" | "member_left" => {
-                Self::Event(serde_json::from_str(text)?)
-            }
-            _ => Self::Unknown(Unknown::place_of(&serde_json::from_str(text)?)),
-        })
     }
 }

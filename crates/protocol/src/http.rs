@@ -2,7 +2,7 @@
 
 use crate::error_code::Error;
 use crate::ids::{Nonce, SessionId};
-use crate::model::{Limits, Role, RoomKind, User};
+use crate::model::{Body, Limits, Role, RoomKind, User};
 use serde::{Deserialize, Serialize};
 
 /// Every refusal over HTTP.
@@ -142,7 +142,8 @@ pub struct NewRoom {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewMessage {
     /// What to say.
-    pub text: String,
+    #[serde(flatten)]
+    pub body: Body,
     /// Names the message, so that a retry posts no second one; the server makes one when left out.
     #[serde(default)]
     pub nonce: Option<Nonce>,

@@ -15,15 +15,18 @@ pub mod model;
 pub mod simple;
 
 mod close_code;
+mod family;
+mod may;
 mod personal;
 
 pub use close_code::CloseCode;
 pub use command::{ClientFrame, Command};
 pub use error_code::{Error, ErrorCode};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, MessagePosted};
 pub use frame::{ServerFrame, Unknown};
 pub use ids::{InviteId, Nonce, RoomId, SessionId, UserId};
-pub use model::{Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
+pub use may::{May, Verb};
+pub use model::{Body, Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
 pub use personal::PersonalFrame;
 
 /// The subprotocol a native client offers in `Sec-WebSocket-Protocol`.

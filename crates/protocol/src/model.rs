@@ -1,6 +1,9 @@
 //! The things that commands, replies and events speak of.
 
 use crate::ids::{InviteId, Nonce, RoomId, UserId};
+use crate::may::May;
+#[cfg(feature = "schema")]
+use crate::may::Verb;
 use serde::{Deserialize, Serialize};
 
 /// A user as others see them.
@@ -74,6 +77,9 @@ pub struct Room {
     pub read: ReadMark,
     /// The member's role in this room: [`Role::Owner`] opened it.
     pub role: Role,
+    /// What the member may do in it now.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Verb>))]
+    pub may: May,
 }
 
 /// An open room in the list of rooms one may join.
@@ -101,6 +107,24 @@ pub struct Member {
     pub role: Role,
     /// Whether they are connected now.
     pub here: bool,
+    /// What the one who asks may do to them; left out where that is nothing.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Verb>))]
+    #[serde(default, skip_serializing_if = "May::is_empty")]
+    pub may: May,
+}
+
+/// What an author says: the same before the message has a place (a draft), in `message_posted`, and on every page.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Body {
+    /// The text; empty once deleted.
+    pub text: String,
+}
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
 }
 
 /// A message as it stands now.
@@ -115,9 +139,10 @@ pub struct Message {
     pub at: i64,
     /// Who wrote it.
     pub by: User,
-    /// What was said; empty once deleted.
-    pub text: String,
-    /// The `seq` of the last event that touched it. Of two versions the one with the higher `rev` is right.
+    /// What was said.
+    #[serde(flatten)]
+    pub body: Body,
+    /// The `seq` of the last event that changed the text. Of two versions the one with the higher `rev` is right.
     pub rev: u64,
     /// The author's name for it.
     pub nonce: Nonce,

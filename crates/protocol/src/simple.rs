@@ -1,76 +1,81 @@
 //! The simple protocol: `GET /ws` without a subprotocol, for scripts and demos.
 
+use crate::family::family;
 use serde::{Deserialize, Serialize};
 
-/// What a simple client says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum SimpleCommand {
-    /// Enters a room under a name; leaves the one before.
-    Join {
-        /// The room's name, or the id of a closed one.
-        room: String,
-        /// The name to go by.
-        username: String,
-    },
-    /// Says something in the room one is in.
-    Chat {
-        /// What.
-        text: String,
-    },
-    /// Leaves the room; the socket stays.
-    Leave {},
+family! {
+    /// What a simple client says.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(tag = "type")]
+    pub enum SimpleCommand {
+        /// Enters a room under a name; leaves the one before.
+        "join" => Join {
+            /// The room's name, or the id of a closed one.
+            room: String,
+            /// The name to go by.
+            username: String,
+        },
+        /// Says something in the room one is in.
+        "chat" => Chat {
+            /// What.
+            text: String,
+        },
+        /// Leaves the room; the socket stays.
+        "leave" => Leave {},
+    }
 }
 
-/// What the server says to a simple client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum SimpleFrame {
-    /// One is in the room.
-    Welcome {
-        /// Its name.
-        room: String,
-        /// One's own name.
-        username: String,
-        /// Who is here, in order of arrival; the first 100.
-        users: Vec<String>,
-        /// How many are here, when more than `users` holds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        count: Option<u64>,
-        /// The last chats, oldest first.
-        history: Vec<Chat>,
-    },
-    /// Somebody came.
-    Joined {
-        /// Where.
-        room: String,
-        /// Who.
-        username: String,
-    },
-    /// Somebody went.
-    Left {
-        /// Where.
-        room: String,
-        /// Who.
-        username: String,
-    },
-    /// Who is here.
-    Roster {
-        /// Where.
-        room: String,
-        /// The people, in order of arrival; the first 100.
-        users: Vec<String>,
-        /// How many are here, when more than `users` holds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        count: Option<u64>,
-    },
-    /// Somebody said something.
-    Chat(ChatIn),
-    /// Something could not be done; the socket stays open.
-    Error {
-        /// What and why.
-        message: String,
-    },
+family! {
+    /// What the server says to a simple client.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(tag = "type")]
+    pub enum SimpleFrame {
+        /// One is in the room.
+        "welcome" => Welcome {
+            /// Its name.
+            room: String,
+            /// One's own name.
+            username: String,
+            /// Who is here, in order of arrival; the first 100.
+            users: Vec<String>,
+            /// How many are here, when more than `users` holds.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            count: Option<u64>,
+            /// The last chats, oldest first.
+            history: Vec<Chat>,
+        },
+        /// Somebody came.
+        "joined" => Joined {
+            /// Where.
+            room: String,
+            /// Who.
+            username: String,
+        },
+        /// Somebody went.
+        "left" => Left {
+            /// Where.
+            room: String,
+            /// Who.
+            username: String,
+        },
+        /// Who is here.
+        "roster" => Roster {
+            /// Where.
+            room: String,
+            /// The people, in order of arrival; the first 100.
+            users: Vec<String>,
+            /// How many are here, when more than `users` holds.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            count: Option<u64>,
+        },
+        /// Somebody said something.
+        "chat" => Chat(ChatIn),
+        /// Something could not be done; the socket stays open.
+        "error" => Error {
+            /// What and why.
+            message: String,
+        },
+    }
 }
 
 /// A chat, with the room it was said in.

@@ -93,7 +93,7 @@ pub(crate) const fn role_name(role: Role) -> &'static str {
     }
 }
 
-pub(crate) fn role_named(name: &str) -> Option<Role> {
+fn role_named(name: &str) -> Option<Role> {
     [Role::Guest, Role::Member, Role::Moderator, Role::Admin, Role::Owner]
         .into_iter()
         .find(|role| role_name(*role) == name)
@@ -150,6 +150,13 @@ pub(crate) fn is_reserved(sql: &Connection, folded: &str, but: Option<UserId>, n
                   or exists (select 1 from sessions s where s.user = u.key and s.expires_at > ?3)))",
         )?
         .query_row(params![folded, but.map(|id| Id(id.uuid())), now], |row| row.get(0))?)
+}
+
+pub(crate) fn key_of(sql: &Connection, id: UserId) -> Result<Option<UserKey>> {
+    Ok(sql
+        .prepare_cached("select key from users where id = ?1")?
+        .query_row([Id(id.uuid())], |row| row.get(0))
+        .optional()?)
 }
 
 pub(crate) fn has_owner(sql: &Connection) -> Result<bool> {

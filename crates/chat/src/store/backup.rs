@@ -1,7 +1,6 @@
 //! Copies of the database in SQL.
 
 use super::{Connection, checks, connect, connect_beside, epoch, migrations};
-use crate::backup::Contents;
 use crate::error::DatabaseError;
 use rusqlite::OptionalExtension;
 use rusqlite::backup::{Backup, StepResult};
@@ -10,6 +9,23 @@ use std::path::Path;
 
 /// Pages between two looks at whether to go on: four megabytes.
 const STEP: i32 = 1_024;
+
+/// What a database holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Contents {
+    /// The version of its tables.
+    pub schema: u32,
+    /// Which life of the database it is.
+    pub epoch: String,
+    /// Accounts and guests.
+    pub users: u64,
+    /// Rooms of every kind.
+    pub rooms: u64,
+    /// Messages, deleted ones too.
+    pub messages: u64,
+    /// Events of all rooms.
+    pub events: u64,
+}
 
 /// Not `vacuum into`, which writes every row anew and takes several times as long; and not the backup interface on its
 /// own, which starts over whenever another process commits between two steps. Inside a read transaction it sees one

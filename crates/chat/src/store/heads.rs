@@ -1,9 +1,10 @@
 //! The heads of rooms that a run of posts moves: read once, counted here, written once.
 
-use super::accounts::Id;
-use crate::error::Result;
+use super::accounts::{self, Id};
+use crate::error::{Error, Result};
+use crate::rights::Standing;
 use crate::stream::{RoomKey, UserKey};
-use protocol::RoomId;
+use protocol::{RoomId, Verb};
 use rusqlite::{Connection, OptionalExtension, params};
 use sabotage::Bug;
 use std::collections::HashMap;
@@ -59,17 +60,23 @@ impl Heads {
     }
 
     /// Whether the author is a member of the room; the authority on it.
+    ///
+    /// # Errors
+    /// `Forbidden` for a member who may not post.
     fn admit(&mut self, sql: &Connection, id: RoomId, author: UserKey) -> Result<bool> {
         let found = sql
             .prepare_cached(
-                "select r.key, r.head, r.n from rooms r join memberships m on m.room = r.key and m.user = ?2
-                 where r.id = ?1",
+                "select r.key, r.head, r.n, m.role, u.role from rooms r
+                 join memberships m on m.room = r.key and m.user = ?2 join users u on u.key = m.user where r.id = ?1",
             )?
             .query_row(params![Id(id.uuid()), author], |row| {
-                Ok(Head { room: row.get(0)?, seq: row.get(1)?, n: row.get(2)?, members: Vec::new() })
+                let standing = Standing { on_server: accounts::role(row, 4)?, in_room: accounts::role(row, 3)? };
+                let head = Head { room: row.get(0)?, seq: row.get(1)?, n: row.get(2)?, members: Vec::new() };
+                Ok((standing, head))
             })
             .optional()?;
-        let Some(read) = found else { return Ok(false) };
+        let Some((standing, read)) = found else { return Ok(false) };
+        standing.denies(Verb::Post).map_or(Ok(()), |why| Err(Error::Forbidden(why)))?;
         self.0.entry(id).or_insert(read).members.push(author);
         Ok(true)
     }

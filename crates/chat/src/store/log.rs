@@ -1,74 +1,70 @@
 //! The log of a room in SQL: what happened, without what was said.
 
-use super::accounts::{self, role_name, role_named};
+use super::accounts;
 use crate::error::Result;
 use crate::stream::{RoomKey, RoomRef, UserKey};
 use crate::text::weight;
-use protocol::{Event, EventKind, Nonce, Role, RoomId, User};
+use protocol::{Body, Event, EventKind, MessagePosted, Nonce, RoomId};
 use rusqlite::{Connection, Row, params};
+use serde_json::{Map, Value, json};
 use std::ops::Range;
 
-/// The kinds of event as the column names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    MessagePosted,
-    MessageEdited,
-    MessageDeleted,
-    MemberJoined,
-    MemberLeft,
-}
+/// The name of the commonest kind.
+const POSTED: &str = "message_posted";
+/// The field of an event that names a user: the log keeps their key, for a name may change.
+const USER: &str = "user";
 
-impl Kind {
-    const ALL: [Self; 5] = [
-        Self::MessagePosted,
-        Self::MessageEdited,
-        Self::MessageDeleted,
-        Self::MemberJoined,
-        Self::MemberLeft,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::MessagePosted => "message_posted",
-            Self::MessageEdited => "message_edited",
-            Self::MessageDeleted => "message_deleted",
-            Self::MemberJoined => "member_joined",
-            Self::MemberLeft => "member_left",
-        }
-    }
-}
-
-/// What a membership event keeps in `extra`.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct Extra {
-    pub(crate) user: UserKey,
-    pub(crate) role: String,
-}
-
-impl Extra {
-    pub(crate) fn new(user: UserKey, role: Role) -> Self {
-        Self { user, role: role_name(role).to_owned() }
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one for each column of the log")]
+/// Keeps an event of which nothing stands in `messages`, or only its text.
 pub(crate) fn insert(
     sql: &Connection,
     room: RoomKey,
     seq: u64,
-    kind: Kind,
+    kind: &EventKind,
+    by: UserKey,
+    at: i64,
+) -> Result<()> {
+    let extra = extra(sql, kind)?;
+    write(sql, room, seq, kind.name(), kind.target(), by, at, extra.as_deref())
+}
+
+/// Keeps the event of a message that was just posted.
+pub(crate) fn insert_post(sql: &Connection, room: RoomKey, seq: u64, by: UserKey, at: i64) -> Result<()> {
+    write(sql, room, seq, POSTED, None, by, at, None)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one for each column of the log")]
+fn write(
+    sql: &Connection,
+    room: RoomKey,
+    seq: u64,
+    kind: &str,
     target: Option<u64>,
     by: UserKey,
     at: i64,
-    extra: Option<&Extra>,
+    extra: Option<&str>,
 ) -> Result<()> {
-    // The struct has no map keys and no floats, so it always has a JSON form.
-    let extra = extra.map(|extra| serde_json::to_string(extra).unwrap_or_default());
     sql.prepare_cached(
         "insert into events (room, seq, kind, target_seq, by, at, extra) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![room, seq, kind.name(), target, by, at, extra])?;
+    .execute(params![room, seq, kind, target, by, at, extra])?;
     Ok(())
+}
+
+/// What the log keeps of an event beside its target: all its fields, or nothing where they are read from its message.
+fn extra(sql: &Connection, kind: &EventKind) -> Result<Option<String>> {
+    if kind.is_of_the_text() {
+        return Ok(None);
+    }
+    // The types of the protocol have string keys and no floats, so they always have a JSON form.
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(kind) else { return Ok(None) };
+    fields.remove("type");
+    fields.remove("target");
+    if let Some(user) = fields.get_mut(USER) {
+        let id = user.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let key = id.map(|id| accounts::key_of(sql, id)).transpose()?.flatten();
+        *user = json!(key.map(UserKey::number));
+    }
+    Ok(Some(Value::Object(fields).to_string()))
 }
 
 /// Up to `limit` events with a greater `seq` up to `head`, in order, each composed with the text as it stands now. Ends
@@ -136,39 +132,51 @@ fn blank(room: RoomId, seq: u64) -> Event {
 
 fn compose(row: &Row<'_>) -> rusqlite::Result<EventKind> {
     let name: String = row.get(1)?;
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == name) else {
-        return Err(odd(1, format!("no event {name}")));
-    };
-    Ok(match kind {
-        Kind::MessagePosted => EventKind::MessagePosted {
+    Ok(match name.as_str() {
+        POSTED => EventKind::MessagePosted(MessagePosted {
             n: row.get(11)?,
-            text: row.get(12)?,
+            body: Body { text: row.get(12)? },
             nonce: Nonce::new(row.get::<_, String>(13)?).map_err(|error| odd(13, error.to_string()))?,
             rev: row.get(14)?,
             edited_at: row.get(15)?,
             deleted: row.get(16)?,
-        },
-        Kind::MessageEdited => EventKind::MessageEdited {
+        }),
+        "message_edited" => EventKind::MessageEdited {
             target: row.get(2)?,
             text: row.get(12)?,
             rev: row.get(14)?,
             edited_at: row.get::<_, Option<i64>>(15)?.unwrap_or(row.get(3)?),
             deleted: row.get(16)?,
         },
-        Kind::MessageDeleted => EventKind::MessageDeleted { target: row.get(2)?, rev: row.get(14)? },
-        Kind::MemberJoined => EventKind::MemberJoined { user: subject(row)?, role: joined_as(row)? },
-        Kind::MemberLeft => EventKind::MemberLeft { user: subject(row)? },
+        "message_deleted" => EventKind::MessageDeleted { target: row.get(2)?, rev: row.get(14)? },
+        _ => kept(row, name)?,
     })
 }
 
-fn subject(row: &Row<'_>) -> rusqlite::Result<User> {
-    accounts::user(row, 8)
-}
-
-fn joined_as(row: &Row<'_>) -> rusqlite::Result<Role> {
-    let extra: String = row.get(4)?;
-    let extra: Extra = serde_json::from_str(&extra).map_err(|error| odd(4, error.to_string()))?;
-    role_named(&extra.role).ok_or_else(|| odd(4, format!("no role {}", extra.role)))
+/// An event that the log keeps whole. Of a message that was deleted since it says only that.
+fn kept(row: &Row<'_>, name: String) -> rusqlite::Result<EventKind> {
+    let target: Option<u64> = row.get(2)?;
+    if let Some(target) = target
+        && row.get::<_, Option<bool>>(16)?.unwrap_or(true)
+    {
+        return Ok(EventKind::MessageDeleted {
+            target,
+            rev: row.get::<_, Option<u64>>(14)?.unwrap_or(target),
+        });
+    }
+    let extra: Option<String> = row.get(4)?;
+    let extra = extra.as_deref().unwrap_or("{}");
+    let mut fields: Map<String, Value> =
+        serde_json::from_str(extra).map_err(|error| odd(4, error.to_string()))?;
+    if fields.contains_key(USER) {
+        let user = accounts::user(row, 8)?;
+        fields.insert(USER.into(), json!(user));
+    }
+    fields.insert("type".into(), Value::String(name));
+    if let Some(target) = target {
+        fields.insert("target".into(), json!(target));
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|error| odd(4, error.to_string()))
 }
 
 fn odd(column: usize, what: String) -> rusqlite::Error {

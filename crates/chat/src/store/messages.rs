@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::stream::{RoomKey, UserKey};
 use crate::text::weight;
 use protocol::frame::Posted;
-use protocol::{Message, Nonce, RoomId};
+use protocol::{Body, Message, Nonce, RoomId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sabotage::Bug;
 
@@ -64,7 +64,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewMessage<'_>) -> Result<(RoomKey, 
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?2, ?8)",
         )?
         .execute(params![room, seq, n, new.author, new.nonce.as_str(), new.digest, new.now, new.text])?;
-    log::insert(&tx.sql, room, seq, log::Kind::MessagePosted, None, new.author, new.now, None)?;
+    log::insert_post(&tx.sql, room, seq, new.author, new.now)?;
     Ok((room, Posted { seq, n, at: new.now, nonce: new.nonce.clone() }))
 }
 
@@ -111,7 +111,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         seq: row.get(0)?,
         n: row.get(1)?,
         at: row.get(2)?,
-        text: row.get(3)?,
+        body: Body { text: row.get(3)? },
         rev: row.get(4)?,
         nonce: Nonce::new(nonce).map_err(|error| {
             rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
@@ -161,7 +161,7 @@ fn page(
     let (mut messages, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let message = message(row).or_else(|error| unreadable(error, row, room))?;
-        size += weight(&message.text);
+        size += weight(&message.body.text);
         messages.push(message);
         // The one that does not fit tells that there is more.
         if size > bytes && messages.len() > 1 {
@@ -181,7 +181,7 @@ fn unreadable(error: rusqlite::Error, row: &Row<'_>, room: RoomKey) -> Result<Me
         n: row.get(1).unwrap_or(0),
         at: row.get(2).unwrap_or(0),
         by: accounts::user(row, 8).unwrap_or_else(|_| accounts::nobody()),
-        text: String::new(),
+        body: Body::default(),
         rev: seq,
         nonce: Nonce::new("unreadable")
             .map_err(|error| Error::invalid("nonce", "ascii", error.to_string()))?,

@@ -1,13 +1,12 @@
 //! The one thread that writes: gathers what waits into a transaction, commits, tells, answers.
 
-use super::Tx;
 use super::company::Company;
 use super::condition::{self, Condition};
 use super::heads::Heads;
 use super::queue::{Queue, Refused};
 use super::wal::Wal;
+use super::{OnSettled, Settled, Tx};
 use crate::error::{Error, Result};
-use crate::log::Replays;
 use crate::stream::{Batch, Committed, Kept};
 use rusqlite::Connection;
 use sabotage::{Bug, Point};
@@ -170,7 +169,7 @@ impl Writer {
         path: &Path,
         mut connection: Connection,
         told: Told,
-        replays: Arc<Replays>,
+        settled: OnSettled,
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -180,7 +179,7 @@ impl Writer {
             connection,
             queue: Arc::clone(&queue),
             told: told.clone(),
-            replays,
+            settled,
             condition: condition.clone(),
             wal,
         };
@@ -256,7 +255,7 @@ struct Writing {
     connection: Connection,
     queue: Arc<Queue<Box<dyn Job>>>,
     told: Told,
-    replays: Arc<Replays>,
+    settled: OnSettled,
     condition: watch::Sender<Condition>,
     wal: Wal,
 }
@@ -296,12 +295,12 @@ impl Writing {
             Err(error) => {
                 tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
                 condition::note(&self.condition, &error);
-                self.replays.unknown();
+                (self.settled)(Settled::Unknown);
                 return Outcome::Unknown;
             }
         };
         sabotage::pass(Point::BeforeReply);
-        self.replays.committed(&committed.committed);
+        (self.settled)(Settled::Committed(&committed.committed));
         // Commit, then tell: an event for a message that then failed to commit could not be taken back.
         if !committed.is_empty() {
             let _ = self.told.blocking_send(committed);
@@ -349,7 +348,7 @@ fn commit(
     told: &Told,
 ) -> rusqlite::Result<Batch> {
     let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), heads: Heads::default() };
+    let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), now: 0, heads: Heads::default() };
     for job in batch.iter_mut() {
         job.run(&mut tx)?;
     }

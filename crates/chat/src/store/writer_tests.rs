@@ -15,7 +15,7 @@ fn small() -> (TempDir, Writer, Connection) {
     connection.execute_batch(tables).expect("tables");
     let other = super::super::connect(&path).expect("a database");
     let (told, _) = mpsc::channel(1);
-    let writer = Writer::start(&path, connection, told, Arc::new(Replays::new())).expect("a writer");
+    let writer = Writer::start(&path, connection, told, Box::new(|_| {})).expect("a writer");
     (folder, writer, other)
 }
 

@@ -1,7 +1,7 @@
 //! What the disk has damaged, and what it must not take with it.
 
 use crate::support::{World, world};
-use chat::{Caller, Chat, Checked, Clock, Place};
+use chat::{Caller, Chat, Checked, Clock, Window};
 use protocol::{EventKind, RoomId};
 use rusqlite::Connection;
 use std::fs::OpenOptions;
@@ -35,7 +35,7 @@ async fn one_bad_row_keeps_nobody_from_the_rest_of_a_room() {
     let seqs: Vec<u64> = page.events.iter().map(|event| event.seq).collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(!page.more);
-    assert!(matches!(&page.events[1].kind, EventKind::MessagePosted { text, .. } if text == "one"));
+    assert!(matches!(&page.events[1].kind, EventKind::MessagePosted(posted) if posted.body.text == "one"));
     for event in &page.events[2..] {
         let blank = EventKind::MessageDeleted { target: event.seq, rev: event.seq };
         assert_eq!((event.seq, &event.kind), (event.seq, &blank));
@@ -46,16 +46,19 @@ async fn one_bad_row_keeps_nobody_from_the_rest_of_a_room() {
 async fn one_bad_row_keeps_nobody_from_older_messages() {
     let (world, ana, lobby) = hurt(&format!("{ROWS} update messages set author = 999 where seq = 5;")).await;
     let mut seen = Vec::new();
-    let mut place = Place::Newest;
+    let mut place = Window::Newest;
     loop {
         let page = world.chat.list_messages(&ana, lobby, place, Some(2)).await.unwrap();
         seen.extend(
-            page.messages.iter().rev().map(|message| (message.seq, message.text.clone(), message.deleted)),
+            page.messages
+                .iter()
+                .rev()
+                .map(|message| (message.seq, message.body.text.clone(), message.deleted)),
         );
         if !page.more_before {
             break;
         }
-        place = Place::Before(page.messages[0].seq);
+        place = Window::Before(page.messages[0].seq);
     }
     let shown = |seq, text: &str| (seq, text.to_owned(), text.is_empty());
     let expected = [

@@ -1,7 +1,7 @@
 //! The property behind every client: what is built from events equals what is fetched, at every `seq`.
 
 use crate::support::{World, nonce, world};
-use chat::{Caller, Place};
+use chat::{Caller, Window};
 use proptest::prelude::*;
 use protocol::{Event, EventKind, Message, RoomId};
 use std::collections::BTreeMap;
@@ -37,19 +37,19 @@ impl Reader {
         assert_eq!(event.seq, self.last + 1, "no hole, nothing twice");
         self.last = event.seq;
         match &event.kind {
-            EventKind::MessagePosted { .. } => {
+            EventKind::MessagePosted(_) => {
                 let message = event.message().unwrap();
                 self.keep(message);
             }
             EventKind::MessageEdited { target, text, rev, edited_at, deleted } => {
                 if let Some(message) = self.messages.get_mut(target).filter(|message| message.rev < *rev) {
-                    message.text.clone_from(text);
+                    message.body.text.clone_from(text);
                     (message.rev, message.edited_at, message.deleted) = (*rev, Some(*edited_at), *deleted);
                 }
             }
             EventKind::MessageDeleted { target, rev } => {
                 if let Some(message) = self.messages.get_mut(target).filter(|message| message.rev < *rev) {
-                    message.text.clear();
+                    message.body.text.clear();
                     (message.rev, message.deleted) = (*rev, true);
                 }
             }
@@ -109,15 +109,15 @@ async fn agree(acts: Vec<Act>) {
         // The retry of a post changes nothing at any point.
         if index == 7 {
             let nonce = nonce();
-            let first = world.chat.post(&ana, lobby, "twice", nonce.clone()).await.unwrap();
-            assert_eq!(world.chat.post(&ana, lobby, "twice", nonce).await.unwrap(), first);
+            let first = world.chat.post(&ana, lobby, "twice".into(), nonce.clone()).await.unwrap();
+            assert_eq!(world.chat.post(&ana, lobby, "twice".into(), nonce).await.unwrap(), first);
         }
         if index == 5 {
-            late_page = Some(world.chat.list_messages(&ana, lobby, Place::Newest, Some(100)).await.unwrap());
+            late_page = Some(world.chat.list_messages(&ana, lobby, Window::Newest, Some(100)).await.unwrap());
         }
     }
     let tail: Vec<Event> = world.events().into_iter().filter(|event| event.room == lobby).collect();
-    let fresh = world.chat.list_messages(&ana, lobby, Place::Newest, Some(100)).await.unwrap();
+    let fresh = world.chat.list_messages(&ana, lobby, Window::Newest, Some(100)).await.unwrap();
     let fetched: BTreeMap<u64, Message> =
         fresh.messages.into_iter().map(|message| (message.seq, message)).collect();
 

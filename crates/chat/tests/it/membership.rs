@@ -17,8 +17,8 @@ async fn a_closed_room_and_no_room_look_alike_to_an_outsider() {
         let refusals = [
             world.chat.join_room(&cyd, room).await.map(drop).unwrap_err(),
             world.chat.leave_room(&cyd, room).await.unwrap_err(),
-            world.chat.post(&cyd, room, "let me in", nonce()).await.map(drop).unwrap_err(),
-            world.chat.list_messages(&cyd, room, chat::Place::Newest, None).await.map(drop).unwrap_err(),
+            world.chat.post(&cyd, room, "let me in".into(), nonce()).await.map(drop).unwrap_err(),
+            world.chat.list_messages(&cyd, room, chat::Window::Newest, None).await.map(drop).unwrap_err(),
             world.chat.list_members(&cyd, room, None, nobody()).await.map(drop).unwrap_err(),
             world.chat.mark_read(&cyd, room, 1).await.map(drop).unwrap_err(),
             world.chat.edit(&cyd, room, 1, "x").await.map(drop).unwrap_err(),
@@ -53,7 +53,10 @@ async fn a_removed_member_is_told_nothing_more_and_cannot_post() {
     assert!(
         matches!(&told[1], Committed::Event { event, .. } if matches!(event.kind, EventKind::MemberLeft { .. }))
     );
-    assert!(matches!(world.chat.post(&ben, garden, "hello?", nonce()).await, Err(Error::NotFound("room"))));
+    assert!(matches!(
+        world.chat.post(&ben, garden, "hello?".into(), nonce()).await,
+        Err(Error::NotFound("room"))
+    ));
     assert!(world.chat.rooms_of(ben.key()).await.unwrap().iter().all(|(_, room)| room.id != garden));
 }
 
@@ -65,9 +68,11 @@ async fn a_removal_racing_with_posts_leaves_none_of_them_behind_it() {
     for _ in 0..20 {
         world.chat.invite_member(&ana, garden, ben.user().id).await.unwrap();
         world.all_told();
-        let posts: Vec<_> = (0..8).map(|n| world.chat.post(&ben, garden, &format!("{n}"), nonce())).collect();
+        let posts: Vec<_> =
+            (0..8).map(|n| world.chat.post(&ben, garden, format!("{n}").as_str().into(), nonce())).collect();
         let removing = world.chat.remove_member(&ana, garden, ben.user().id);
-        let later: Vec<_> = (0..8).map(|n| world.chat.post(&ben, garden, &format!("{n}"), nonce())).collect();
+        let later: Vec<_> =
+            (0..8).map(|n| world.chat.post(&ben, garden, format!("{n}").as_str().into(), nonce())).collect();
         removing.await.unwrap();
         for posted in posts.into_iter().chain(later) {
             let _ = posted.await;

@@ -17,7 +17,7 @@ async fn unread_is_what_others_said_since_the_mark_and_marks_only_grow() {
     assert_eq!(unread(world.room(&ben, lobby).await), 3);
     assert_eq!(unread(world.room(&ana, lobby).await), 0, "one's own messages are read");
     let second =
-        world.chat.list_messages(&ben, lobby, chat::Place::Newest, None).await.unwrap().messages[1].seq;
+        world.chat.list_messages(&ben, lobby, chat::Window::Newest, None).await.unwrap().messages[1].seq;
     let mark = world.chat.mark_read(&ben, lobby, second).await.unwrap();
     assert_eq!(mark, ReadMark { seq: second, n: 2 });
     assert_eq!(world.chat.mark_read(&ben, lobby, 1).await.unwrap(), mark, "never back");
@@ -49,8 +49,8 @@ async fn whoever_goes_before_the_answer_and_posts_again_has_read_what_they_poste
     let ana = world.ana().await;
     let lobby = world.lobby(&ana).await;
     let nonce = crate::support::nonce();
-    drop(world.chat.post(&ana, lobby, "one", nonce.clone()));
-    let posted = world.chat.post(&ana, lobby, "one", nonce).await.unwrap();
+    drop(world.chat.post(&ana, lobby, "one".into(), nonce.clone()));
+    let posted = world.chat.post(&ana, lobby, "one".into(), nonce).await.unwrap();
     assert_eq!(world.room(&ana, lobby).await.read, ReadMark { seq: posted.seq, n: posted.n });
 }
 

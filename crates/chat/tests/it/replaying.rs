@@ -93,17 +93,17 @@ async fn what_was_edited_or_taken_away_is_not_told_again_from_what_others_had_re
     let texts = async || -> Vec<String> {
         let told = told(&world, &ben, garden, 0).await.into_iter();
         told.filter_map(|event| match event.kind {
-            EventKind::MessagePosted { text, .. } => Some(text),
+            EventKind::MessagePosted(posted) => Some(posted.body.text),
             _ => None,
         })
         .collect()
     };
     let reset = async || world.chat.reset(ben.key(), garden).await.unwrap().0;
     assert_eq!(texts().await, ["first", "first"]);
-    assert_eq!(reset().await.messages[1].text, "first");
+    assert_eq!(reset().await.messages[1].body.text, "first");
     world.chat.edit(&ana, garden, last, "second").await.unwrap();
     assert_eq!(texts().await, ["first", "second"]);
-    assert_eq!(reset().await.messages[1].text, "second");
+    assert_eq!(reset().await.messages[1].body.text, "second");
     world.chat.delete(&ana, garden, last).await.unwrap();
     assert_eq!(texts().await, ["first", ""]);
     assert!(reset().await.messages[1].deleted);

@@ -72,7 +72,7 @@ impl World {
 
     pub async fn says(&self, caller: &Caller, room: RoomId, text: &str) -> Posted {
         self.listen();
-        self.chat.post(caller, room, text, nonce()).await.unwrap()
+        self.chat.post(caller, room, text.into(), nonce()).await.unwrap()
     }
 
     pub fn pass(&self, milliseconds: i64) {
@@ -126,7 +126,7 @@ impl World {
     }
 
     pub async fn texts(&self, caller: &Caller, room: RoomId) -> Vec<String> {
-        let page = self.chat.list_messages(caller, room, chat::Place::Newest, Some(100)).await.unwrap();
-        page.messages.into_iter().map(|message| message.text).collect()
+        let page = self.chat.list_messages(caller, room, chat::Window::Newest, Some(100)).await.unwrap();
+        page.messages.into_iter().map(|message| message.body.text).collect()
     }
 }

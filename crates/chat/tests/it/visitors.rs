@@ -16,11 +16,12 @@ async fn the_first_chat_brings_the_user_and_the_membership_in_one_commit() {
     let room = world.chat.room_named(&dot, "lobby", false).await.unwrap();
     world.events();
     assert!(!world.chat.is_reserved(&Name::new("username", "dot").unwrap(), &dot).await.unwrap());
-    let (caller, posted) = world.chat.chat(&dot, room.id, "hi", nonce()).await.unwrap();
+    let (caller, posted) = world.chat.chat(&dot, room.id, "hi".into(), nonce()).await.unwrap();
     let told = world.events();
     assert!(matches!(&told[0].kind, EventKind::MemberJoined { user, .. } if user == caller.user()));
     assert_eq!((told[1].seq, told[1].by.name.as_str()), (posted.seq, "dot"));
-    let (again, _) = world.chat.chat(&Visitor::Known(caller.clone()), room.id, "ho", nonce()).await.unwrap();
+    let (again, _) =
+        world.chat.chat(&Visitor::Known(caller.clone()), room.id, "ho".into(), nonce()).await.unwrap();
     assert_eq!(again.user().id, caller.user().id);
     assert_eq!(world.texts(&ana, room.id).await, ["hi", "ho"]);
 }
@@ -30,9 +31,12 @@ async fn a_refused_first_chat_leaves_no_user_behind() {
     let world = world().await;
     let dot = passing("dot");
     let room = world.chat.room_named(&dot, "lobby", false).await.unwrap();
-    assert!(world.chat.chat(&dot, room.id, "  ", nonce()).await.is_err());
+    assert!(world.chat.chat(&dot, room.id, "  ".into(), nonce()).await.is_err());
     let nowhere = protocol::RoomId::new(uuid::Uuid::now_v7());
-    assert!(matches!(world.chat.chat(&dot, nowhere, "hi", nonce()).await, Err(Error::NotFound("room"))));
+    assert!(matches!(
+        world.chat.chat(&dot, nowhere, "hi".into(), nonce()).await,
+        Err(Error::NotFound("room"))
+    ));
     let head = world.chat.room_named(&dot, "lobby", false).await.unwrap().head;
     assert_eq!(head, 0);
 }
@@ -46,7 +50,7 @@ async fn entering_opens_a_room_that_stays_once_something_was_said() {
     assert_eq!(world.chat.room_named(&dot, "YARD", true).await.unwrap().key, yard.key);
     assert!(world.chat.remove_provisional(yard.key).await.unwrap());
     let yard = world.chat.room_named(&dot, "yard", true).await.unwrap();
-    world.chat.chat(&dot, yard.id, "hi", nonce()).await.unwrap();
+    world.chat.chat(&dot, yard.id, "hi".into(), nonce()).await.unwrap();
     assert!(!world.chat.remove_provisional(yard.key).await.unwrap());
     let world = world.restart().await;
     assert_eq!(world.chat.room_named(&dot, "yard", false).await.unwrap().key, yard.key);
@@ -74,7 +78,7 @@ async fn a_closed_room_is_open_to_members_by_its_id_alone() {
     for outsider in [Visitor::Known(cyd), passing("dot")] {
         assert!(matches!(world.chat.room_named(&outsider, &id, false).await, Err(Error::NotFound("room"))));
         assert!(world.chat.history(&outsider, found.key, 50).await.is_err());
-        assert!(world.chat.chat(&outsider, garden.id, "hi", nonce()).await.is_err());
+        assert!(world.chat.chat(&outsider, garden.id, "hi".into(), nonce()).await.is_err());
     }
     assert!(world.chat.room_named(&passing("dot"), "garden", false).await.is_err());
 }
@@ -101,5 +105,8 @@ async fn a_name_that_was_registered_meanwhile_is_no_longer_a_visitors_to_speak_u
     let ben = passing("Ben");
     let lobby = world.chat.room_named(&ben, "lobby", false).await.unwrap();
     world.chat.add_user("Ben", "battery staple", protocol::Role::Member).await.unwrap();
-    assert!(matches!(world.chat.chat(&ben, lobby.id, "it is me", nonce()).await, Err(Error::NameTaken(_))));
+    assert!(matches!(
+        world.chat.chat(&ben, lobby.id, "it is me".into(), nonce()).await,
+        Err(Error::NameTaken(_))
+    ));
 }

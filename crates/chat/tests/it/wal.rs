@@ -24,7 +24,8 @@ async fn a_post_writes_no_more_of_the_log_than_was_recorded() {
         alone = alone.min(world.log_bytes() - before);
         // What is queued while the first one is committed goes together; the least of some rounds is when it did.
         let before = world.log_bytes();
-        let posts: Vec<_> = (0..64).map(|_| world.chat.post(&ana, lobby, &text, nonce())).collect();
+        let posts: Vec<_> =
+            (0..64).map(|_| world.chat.post(&ana, lobby, text.as_str().into(), nonce())).collect();
         for post in posts {
             post.await.unwrap();
         }
@@ -74,7 +75,7 @@ async fn who_reads_for_long_does_not_hold_up_who_writes() {
 /// How long thirty-two posts took that were queued at once.
 async fn posts_thirty_two(world: &mut World, author: &Caller, room: RoomId, text: &str) -> Duration {
     let began = Instant::now();
-    let posts: Vec<_> = (0..32).map(|_| world.chat.post(author, room, text, nonce())).collect();
+    let posts: Vec<_> = (0..32).map(|_| world.chat.post(author, room, text.into(), nonce())).collect();
     for post in posts {
         post.await.unwrap();
     }

@@ -1,7 +1,9 @@
 //! `docs/protocol.md` leaves nothing out and shows the fixtures as they are.
 
 use crate::fixtures;
-use crate::names::{CLOSE_CODES, COMMANDS, ERROR_CODES, EVENTS, FRAMES, SIMPLE_COMMANDS, SIMPLE_FRAMES};
+use crate::names::{CLOSE_CODES, ERROR_CODES};
+use protocol::simple::{SimpleCommand, SimpleFrame};
+use protocol::{Command, EventKind, ServerFrame};
 use serde_json::Value;
 use std::path::Path;
 
@@ -13,9 +15,15 @@ fn document() -> String {
 #[test]
 fn the_document_names_everything_that_may_be_said() {
     let document = document();
-    let lists = [COMMANDS, EVENTS, ERROR_CODES, SIMPLE_COMMANDS, SIMPLE_FRAMES].concat();
-    let frames = FRAMES.iter().filter(|name| !["event", "unknown"].contains(name));
-    for name in lists.iter().chain(frames) {
+    let lists = [
+        Command::NAMES,
+        EventKind::NAMES,
+        ServerFrame::NAMES,
+        SimpleCommand::NAMES,
+        SimpleFrame::NAMES,
+        ERROR_CODES,
+    ];
+    for name in lists.concat() {
         assert!(document.contains(&format!("`{name}`")), "docs/protocol.md does not name `{name}`");
     }
     for (code, name) in CLOSE_CODES {
@@ -47,10 +55,10 @@ fn the_examples_in_the_document_are_the_fixtures() {
         assert_eq!(*value, fixture, "docs/protocol.md shows another {name}");
     }
     let is_shown = |name: &str| shown.iter().any(|(shown, _)| shown == name);
-    for name in COMMANDS {
+    for name in Command::NAMES {
         assert!(is_shown(&format!("command.{name}")), "docs/protocol.md shows no example of {name}");
     }
-    for name in EVENTS {
+    for name in EventKind::NAMES {
         assert!(is_shown(&format!("event.{name}")), "docs/protocol.md shows no example of {name}");
     }
 }

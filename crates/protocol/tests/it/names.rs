@@ -1,9 +1,7 @@
-//! What there is to say, by name: a new variant does not compile until it has a line here, and a line here fails
-//! until it has a fixture and a place in the document.
+//! Codes by name: a new code does not compile until it has a line here, and a line here fails until it has a fixture and
+//! a place in the document. Frames know their names themselves.
 
-use protocol::event::EventKind;
-use protocol::simple::{SimpleCommand, SimpleFrame};
-use protocol::{CloseCode, Command, ErrorCode, ServerFrame};
+use protocol::{CloseCode, ErrorCode};
 
 macro_rules! names {
     ($(#[$doc:meta])* $list:ident, $name_of:ident($of:ty) { $($variant:pat => $name:literal,)* }) => {
@@ -16,79 +14,6 @@ macro_rules! names {
             }
         }
     };
-}
-
-names! {
-    /// `command.*.json`
-    COMMANDS, command(Command) {
-        Command::PostMessage { .. } => "post_message",
-        Command::EditMessage { .. } => "edit_message",
-        Command::DeleteMessage { .. } => "delete_message",
-        Command::MarkRead { .. } => "mark_read",
-        Command::OpenRoom { .. } => "open_room",
-        Command::JoinRoom { .. } => "join_room",
-        Command::LeaveRoom { .. } => "leave_room",
-        Command::InviteMember { .. } => "invite_member",
-        Command::RemoveMember { .. } => "remove_member",
-        Command::Resume { .. } => "resume",
-        Command::ListRooms { .. } => "list_rooms",
-        Command::ListMessages { .. } => "list_messages",
-        Command::ListMembers { .. } => "list_members",
-        Command::ListUsers { .. } => "list_users",
-        Command::CreateInvite { .. } => "create_invite",
-        Command::ListInvites {} => "list_invites",
-        Command::RevokeInvite { .. } => "revoke_invite",
-    }
-}
-
-names! {
-    /// `frame.*.json`, but for events and frames from a later version.
-    FRAMES, frame(ServerFrame) {
-        ServerFrame::Hello(_) => "hello",
-        ServerFrame::Reply(_) => "reply",
-        ServerFrame::Beat(_) => "beat",
-        ServerFrame::Presence(_) => "presence",
-        ServerFrame::Reset(_) => "reset",
-        ServerFrame::Lagged(_) => "lagged",
-        ServerFrame::RoomJoined(_) => "room_joined",
-        ServerFrame::RoomLeft(_) => "room_left",
-        ServerFrame::ReadMarked(_) => "read_marked",
-        ServerFrame::SessionEnded {} => "session_ended",
-        ServerFrame::Unknown(_) => "unknown",
-        ServerFrame::Event(_) => "event",
-    }
-}
-
-names! {
-    /// `event.*.json`
-    EVENTS, event(EventKind) {
-        EventKind::MessagePosted { .. } => "message_posted",
-        EventKind::MessageEdited { .. } => "message_edited",
-        EventKind::MessageDeleted { .. } => "message_deleted",
-        EventKind::MemberJoined { .. } => "member_joined",
-        EventKind::MemberLeft { .. } => "member_left",
-    }
-}
-
-names! {
-    /// `simple.client.*.json`
-    SIMPLE_COMMANDS, simple_command(SimpleCommand) {
-        SimpleCommand::Join { .. } => "join",
-        SimpleCommand::Chat { .. } => "chat",
-        SimpleCommand::Leave {} => "leave",
-    }
-}
-
-names! {
-    /// `simple.server.*.json`
-    SIMPLE_FRAMES, simple_frame(SimpleFrame) {
-        SimpleFrame::Welcome { .. } => "welcome",
-        SimpleFrame::Joined { .. } => "joined",
-        SimpleFrame::Left { .. } => "left",
-        SimpleFrame::Roster { .. } => "roster",
-        SimpleFrame::Chat(_) => "chat",
-        SimpleFrame::Error { .. } => "error",
-    }
 }
 
 names! {

@@ -1,0 +1,10 @@
+//! One suite that both engines pass, and what is true of one alone.
+
+mod both;
+mod sqlite;
+
+use super::*;
+
+fn sqlite() -> Sqlite {
+    Sqlite::new(rusqlite::Connection::open_in_memory().expect("a database"))
+}

@@ -1,0 +1,105 @@
+//! A running server, and the shell that ends it when this process does.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+/// Starts what it is given, says its process id, and waits for the end of its own input: that comes when this process
+/// ends, however it ends. Then it ends what it started, by its process id. Lines of its input name what to remove last.
+const SHELL: &str = r#"
+trap '' INT
+"$@" </dev/null &
+server=$!
+echo "server $server" >&2
+while IFS= read -r folder; do set -- "$folder"; removed=1; done
+kill -QUIT $server 2>/dev/null
+wait $server
+if [ -n "$removed" ]; then rm -rf -- "$1"; fi
+"#;
+
+/// How PostgreSQL says that it can be used.
+const READY: &str = "database system is ready to accept connections";
+/// How many of the server's last lines are told when it fails.
+const LAST_LINES: usize = 20;
+
+pub(crate) struct Guard {
+    shell: Child,
+    input: ChildStdin,
+    process: u32,
+}
+
+impl Guard {
+    /// Runs `server` and waits until it can be used.
+    pub(crate) fn start(server: Command) -> io::Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SHELL, "sh"]).arg(server.get_program()).args(server.get_args());
+        for (name, value) in server.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        // Not the folder of whoever runs the tests: the server's user may not be allowed to be there.
+        shell.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut shell = shell.spawn()?;
+        let (input, output) = (shell.stdin.take(), shell.stderr.take());
+        let (Some(input), Some(output)) = (input, output) else {
+            return Err(io::Error::other("the shell has no pipes"));
+        };
+        let (told, hears) = mpsc::channel();
+        thread::Builder::new().name("postgres-log".into()).spawn(move || follow(output, &told))?;
+        match hears.recv() {
+            Ok(Ok(process)) => Ok(Self { shell, input, process }),
+            Ok(Err(last)) => {
+                drop(input);
+                shell.wait()?;
+                Err(io::Error::other(format!("PostgreSQL does not start:\n{last}")))
+            }
+            Err(_) => Err(io::Error::other("nobody reads what PostgreSQL says")),
+        }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// Removes `folder` once the server has ended with this process.
+    pub(crate) fn remove_at_the_end(&mut self, folder: &Path) -> io::Result<()> {
+        writeln!(self.input, "{}", folder.display())
+    }
+
+    /// Ends the server by a signal, and waits until it is gone.
+    pub(crate) fn end(mut self, signal: &str) -> io::Result<()> {
+        let sent = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", signal, &self.process.to_string()])
+            .status();
+        // Now the shell sends a signal of its own, which changes nothing for a process that is ending, and waits.
+        drop(self.input);
+        self.shell.wait()?;
+        if sent?.success() { Ok(()) } else { Err(io::Error::other("the server had ended by itself")) }
+    }
+}
+
+/// Reads what the server says for as long as it lives. Tells once, its process id when it can be used or its last words.
+fn follow(output: ChildStderr, told: &mpsc::Sender<Result<u32, String>>) {
+    let (mut process, mut last) = (None, VecDeque::new());
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if let Some(id) = line.strip_prefix("server ") {
+            process = id.parse().ok();
+        }
+        if let Some(process) = process
+            && line.contains(READY)
+        {
+            // Whoever waited may have heard before: a server says it after each crash of a backend.
+            let _ = told.send(Ok(process));
+        }
+        last.push_back(line);
+        if last.len() > LAST_LINES {
+            last.pop_front();
+        }
+    }
+    let _ = told.send(Err(last.make_contiguous().join("\n")));
+}
