@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::refusal::refusal;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use chat::{Caller, Chat, Place};
+use chat::{Caller, Chat, Window};
 use protocol::frame::Done;
 use protocol::{Command, Error, ErrorCode, RoomId};
 use serde::Serialize;
@@ -42,7 +42,10 @@ pub async fn ask(app: &App, caller: &Caller, command: Command) -> Result<Answer,
 /// `slow_down`.
 pub async fn admit(app: &App, caller: &Caller, command: Command) -> Result<Admitted, Error> {
     let chat = match &command {
-        Command::PostMessage { room, text, .. } | Command::EditMessage { room, text, .. } => {
+        Command::PostMessage { room, body, .. } => {
+            app.pacing.member(&app.chat, caller, *room, body.text.len()).await?
+        }
+        Command::EditMessage { room, text, .. } => {
             app.pacing.member(&app.chat, caller, *room, text.len()).await?
         }
         Command::DeleteMessage { room, .. }
@@ -72,7 +75,7 @@ impl Admitted {
     pub async fn run(self, app: &App, caller: &Caller) -> Result<Answer, Error> {
         let Self { command, chat } = self;
         match command {
-            Command::PostMessage { room, text, nonce } => answer(chat.post(caller, room, &text, nonce).await),
+            Command::PostMessage { room, body, nonce } => answer(chat.post(caller, room, body, nonce).await),
             Command::EditMessage { room, seq, text } => answer(chat.edit(caller, room, seq, &text).await),
             Command::DeleteMessage { room, seq } => answer(chat.delete(caller, room, seq).await),
             Command::MarkRead { room, seq } => answer(chat.mark_read(caller, room, seq).await),
@@ -87,8 +90,8 @@ impl Admitted {
             Command::Resume { .. } => Err(needs_a_connection()),
             Command::ListRooms { cursor } => answer(chat.list_rooms(caller, cursor.as_deref()).await),
             Command::ListMessages { room, before, after, around, limit } => {
-                let place = Place::named(before, after, around).map_err(|error| refusal(&error))?;
-                answer(chat.list_messages(caller, room, place, limit).await)
+                let window = Window::named(before, after, around).map_err(|error| refusal(&error))?;
+                answer(chat.list_messages(caller, room, window, limit).await)
             }
             Command::ListMembers { room, cursor } => answer(members(app, caller, room, cursor).await),
             Command::ListUsers { name, cursor } => {

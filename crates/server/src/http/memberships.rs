@@ -1,7 +1,7 @@
 //! Who is in a room.
 
 use super::error::Refusal;
-use super::parameters::{Asked, Cursor, Path, parsed, room};
+use super::parameters::{Asked, PageToken, Path, parsed, room};
 use super::signed_in::SignedIn;
 use crate::app::App;
 use crate::door::{Answer, ask};
@@ -18,13 +18,13 @@ const ME: &str = "me";
 ///
 /// By name, with who is connected now.
 #[utoipa::path(get, operation_id = "list_members", path = "/api/v1/rooms/{room}/members", tag = "members",
-    params(("room" = String, Path, description = "The room's id, or the name of an open room."), Cursor),
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."), PageToken),
     responses((status = 200, body = MemberPage)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path(named): Path<String>,
-    Asked(asked): Asked<Cursor>,
+    Asked(asked): Asked<PageToken>,
 ) -> Result<Answer, Refusal> {
     let room = room(&app, &caller, &named).await?;
     Ok(ask(&app, &caller, Command::ListMembers { room, cursor: asked.cursor }).await?)

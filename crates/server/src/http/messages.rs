@@ -72,12 +72,12 @@ pub async fn post(
     SignedIn(caller): SignedIn,
     Path(named): Path<String>,
     headers: HeaderMap,
-    Body(body): Body<NewMessage>,
+    Body(new): Body<NewMessage>,
 ) -> Result<(StatusCode, Answer), Refusal> {
-    let NewMessage { text, nonce } = body;
+    let NewMessage { body, nonce } = new;
     let nonce = nonce_in(&headers, nonce)?;
     let room = room(&app, &caller, &named).await?;
-    let posted = ask(&app, &caller, Command::PostMessage { room, text, nonce }).await?;
+    let posted = ask(&app, &caller, Command::PostMessage { room, body, nonce }).await?;
     Ok((StatusCode::CREATED, posted))
 }
 

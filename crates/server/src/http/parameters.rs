@@ -45,7 +45,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Asked<T> {
 /// Where a list goes on.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Cursor {
+pub struct PageToken {
     /// Where to go on: `next` of the page before.
     pub cursor: Option<String>,
 }

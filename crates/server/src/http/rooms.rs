@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::error::Refusal;
 use super::messages::new_nonce;
-use super::parameters::{Asked, Cursor};
+use super::parameters::{Asked, PageToken};
 use super::signed_in::{MaybeSignedIn, Peer, SignedIn};
 use crate::app::App;
 use crate::door::{Answer, ask};
@@ -19,11 +19,11 @@ use std::sync::Arc;
 /// Lists one's own rooms and the open ones.
 ///
 /// The own ones on the first page only.
-#[utoipa::path(get, operation_id = "list_rooms", path = "/api/v1/rooms", tag = "rooms", params(Cursor), responses((status = 200, body = RoomPage)))]
+#[utoipa::path(get, operation_id = "list_rooms", path = "/api/v1/rooms", tag = "rooms", params(PageToken), responses((status = 200, body = RoomPage)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
-    Asked(asked): Asked<Cursor>,
+    Asked(asked): Asked<PageToken>,
 ) -> Result<Answer, Refusal> {
     Ok(ask(&app, &caller, Command::ListRooms { cursor: asked.cursor }).await?)
 }

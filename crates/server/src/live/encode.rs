@@ -2,7 +2,7 @@
 
 use delivery::Frame;
 use protocol::simple::{Chat, ChatIn, SimpleFrame};
-use protocol::{Event, EventKind, Message, ServerFrame};
+use protocol::{Event, Message, ServerFrame};
 use serde::Serialize;
 
 /// A frame of the native protocol.
@@ -34,15 +34,5 @@ pub(super) fn simple_event(room: &str, event: &Event) -> Option<Frame> {
 
 /// A message as the simple protocol shows it.
 pub(super) fn chat(message: Message) -> Chat {
-    Chat { username: message.by.name, text: message.text, ts: message.at, seq: message.seq }
-}
-
-/// Whether an event takes text away that the tail may still hold.
-pub(super) fn takes_back(event: &Event) -> bool {
-    match event.kind {
-        EventKind::MessageEdited { .. } | EventKind::MessageDeleted { .. } => true,
-        EventKind::MessagePosted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {
-            false
-        }
-    }
+    Chat { username: message.by.name, text: message.body.text, ts: message.at, seq: message.seq }
 }

@@ -9,7 +9,7 @@ use super::tables::Tables;
 use chat::presence::{Change, Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
 use delivery::{ConnId, Follow, Frame};
-use protocol::frame::{RoomJoined, RoomLeft};
+use protocol::frame::{RoomJoined, RoomLeft, SessionEnded};
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, PersonalFrame, Room as View, RoomId, ServerFrame, SessionId, User};
 use sabotage::Bug;
@@ -218,7 +218,7 @@ impl Tables {
         let over: Vec<ConnId> = entry.conns.iter().copied().filter(of_session).collect();
         for conn in over {
             let goodbye = match self.conns.get(&conn) {
-                Some(Conn::Native(_)) => native(&ServerFrame::SessionEnded {}),
+                Some(Conn::Native(_)) => native(&ServerFrame::SessionEnded(SessionEnded {})),
                 Some(Conn::Simple(_)) => plain(&signed_out()),
                 None => continue,
             };

@@ -92,7 +92,7 @@ impl Tables {
         }
         room.head.advance(event.seq, now);
         self.moves.fetch_add(1, Ordering::Release);
-        let (seq, cut) = (Some(event.seq), encode::takes_back(&event));
+        let (seq, cut) = (Some(event.seq), event.kind.takes_text_back());
         // Each protocol has a tail of its own, and the pace of the room is that of the tail which fills faster.
         let mut longest = 0;
         if room.simple > 0

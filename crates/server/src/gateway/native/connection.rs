@@ -12,7 +12,7 @@ use crate::refusal::refusal;
 use chat::Caller;
 use delivery::{ConnId, Frame};
 use protocol::frame::Hello;
-use protocol::{ClientFrame, CloseCode, Command, Error, Nonce, RoomId};
+use protocol::{Body, ClientFrame, CloseCode, Command, Error, Nonce, RoomId};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Notify;
@@ -38,7 +38,7 @@ pub(crate) struct Connection {
 struct Post {
     id: u64,
     room: RoomId,
-    text: String,
+    body: Body,
     nonce: Nonce,
 }
 
@@ -77,6 +77,7 @@ impl Connection {
                     epoch: app.chat.epoch().to_owned(),
                     user: caller.user().clone(),
                     role: caller.role(),
+                    may: caller.may(app.settings.guests_open_rooms),
                     limits: app.limits(),
                     heartbeat_ms: u64::try_from(app.settings.heartbeat.as_millis()).unwrap_or(u64::MAX),
                     rooms: Vec::new(),
@@ -95,8 +96,8 @@ impl Connection {
     pub(super) fn take(self: &Arc<Self>, ClientFrame { id, command }: ClientFrame) {
         let connection = Arc::clone(self);
         match command {
-            Command::PostMessage { room, text, nonce } => {
-                let post = Post { id, room, text, nonce };
+            Command::PostMessage { room, body, nonce } => {
+                let post = Post { id, room, body, nonce };
                 self.lane().push(Turn::Beside, move || connection.post(post));
             }
             Command::Resume { room, after } => self.lane().push(Turn::Own, move || {
@@ -118,7 +119,7 @@ impl Connection {
         if self.rooms.find(post.room).is_none() {
             return Started::Now(self.write(post, None));
         }
-        match self.app.pacing.ask(post.room, post.text.len()) {
+        match self.app.pacing.ask(post.room, post.body.text.len()) {
             Verdict::Admitted(under_way) => Started::Now(self.write(post, Some(under_way))),
             Verdict::Waits(admitted) => {
                 Started::held(admitted, move |admitted| self.write(post, admitted.ok()))
@@ -127,8 +128,8 @@ impl Connection {
         }
     }
 
-    fn write(&self, Post { id, room, text, nonce }: Post, under_way: Option<UnderWay>) -> Work {
-        let posting = keeping(&self.app.chat, under_way).post(&self.caller, room, &text, nonce);
+    fn write(&self, Post { id, room, body, nonce }: Post, under_way: Option<UnderWay>) -> Work {
+        let posting = keeping(&self.app.chat, under_way).post(&self.caller, room, body, nonce);
         Box::pin(async move { Some(reply(id, posting.await.map_err(|error| refusal(&error)))) })
     }
 

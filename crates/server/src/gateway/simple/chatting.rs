@@ -88,11 +88,11 @@ impl Connection {
         let (room, visitor) = (room?.id, visitor?);
         let posting: Posting = match visitor {
             Visitor::Known(caller) if member => {
-                let posting = chat.post(&caller, room, text, nonce());
+                let posting = chat.post(&caller, room, text.into(), nonce());
                 Box::pin(async move { posting.await.map(|_| caller) })
             }
             Visitor::Known(_) | Visitor::Passing(_) => {
-                let posting = chat.chat(&visitor, room, text, nonce());
+                let posting = chat.chat(&visitor, room, text.into(), nonce());
                 Box::pin(async move { posting.await.map(|(caller, _)| caller) })
             }
         };

@@ -117,7 +117,7 @@ impl Connection {
             Err(error) => return Err(refusal(&error).message),
         };
         let member = history.member;
-        self.lane.owes(history.messages.iter().map(|message| message.text.len()).sum());
+        self.lane.owes(history.messages.iter().map(|message| message.body.text.len()).sum());
         let entering = Entering {
             conn: self.conn,
             room: room.clone(),
