@@ -6,7 +6,7 @@
  * @import { Actions, App, Loading, State } from "./types/state.d.ts"
  * @import { Clock } from "./net/socket.js"
  * @import { Shelf } from "./state/outbox.js"
- * @import { Signal } from "./vendor/signals-core.js"
+ * @import { Signal } from "./vendor/all.js"
  *
  * @typedef {{
  *   session: Session,
@@ -30,7 +30,7 @@ import { nonces, passes } from "./state/outbox.js";
 import * as store from "./state/store.js";
 import { isOutdated, placeOf } from "./state/timeline.js";
 import { strings } from "./strings/en.js";
-import { signal } from "./vendor/signals.js";
+import { signal } from "./vendor/all.js";
 
 /** Frames that come within this time are shown together. */
 const FRAME_MS = 16;

@@ -4,7 +4,7 @@
  * State is plain and never changed in place: a part that is the same object as before has not changed.
  */
 
-import type { ReadonlySignal } from "../vendor/signals-core.js";
+import type { ReadonlySignal } from "../vendor/all.js";
 import type {
   InvitePage, InviteView, Limits, MemberPage, Message, NewInvite, Nonce, Refusal, Role, Room, RoomId, RoomKind,
   RoomPage, Session, User, UserId, UserPage,

@@ -4,7 +4,7 @@
 /** @import { Room } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, html } from "./parts.js";
 
 /** A field with one line in it is lower than this, in pixels. */

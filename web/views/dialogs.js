@@ -4,7 +4,7 @@
 /** @import { Room, RoomKind } from "../types/protocol.d.ts" */
 /** @import { Dialog, Ui } from "./shell.js" */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, Tool, html, later } from "./parts.js";
 
 const Switcher = later(() => import("./switcher.js").then((all) => all.Switcher));

@@ -6,7 +6,7 @@
 /** @import { IconName } from "./parts.js" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useState } from "../vendor/hooks.js";
+import { useEffect, useState } from "../vendor/all.js";
 import { Icon, Tool, html } from "./parts.js";
 
 /** A lit doorway with stools before it; or, for a room that stays shut, the door alone. @param {{ shut?: boolean }} props */

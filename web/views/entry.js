@@ -4,7 +4,7 @@
 /** @import { InviteView, Refusal } from "../types/protocol.d.ts" */
 /** @import { Place, Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Wrong, useWork } from "./dialogs.js";
 import { Scene } from "./scene.js";
 import { Avatar, Icon, Mark, html } from "./parts.js";

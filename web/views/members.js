@@ -5,7 +5,7 @@
 /** @import { Member, User } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Avatar, Tool, html } from "./parts.js";
 
 const ranks = ["guest", "member", "moderator", "admin", "owner"];

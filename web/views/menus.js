@@ -3,7 +3,7 @@
 
 /** @import { Menu, MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, html } from "./parts.js";
 
 /** @param {{ ui: Ui, menu: Menu }} props */

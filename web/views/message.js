@@ -5,7 +5,7 @@
 /** @import { Message, User } from "../types/protocol.d.ts" */
 /** @import { MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Avatar, Icon, html, still } from "./parts.js";
 
 /** Messages of one author stand together while less than this lies between them. */

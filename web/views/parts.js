@@ -1,11 +1,10 @@
 // @ts-check
 /** Small parts that several views draw: the template tag, icons, doors, people. */
 
-/** @import { ComponentChildren, ComponentType } from "../vendor/preact.js" */
+/** @import { ComponentChildren, ComponentType } from "../vendor/all.js" */
 /** @import { RoomKind, User } from "../types/protocol.d.ts" */
 
-import { Component, h } from "../vendor/preact.js";
-import htm from "../vendor/htm.js";
+import { Component, h, htm } from "../vendor/all.js";
 
 /** Draws elements: `` html`<p class="lead">${text}</p>` ``. Text in it is always text, never markup. */
 export const html = /** @type {(strings: TemplateStringsArray, ...values: any[]) => any} */ (htm.bind(h));

@@ -4,7 +4,7 @@
 /** @import { OpenRoom, Room, User } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Frame, Wrong, useWork } from "./dialogs.js";
 import { Avatar, Door, html } from "./parts.js";
 

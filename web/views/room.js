@@ -5,7 +5,7 @@
 /** @import { RoomId, User } from "../types/protocol.d.ts" */
 /** @import { MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useMemo, useState } from "../vendor/hooks.js";
+import { useEffect, useMemo, useState } from "../vendor/all.js";
 import { Composer } from "./composer.js";
 import { Timeline as Messages } from "./timeline.js";
 import { Avatar, Door, Icon, Tool, html, later } from "./parts.js";

@@ -5,9 +5,7 @@
 /** @import { RoomId } from "../types/protocol.d.ts" */
 /** @import { IconName } from "./parts.js" */
 
-import { render } from "../vendor/preact.js";
-import { useEffect } from "../vendor/hooks.js";
-import { effect, signal } from "../vendor/signals.js";
+import { effect, render, signal, useEffect } from "../vendor/all.js";
 import { Rooms, unreadOf } from "./rooms.js";
 import { RoomPane } from "./room.js";
 import { html, later } from "./parts.js";

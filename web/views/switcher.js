@@ -6,7 +6,7 @@
 /** @import { IconName } from "./parts.js" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useMemo, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useMemo, useRef, useState } from "../vendor/all.js";
 import { Frame } from "./dialogs.js";
 import { unreadOf } from "./rooms.js";
 import { Avatar, Door, Icon, html } from "./parts.js";

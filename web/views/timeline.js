@@ -5,7 +5,7 @@
 /** @import { Message, User } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { Component, createRef } from "../vendor/preact.js";
+import { Component, createRef } from "../vendor/all.js";
 import { Announcer, Day, Divider, Row, linesOf } from "./message.js";
 import { unreadOf } from "./rooms.js";
 import { html } from "./parts.js";
