@@ -40,19 +40,27 @@ export function withEvent(timeline, event) {
     return timeline.gap === null ? { ...timeline, gap: { after: timeline.last } } : timeline;
   }
   const next = { ...timeline, last: event.seq, gap: null };
-  switch (event.type) {
-    case "message_posted":
-      return posted(next, messageOf(event));
-    case "message_edited":
-      return revised(next, event.target, {
-        rev: event.rev, text: event.text, edited_at: event.edited_at, deleted: event.deleted,
-      });
-    case "message_deleted":
-      return revised(next, event.target, { rev: event.rev, text: "", deleted: true });
-    default:
-      return next;
-  }
+  const applied = /** @type {any} */ (events)[event.type];
+  return applied === undefined ? next : applied(next, event);
 }
+
+/** @param {Timeline} timeline */
+const withoutRow = (timeline) => timeline;
+
+/**
+ * What each durable event makes of a timeline that has come to it and may be changed in place.
+ * @type {{
+ *   [T in Exclude<Event["type"], "unknown">]: (timeline: Timeline, event: Extract<Event, { type: T }>) => Timeline
+ * }}
+ */
+export const events = {
+  message_posted: (timeline, event) => posted(timeline, messageOf(event)),
+  message_edited: (timeline, { target, rev, text, edited_at, deleted }) =>
+    revised(timeline, target, { rev, text, edited_at, deleted }),
+  message_deleted: (timeline, { target, rev }) => revised(timeline, target, { rev, text: "", deleted: true }),
+  member_joined: withoutRow,
+  member_left: withoutRow,
+};
 
 /**
  * My own message, known from the reply to `post_message` before its event has come.

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { apply, cursor, gaps, initial, joined, loading, missed, seen, unread } from "../state/store.js";
+import { cursor, gaps, joined, missed, seen, unread } from "../state/rooms.js";
+import { apply, initial, loading } from "../state/store.js";
 import { ana, ben, garden, hello, lobby, message, posted, room, session } from "./world.js";
 
 const greeted = (...rooms) => apply(initial(session, "/"), hello(rooms));

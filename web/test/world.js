@@ -3,6 +3,9 @@
  * locks that several clients share. And the cast.
  */
 
+// A test counts on what is fetched when first needed to be there at once.
+import "../actions/account.js";
+import "../actions/rooms.js";
 import { Client } from "../app.js";
 
 export const ana = { id: "0192f0c1-0000-7000-8000-00000000000a", name: "Ana" };

@@ -263,6 +263,29 @@ export type Command =
   | { type: "list_invites" }
   | { type: "revoke_invite"; invite: InviteId };
 
+/** What each command is answered with. */
+export interface Replies {
+  post_message: Posted;
+  edit_message: Revised;
+  delete_message: Revised;
+  mark_read: ReadMark;
+  open_room: Room;
+  join_room: Room;
+  leave_room: Done;
+  invite_member: Done;
+  remove_member: Done;
+  resume: Resumed;
+  list_rooms: RoomPage;
+  list_messages: MessagePage;
+  list_members: MemberPage;
+  list_users: UserPage;
+  create_invite: NewInvite;
+  list_invites: InvitePage;
+  revoke_invite: Done;
+}
+
+/** It was done, and there is nothing to say about it. */
+export type Done = Record<string, never>;
 export interface Posted {
   seq: number;
   n: number;

@@ -7,9 +7,9 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, Tool, html, later } from "./parts.js";
 
-const Switcher = later(() => import("./switcher.js").then((all) => all.Switcher));
-const Find = later(() => import("./people.js").then((all) => all.Find));
-const Invite = later(() => import("./people.js").then((all) => all.Invite));
+const Switcher = later(() => import("./switcher.js").then((all) => all.Switcher), "switcher", "people");
+const Find = later(() => import("./people.js").then((all) => all.Find), "people");
+const Invite = later(() => import("./people.js").then((all) => all.Invite), "people");
 
 /** @type {Record<string, any>} */
 const views = { switcher: Switcher, find: Find, invite: Invite, open: OpenRoom, link: InviteLink, ready: Ready, confirm: Confirm, notice: Notice, copy: CopyOut, keys: Keys };

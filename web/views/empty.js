@@ -113,7 +113,7 @@ async function find(ui, id) {
   /** @type {string | undefined} */
   let cursor;
   do {
-    const page = await ui.app.actions.listRooms(cursor);
+    const page = await ui.app.actions.ask({ type: "list_rooms", cursor });
     const room = page.open.find((one) => one.id === id);
     if (room) return room;
     cursor = page.next;

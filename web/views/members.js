@@ -70,7 +70,7 @@ function useMembers(ui, { room, presence }, connected) {
   /** @param {string} [cursor] */
   const load = async (cursor) => {
     try {
-      const page = await ui.app.actions.listMembers(room.id, cursor);
+      const page = await ui.app.actions.ask({ type: "list_members", room: room.id, cursor });
       setMembers((before) => (cursor ? [...before, ...page.members] : page.members));
       setNext(page.next);
       setFailed(false);
@@ -104,7 +104,7 @@ function Person({ ui, entry, member, me, here, drop }) {
       keep: words.confirm.keepMember,
       yes: words.details.remove(member.name),
       run: async () => {
-        await ui.app.actions.removeMember(room.id, member.id);
+        await ui.app.actions.ask({ type: "remove_member", room: room.id, user: member.id });
         drop(member.id);
         ui.say(words.done.removed(member.name));
       },

@@ -3,6 +3,8 @@
 
 /** @import { ComponentChildren, ComponentType } from "../vendor/all.js" */
 /** @import { RoomKind, User } from "../types/protocol.d.ts" */
+/** @import { Noun } from "../types/state.d.ts" */
+/** @import { Ui } from "./shell.js" */
 
 import { Component, h, htm } from "../vendor/all.js";
 
@@ -139,24 +141,26 @@ export function Tool({ icon, name, press, look, ...rest }) {
 }
 
 /**
- * A view whose code is fetched when it is first drawn.
+ * A view whose code is fetched when it is first drawn, with the texts that it shows.
  * @template P
  * @param {() => Promise<ComponentType<P>>} load
+ * @param {...Noun} nouns
  * @returns {ComponentType<P>}
  */
-export function later(load) {
+export function later(load, ...nouns) {
   /** @type {ComponentType<P> | null} */
   let View = null;
   return /** @type {any} */ (
     class extends Component {
       componentDidMount() {
         if (View) return;
-        load().then(
-          (loaded) => {
+        const { ui } = /** @type {{ ui: Ui }} */ (/** @type {unknown} */ (this.props));
+        Promise.all([load(), ...nouns.map((noun) => ui.app.learn(noun))]).then(
+          ([loaded]) => {
             View = loaded;
             this.setState({});
           },
-          () => /** @type {any} */ (this.props).ui.broke(),
+          () => ui.broke(),
         );
       }
       render() {

@@ -51,7 +51,7 @@ export function Find({ ui }) {
   const { words, app } = ui;
   const [wanted, setWanted] = useState("");
   const { items, wrong, more } = usePages(ui, "", async (_, cursor) => {
-    const page = await app.actions.listRooms(cursor);
+    const page = await app.actions.ask({ type: "list_rooms", cursor });
     return { items: page.open, next: page.next };
   });
   const work = useWork(ui);
@@ -87,11 +87,11 @@ export function Invite({ ui, room }) {
   const [added, setAdded] = useState(/** @type {Set<string>} */ (new Set()));
   const [inside, setInside] = useState(/** @type {Set<string>} */ (new Set()));
   const { items, wrong, more } = usePages(ui, wanted.trim(), async (name, cursor) => {
-    const page = await app.actions.listUsers(name, cursor);
+    const page = await app.actions.ask({ type: "list_users", name, cursor });
     return { items: page.users, next: page.next };
   });
   useEffect(() => {
-    app.actions.listMembers(room.id).then(
+    app.actions.ask({ type: "list_members", room: room.id }).then(
       (page) => setInside(new Set(page.members.map((member) => member.id))),
       () => undefined,
     );
@@ -99,7 +99,7 @@ export function Invite({ ui, room }) {
   const work = useWork(ui);
   const add = (/** @type {User} */ user) =>
     work.run(async () => {
-      await app.actions.inviteMember(room.id, user.id);
+      await app.actions.ask({ type: "invite_member", room: room.id, user: user.id });
       setAdded((before) => new Set(before).add(user.id));
     });
   return html`<${Frame} ui=${ui} title=${words.invite.title(room.name)} look="is-tall">

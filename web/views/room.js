@@ -11,9 +11,9 @@ import { Timeline as Messages } from "./timeline.js";
 import { Avatar, Door, Icon, Tool, html, later } from "./parts.js";
 
 const Details = later(() => import("./members.js").then((all) => all.Details));
-const Empty = later(() => import("./empty.js").then((all) => all.Empty));
-const Absent = later(() => import("./empty.js").then((all) => all.Absent));
-const Removed = later(() => import("./empty.js").then((all) => all.Removed));
+const Empty = later(() => import("./empty.js").then((all) => all.Empty), "empty");
+const Absent = later(() => import("./empty.js").then((all) => all.Absent), "empty");
+const Removed = later(() => import("./empty.js").then((all) => all.Removed), "empty");
 
 /** For so long a lost connection is nobody's business, in milliseconds. */
 const patience = 5000;

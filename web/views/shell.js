@@ -1,13 +1,14 @@
 // @ts-check
-/** The whole window: which of its parts are there, what lies over them, the keys that work everywhere. */
+/** The whole window: which of its parts are there, and what lies over them. */
 
-/** @import { App, RoomEntry, State } from "../types/state.d.ts" */
+/** @import { App, State } from "../types/state.d.ts" */
 /** @import { RoomId } from "../types/protocol.d.ts" */
 /** @import { IconName } from "./parts.js" */
 
 import { effect, render, signal, useEffect } from "../vendor/all.js";
 import { Rooms, unreadOf } from "./rooms.js";
 import { RoomPane } from "./room.js";
+import { listenForKeys } from "./keys.js";
 import { html, later } from "./parts.js";
 
 /**
@@ -43,6 +44,7 @@ export class Ui {
     this.details = signal(/** @type {boolean | null} */ (keptDetails()));
     this.spoken = signal("");
     this.narrow = signal(false);
+    this.slides = slides;
     /** @type {Writing | null} */
     this.writing = null;
     /** Takes the open room to its end. @type {(() => void) | null} */
@@ -112,8 +114,8 @@ export class Ui {
   }
 }
 
-const Entry = later(() => import("./entry.js").then((all) => all.Entry));
-const Overlay = later(() => import("./dialogs.js").then((all) => all.Overlay));
+const Entry = later(() => import("./entry.js").then((all) => all.Entry), "entry");
+const Overlay = later(() => import("./dialogs.js").then((all) => all.Overlay), "dialogs");
 const MenuView = later(() => import("./menus.js").then((all) => all.MenuView));
 
 /**
@@ -289,95 +291,4 @@ function tabIcon(lit) {
     '<path d="M16 9.800a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7zM10.200 26v-2.200a5.800 5.800 0 0 1 11.600 0V26z" fill="#0b3f46"/>' +
     `${dot}</svg>`;
   return `data:image/svg+xml,${encodeURIComponent(drawing)}`;
-}
-
-/**
- * @param {Ui} ui
- * @param {() => RoomId | null} current
- */
-function listenForKeys(ui, current) {
-  /** @param {KeyboardEvent} event */
-  const press = (event) => {
-    if (event.defaultPrevented || event.isComposing) return;
-    if (isKey(event, "k")) {
-      event.preventDefault();
-      ui.ask("switcher");
-    } else if (ui.dialog.value || ui.menu.value) {
-      return;
-    } else if (isKey(event, "/")) {
-      event.preventDefault();
-      ui.ask("keys");
-    } else if (isKey(event, ".")) {
-      event.preventDefault();
-      ui.showDetails(!document.querySelector(".panel"));
-    } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      walk(event, ui, current());
-    } else if (event.key === "F6") {
-      event.preventDefault();
-      cycle(event.shiftKey ? -1 : 1);
-    } else if (event.key === "Escape") {
-      leaveOne(ui);
-    } else {
-      typeAnywhere(event, ui);
-    }
-  };
-  document.addEventListener("keydown", press);
-  return () => document.removeEventListener("keydown", press);
-}
-
-/**
- * @param {KeyboardEvent} event
- * @param {string} key
- */
-function isKey(event, key) {
-  return (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
-}
-
-/**
- * Alt with an arrow goes one room up or down; with Shift as well, to the next one with something new.
- * @param {KeyboardEvent} event
- * @param {Ui} ui
- * @param {RoomId | null} from
- */
-function walk(event, ui, from) {
-  const field = /** @type {HTMLTextAreaElement} */ (event.target);
-  // There the same keys move through the words of what is written.
-  if (navigator.platform.startsWith("Mac") && field.value) return;
-  event.preventDefault();
-  const all = [...ui.app.state.value.rooms.values()];
-  const step = event.key === "ArrowUp" ? -1 : 1;
-  const at = all.findIndex((entry) => entry.room.id === from);
-  const stops = (/** @type {RoomEntry} */ entry) => !event.shiftKey || unreadOf(entry) > 0;
-  for (let next = at + step; next >= 0 && next < all.length; next += step) {
-    if (stops(all[next])) return ui.app.actions.navigate(`/rooms/${all[next].room.id}`);
-  }
-}
-
-/** @param {1 | -1} step */
-function cycle(step) {
-  const regions = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-region]")]);
-  const at = regions.findIndex((region) => region.contains(document.activeElement));
-  const region = regions[(at + step + regions.length) % regions.length];
-  const inside = /** @type {HTMLElement | null} */ (region?.querySelector("[aria-current=page], [tabindex='0'], textarea"));
-  (inside ?? region)?.focus();
-}
-
-/** Escape, when nothing is open over the room: first the details that lie over it, then to the end of the room. @param {Ui} ui */
-function leaveOne(ui) {
-  if (ui.details.value && slides.matches) ui.showDetails(false);
-  else ui.toEnd?.();
-}
-
-/**
- * A letter typed while nothing takes letters belongs to the message.
- * @param {KeyboardEvent} event
- * @param {Ui} ui
- */
-function typeAnywhere(event, ui) {
-  const pastes = isKey(event, "v");
-  if (!pastes && (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey)) return;
-  const target = /** @type {HTMLElement} */ (event.target);
-  if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
-  if (event.key === " " && target.closest("button, a, [role=log]")) return;
-  ui.writing?.focus();
 }

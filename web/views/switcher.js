@@ -98,8 +98,8 @@ function useElsewhere(ui, wanted) {
     const { actions } = ui.app;
     const timer = setTimeout(async () => {
       const [rooms, users] = await Promise.all([
-        actions.listRooms().then((page) => page.open, () => []),
-        actions.listUsers(wanted).then((page) => page.users, () => []),
+        actions.ask({ type: "list_rooms" }).then((page) => page.open, () => []),
+        actions.ask({ type: "list_users", name: wanted }).then((page) => page.users, () => []),
       ]);
       if (!late) setFound({ rooms, users });
     }, 120);
@@ -203,7 +203,7 @@ async function choosePerson(ui, user, room) {
   const { words, app } = ui;
   if (!room) return ui.ask("open");
   try {
-    await app.actions.inviteMember(room, user.id);
+    await app.actions.ask({ type: "invite_member", room, user: user.id });
     ui.say(`${user.name}: ${words.invite.added}`);
   } catch (refusal) {
     ui.ask("notice", { title: user.name, text: words.refusal(/** @type {any} */ (refusal)) });
