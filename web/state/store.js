@@ -3,7 +3,9 @@
  * The whole state of the client, and what each frame makes of it. Pure: every function gives a new state, or the very
  * one it was given when nothing changes.
  *
- * @import { Event, Hello, MessagePage, Posted, Reset, RoomId, ServerFrame, Session, User } from "../types/protocol.d.ts"
+ * @import {
+ *   Event, Hello, MessagePage, Posted, Reset, RoomId, ServerFrame, Session, User,
+ * } from "../types/protocol.d.ts"
  * @import { Connection, Loading, Pending, State } from "../types/state.d.ts"
  */
 
@@ -66,12 +68,14 @@ const unchanged = (state) => state;
 /**
  * What each frame that is no durable event makes of the state; `events` of timeline.js says it of those.
  * @type {{
- *   [T in Exclude<ServerFrame["type"], Event["type"]>]: (state: State, frame: Extract<ServerFrame, { type: T }>) => State
+ *   [T in Exclude<ServerFrame["type"], Event["type"]>]:
+ *     (state: State, frame: Extract<ServerFrame, { type: T }>) => State
  * }}
  */
 const frames = {
   hello: greeted,
-  presence: (state, { room, count, here }) => withEntry(state, room, (entry) => ({ ...entry, presence: { count, here } })),
+  presence: (state, { room, count, here }) =>
+    withEntry(state, room, (entry) => ({ ...entry, presence: { count, here } })),
   reset: restarted,
   lagged: (state, { room }) => behind(state, room, Infinity),
   room_joined: (state, { room }) => joined(state, room),

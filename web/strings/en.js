@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Every text people read, in English; what the first view does without stands in `en/`, a file for each noun. Texts that
- * count or date are functions.
+ * Every text people read, in English. Texts that count or date are functions. What the first view does without stands
+ * in `en/`, a file for each noun.
  */
 
 /** @import { Refusal } from "../types/protocol.d.ts" */
@@ -67,22 +67,39 @@ function invalid({ params: { field, rule, max }, message }) {
   if (!subject) return message;
   if (rule === "empty") return `${subject} cannot be empty.`;
   if (rule === "short" && typeof max === "number") return `${subject} needs at least ${counted(max, characters)}.`;
-  if (rule === "length" && typeof max === "number") return `${subject} has up to ${counted(max, characters)}. Shorten it.`;
+  const most = typeof max === "number" ? counted(max, characters) : "";
+  if (rule === "length" && most) return `${subject} has up to ${most}. Shorten it.`;
   return message;
 }
 
-/** By code; a code without a text here shows the server's own sentence. @type {Partial<Record<Refusal["code"], (refusal: Refusal) => string>>} */
+/**
+ * By code; a code without a text here shows the server's own sentence.
+ * @type {Partial<Record<Refusal["code"], (refusal: Refusal) => string>>}
+ */
 const refusals = {
   invalid,
   not_found: () => "It is not there any more, or not yours to see.",
-  name_taken: ({ params }) => (typeof params.name === "string" ? `The name ${params.name} is taken. Choose another one.` : "That name is taken. Choose another one."),
+  name_taken: ({ params }) =>
+    (typeof params.name === "string"
+      ? `The name ${params.name} is taken. Choose another one.`
+      : "That name is taken. Choose another one."),
   unauthenticated: () => "You are signed out. Sign in again; what you wrote is kept.",
   bad_credentials: () => "The name or the password is wrong.",
   link_spent: () => "This link was used up or has expired.",
-  too_large: ({ params }) => (typeof params.rooms === "number" ? `${params.name} is in ${numbers.format(params.rooms)} rooms, and nobody fits into more. Leaving one makes place.` : "It is too large to send. Shorten it."),
-  rate_limited: ({ retry_after_ms }) => (retry_after_ms ? `Too many in a short time. Try again in ${wait(retry_after_ms)}.` : "Too many in a short time. Wait a little."),
+  too_large: ({ params }) =>
+    (typeof params.rooms === "number"
+      ? `${params.name} is in ${numbers.format(params.rooms)} rooms, and nobody fits into more. `
+        + "Leaving one makes place."
+      : "It is too large to send. Shorten it."),
+  rate_limited: ({ retry_after_ms }) =>
+    (retry_after_ms
+      ? `Too many in a short time. Try again in ${wait(retry_after_ms)}.`
+      : "Too many in a short time. Wait a little."),
   slow_down: () => "The room is very busy. Try again in a moment.",
-  overloaded: ({ params }) => (params.reason === "disk_full" ? "The server's disk is full. Nothing can be sent until there is space." : "The server is very busy. Try again in a moment."),
+  overloaded: ({ params }) =>
+    (params.reason === "disk_full"
+      ? "The server's disk is full. Nothing can be sent until there is space."
+      : "The server is very busy. Try again in a moment."),
   unknown: () => "No answer came, so it may have been done or not. Look, then try again.",
   internal: () => "The server failed. Its log says why.",
   offline: () => "There is no connection. Nothing was done.",
@@ -101,9 +118,11 @@ export const strings = {
    * @param {string | null} room
    * @param {string} house
    */
-  title: (unread, room, house) => `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room ? `${cut(room)}, ` : ""}${house}`,
+  title: (unread, room, house) =>
+    `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room ? `${cut(room)}, ` : ""}${house}`,
   /** @param {Refusal} refusal */
-  refusal: (refusal) => refusals[refusal?.code]?.(refusal) ?? refusal?.message ?? "Something went wrong that has no name.",
+  refusal: (refusal) =>
+    refusals[refusal?.code]?.(refusal) ?? refusal?.message ?? "Something went wrong that has no name.",
 
   skip: "Skip to the conversation",
   retry: "Retry",

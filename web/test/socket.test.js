@@ -294,7 +294,8 @@ test("not more commands are under way than the server allows; the rest go out as
 
 test("losing the connection refuses what was asked as unknown, and what was not as offline", async () => {
   const tab = await connected();
-  const asking = ["a", "b", "c", "d", "e"].map((name) => tab.actions.ask({ type: "list_users", name }).catch(({ code }) => code));
+  const asking =
+    ["a", "b", "c", "d", "e"].map((name) => tab.actions.ask({ type: "list_users", name }).catch(({ code }) => code));
   tab.wires.last.ends(1006);
   assert.deepEqual(await Promise.all(asking), ["unknown", "unknown", "unknown", "unknown", "offline"]);
   await assert.rejects(tab.actions.ask({ type: "list_users", name: "f" }), { code: "offline" });

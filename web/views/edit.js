@@ -43,7 +43,9 @@ export function EditForm({ ui, room, message }) {
     else if (sends) void save();
   };
   return html`<div class="edit">
-    <textarea ref=${field} class="edit__text" dir="auto" rows="1" aria-label=${words.message.editLabel} defaultValue=${message.text} onKeyDown=${press}></textarea>
+    <textarea ref=${field} class="edit__text" dir="auto" rows="1" aria-label=${words.message.editLabel}
+      defaultValue=${message.text} onKeyDown=${press}>
+    </textarea>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     <p class="edit__foot">
       <span class="hint">${words.message.editKeys}</span>

@@ -74,11 +74,15 @@ function cycle(step) {
   const regions = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-region]")]);
   const at = regions.findIndex((region) => region.contains(document.activeElement));
   const region = regions[(at + step + regions.length) % regions.length];
-  const inside = /** @type {HTMLElement | null} */ (region?.querySelector("[aria-current=page], [tabindex='0'], textarea"));
+  const inside =
+    /** @type {HTMLElement | null} */ (region?.querySelector("[aria-current=page], [tabindex='0'], textarea"));
   (inside ?? region)?.focus();
 }
 
-/** Escape, when nothing is open over the room: first the details that lie over it, then to the end of the room. @param {Ui} ui */
+/**
+ * Escape, when nothing is open over the room: first the details that lie over it, then to the end of the room.
+ * @param {Ui} ui
+ */
 function leaveOne(ui) {
   if (ui.details.value && ui.slides.matches) ui.showDetails(false);
   else ui.toEnd?.();

@@ -15,7 +15,8 @@ const together = 5 * 60 * 1000;
 /**
  * @typedef {{ kind: "day", key: string, at: number }
  *   | { kind: "new", key: string, count: number, at: number }
- *   | { kind: "message", key: string, by: User, at: number, first: boolean, message: Message | null, pending: Pending | null }} Line
+ *   | { kind: "message", key: string, by: User, at: number, first: boolean, message: Message | null,
+ *     pending: Pending | null }} Line
  */
 
 /**
@@ -86,14 +87,18 @@ export function actionsOf(ui, room, message, { mine, moderates }) {
   const { words } = ui;
   /** @type {MenuItem[]} */
   const items = [];
-  if (!message.deleted) items.push({ name: words.message.copyText, icon: "copy", run: () => void ui.copy(message.text) });
+  if (!message.deleted) {
+    items.push({ name: words.message.copyText, icon: "copy", run: () => void ui.copy(message.text) });
+  }
   const link = `${location.origin}/rooms/${room}/${message.seq}`;
   items.push({ name: words.message.copyLink, icon: "link", run: () => void ui.copy(link) });
   if (mine && !message.deleted) {
-    items.push({ name: words.message.edit, icon: "edit", keys: "E", run: () => (ui.editing.value = { room, seq: message.seq }) });
+    const run = () => (ui.editing.value = { room, seq: message.seq });
+    items.push({ name: words.message.edit, icon: "edit", keys: "E", run });
   }
   if ((mine || moderates) && !message.deleted) {
-    items.push({ name: words.message.remove, icon: "bin", danger: true, apart: true, run: () => askToRemove(ui, room, message) });
+    const run = () => askToRemove(ui, room, message);
+    items.push({ name: words.message.remove, icon: "bin", danger: true, apart: true, run });
   }
   return items;
 }
@@ -138,10 +143,10 @@ export const Row = still(
   (props) => {
     const { ui, room, message, pending, id, by, first, tab, hot, editing, called } = props;
     const gone = Boolean(message?.deleted);
-    const look = ["message", first && "is-first", pending && `is-${pending.state}`, gone && "is-gone", called && "is-called"];
+    const states = [first && "is-first", pending && `is-${pending.state}`, gone && "is-gone", called && "is-called"];
     const key = id.replaceAll(" ", "-");
     return html`<li
-      class=${look.filter(Boolean).join(" ")}
+      class=${["message", ...states].filter(Boolean).join(" ")}
       data-key=${id}
       data-seq=${message?.seq}
       tabindex=${tab ? 0 : -1}
@@ -151,10 +156,14 @@ export const Row = still(
     >
       ${first && html`<${Avatar} user=${by} />`}
       <div class="message__body">
-        <p class=${first ? "message__by" : "unseen"} id=${`by-${key}`}><b dir="auto">${by.name}</b>${by.guest && first && html` <span class="message__guest">${ui.words.guest}</span>`}</p>
+        <p class=${first ? "message__by" : "unseen"} id=${`by-${key}`}><b dir="auto">${by.name}</b>
+          ${by.guest && first && html` <span class="message__guest">${ui.words.guest}</span>`}
+        </p>
         ${editing && message
           ? html`<${EditForm} ui=${ui} room=${room} message=${message} />`
-          : html`<p class="message__text" dir="auto" id=${`text-${key}`}>${gone ? ui.words.message.gone : linked(message?.text ?? pending?.text ?? "")}</p>`}
+          : html`<p class="message__text" dir="auto" id=${`text-${key}`}>
+            ${gone ? ui.words.message.gone : linked(message?.text ?? pending?.text ?? "")}
+          </p>`}
         ${pending && html`<${Fate} ui=${ui} pending=${pending} />`}
       </div>
       <${Margin} ui=${ui} id=${`margin-${key}`} message=${message} pending=${pending} />
@@ -169,7 +178,10 @@ function Tools({ ui, room, message, mine, moderates }) {
   const items = actionsOf(ui, room, message, { mine, moderates });
   return html`<div class="tools" role="toolbar" aria-label=${ui.words.message.actions}>
     ${items.map(
-      ({ name, icon, run }) => html`<button type="button" class="tool" aria-label=${name} title=${name} onClick=${run}><${Icon} name=${icon} /></button>`,
+      ({ name, icon, run }) =>
+        html`<button type="button" class="tool" aria-label=${name} title=${name} onClick=${run}>
+          <${Icon} name=${icon} />
+        </button>`,
     )}
   </div>`;
 }
@@ -184,7 +196,8 @@ function openMenu(event, { ui, room, mine, moderates, editing }, message) {
   // Links and marked text have a menu of the browser's own.
   if (editing || target.closest("a") || String(getSelection() ?? "").trim()) return;
   event.preventDefault();
-  ui.offer(/** @type {MouseEvent} */ (event), ui.words.message.actions, actionsOf(ui, room, message, { mine, moderates }));
+  ui.offer(/** @type {MouseEvent} */ (event), ui.words.message.actions,
+    actionsOf(ui, room, message, { mine, moderates }));
 }
 
 /**
@@ -206,16 +219,23 @@ function pressOn(event, props, message) {
   }
 }
 
-/** When it was said; in place of that, where it is on its way. @param {{ ui: Ui, id: string, message: Message | null, pending: Pending | null }} props */
+/**
+ * When it was said; in place of that, where it is on its way.
+ * @param {{ ui: Ui, id: string, message: Message | null, pending: Pending | null }} props
+ */
 function Margin({ ui, id, message, pending }) {
   const { words } = ui;
   if (message) {
     return html`<div class="message__margin" id=${id}>
-      <time datetime=${new Date(message.at).toISOString()} title=${words.moment(message.at)}>${words.time(message.at)}</time>
-      ${message.edited_at && !message.deleted && html`<span title=${words.message.editedAt(message.edited_at)}>${words.message.edited}</span>`}
+      <time datetime=${new Date(message.at).toISOString()} title=${words.moment(message.at)}>
+        ${words.time(message.at)}
+      </time>
+      ${message.edited_at && !message.deleted &&
+        html`<span title=${words.message.editedAt(message.edited_at)}>${words.message.edited}</span>`}
     </div>`;
   }
-  const text = pending && pending.state !== "failed" ? words.message[pending.state === "waiting" ? "waiting" : "sending"] : "";
+  const goes = pending && pending.state !== "failed";
+  const text = goes ? words.message[pending.state === "waiting" ? "waiting" : "sending"] : "";
   return html`<div class="message__margin" id=${id}>
     ${text && html`<span class="message__state"><${Icon} name="clock" size="small" /><span>${text}</span></span>`}
   </div>`;
@@ -250,7 +270,8 @@ function linked(text) {
   const parts = [];
   let from = 0;
   for (const match of text.matchAll(address)) {
-    parts.push(text.slice(from, match.index), html`<a href=${match[0]} target="_blank" rel="noopener noreferrer nofollow">${match[0]}</a>`);
+    parts.push(text.slice(from, match.index));
+    parts.push(html`<a href=${match[0]} target="_blank" rel="noopener noreferrer nofollow">${match[0]}</a>`);
     from = match.index + match[0].length;
   }
   return parts.length ? [...parts, text.slice(from)] : text;
@@ -278,7 +299,9 @@ export class Announcer {
     this.timer = waiting.length ? window.setTimeout(() => this.say(), 1000) : 0;
     if (!waiting.length) return;
     const { said, saidMany } = ui.words.timeline;
-    ui.spoken.value = waiting.length > 5 ? saidMany(waiting.length) : waiting.map((one) => said(one.by.name, one.text)).join("\n");
+    ui.spoken.value = waiting.length > 5
+      ? saidMany(waiting.length)
+      : waiting.map((one) => said(one.by.name, one.text)).join("\n");
   }
 
   stop() {

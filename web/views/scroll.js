@@ -27,7 +27,10 @@ export class Scroll {
     return this.box.scrollHeight - this.box.clientHeight - this.box.scrollTop;
   }
 
-  /** Index of the first row that ends below `line`, in pixels from the top of the list's content. @param {number} line */
+  /**
+   * Index of the first row that ends below `line`, in pixels from the top of the list's content.
+   * @param {number} line
+   */
   rowBelow(line) {
     const rows = /** @type {ArrayLike<HTMLElement>} */ (/** @type {unknown} */ (this.list.children));
     let low = 0;
@@ -93,7 +96,10 @@ export class Scroll {
     this.read();
   }
 
-  /** A wheel scrolls before the page is told: without this, whatever is drawn in between takes the reader back. @param {boolean} live */
+  /**
+   * A wheel scrolls before the page is told: without this, whatever is drawn in between takes the reader back.
+   * @param {boolean} live
+   */
   catchUp(live) {
     if (this.box.scrollTop !== this.top) this.moved(live);
     this.read();

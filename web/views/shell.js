@@ -14,8 +14,12 @@ import { html, later } from "./parts.js";
 /**
  * @typedef {{ room: RoomId | null, seq: number | null, page: "home" | "room" | "sign-in" | "setup" | "invite" }} Place
  * @typedef {{ text: string, action?: { name: string, run: () => void } }} Toast
- * @typedef {{ name: string, icon?: IconName, run: () => void, keys?: string, danger?: boolean, apart?: boolean }} MenuItem
- * @typedef {{ name: string, items: MenuItem[], x: number, y: number, back: HTMLElement | null, kind?: "settings" }} Menu
+ * @typedef {{
+ *   name: string, icon?: IconName, run: () => void, keys?: string, danger?: boolean, apart?: boolean,
+ * }} MenuItem
+ * @typedef {{
+ *   name: string, items: MenuItem[], x: number, y: number, back: HTMLElement | null, kind?: "settings",
+ * }} Menu
  * @typedef {{ view: string, props?: Record<string, any> }} Dialog
  * @typedef {{ room: RoomId, focus: () => void, put: (text: string) => void }} Writing
  */
@@ -81,7 +85,9 @@ export class Ui {
     const box = back.getBoundingClientRect();
     const pointed = event.type === "contextmenu" && (event.clientX > 0 || event.clientY > 0);
     const rtl = getComputedStyle(back).direction === "rtl";
-    const place = pointed ? { x: event.clientX, y: event.clientY } : { x: rtl ? box.right : box.left, y: box.bottom + 4 };
+    const place = pointed
+      ? { x: event.clientX, y: event.clientY }
+      : { x: rtl ? box.right : box.left, y: box.bottom + 4 };
     this.menu.value = { name, items, kind, back, ...place };
   }
 
@@ -124,7 +130,9 @@ const MenuView = later(() => import("./menus.js").then((all) => all.MenuView));
  */
 export function placeOf(path) {
   const [first = "", room, seq] = path.split("/").slice(1);
-  if (first === "rooms" && room) return { page: "room", room: decodeURIComponent(room), seq: /^\d+$/.test(seq ?? "") ? Number(seq) : null };
+  if (first === "rooms" && room) {
+    return { page: "room", room: decodeURIComponent(room), seq: /^\d+$/.test(seq ?? "") ? Number(seq) : null };
+  }
   const page = first === "sign-in" || first === "setup" || first === "invite" ? first : "home";
   return { page, room: null, seq: null };
 }
@@ -164,7 +172,8 @@ function Shell({ ui }) {
   const place = placeOf(state.path);
   const home = Boolean(state.me) && place.page !== "invite";
   useEffect(() => {
-    if (state.me && (place.page === "sign-in" || place.page === "setup")) ui.app.actions.navigate("/", { replace: true });
+    const entering = place.page === "sign-in" || place.page === "setup";
+    if (state.me && entering) ui.app.actions.navigate("/", { replace: true });
   }, [state.me, place.page]);
   return html`
     ${home ? html`<${House} ui=${ui} state=${state} place=${place} />` : html`<${Entry} ui=${ui} place=${place} />`}
@@ -185,7 +194,10 @@ function House({ ui, state, place }) {
     <a class="skip" href="#conversation" onClick=${(/** @type {Event} */ event) => skip(event, ui)}>${ui.words.skip}</a>
     <div class="house" data-pane=${pane}>
       ${!narrow && html`<${Rooms} ui=${ui} state=${state} current=${room} />`}
-      ${narrow && pane === "list" && html`<main class="alone" id="conversation" tabindex="-1" aria-label=${state.session.name}><${Rooms} ui=${ui} state=${state} current=${room} alone /></main>`}
+      ${narrow && pane === "list" &&
+        html`<main class="alone" id="conversation" tabindex="-1" aria-label=${state.session.name}>
+          <${Rooms} ui=${ui} state=${state} current=${room} alone />
+        </main>`}
       ${(!narrow || pane === "room") &&
       html`<${RoomPane} key=${room ?? ""} ui=${ui} state=${state} id=${room} seq=${place.seq} />`}
     </div>
@@ -288,7 +300,8 @@ function tabIcon(lit) {
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0e5a63"/>' +
     '<path d="M7 26h18l4 4.900A7 7 0 0 1 25 32H7a7 7 0 0 1-4-1.100z" fill="#3f7f82"/>' +
     `<path d="M7 26V13.500a9 9 0 0 1 18 0V26z" fill="${lit ? "#f4b942" : "#f7efdd"}"/>` +
-    '<path d="M16 9.800a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7zM10.200 26v-2.200a5.800 5.800 0 0 1 11.600 0V26z" fill="#0b3f46"/>' +
+    '<path d="M16 9.800a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7z' +
+    'M10.200 26v-2.200a5.800 5.800 0 0 1 11.600 0V26z" fill="#0b3f46"/>' +
     `${dot}</svg>`;
   return `data:image/svg+xml,${encodeURIComponent(drawing)}`;
 }

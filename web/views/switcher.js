@@ -12,8 +12,10 @@ import { unreadOf } from "./rooms.js";
 import { Avatar, Door, Icon, html } from "./parts.js";
 
 /**
- * @typedef {{ key: string, group: "rooms" | "people" | "actions", name: string, where?: string, end?: string, run: () => void,
- *   room?: "open" | "closed" | "direct", lit?: boolean, user?: User, icon?: IconName }} Option
+ * @typedef {{
+ *   key: string, group: "rooms" | "people" | "actions", name: string, where?: string, end?: string, run: () => void,
+ *   room?: "open" | "closed" | "direct", lit?: boolean, user?: User, icon?: IconName,
+ * }} Option
  */
 
 /**
@@ -141,8 +143,10 @@ export function Switcher({ ui }) {
   return html`<${Frame} ui=${ui} title=${words.switcher.field} look="switcher" bare>
     <div class="switcher__ask">
       <${Icon} name="search" />
-      <input type="text" autofocus role="combobox" aria-expanded="true" aria-controls="switcher-list" aria-autocomplete="list" aria-activedescendant=${chosen && `option-${chosen.key}`}
-        aria-label=${words.switcher.field} placeholder=${words.switcher.field} autocomplete="off" spellcheck=${false} enterkeyhint="go"
+      <input type="text" autofocus role="combobox" aria-expanded="true" aria-controls="switcher-list"
+        aria-autocomplete="list" aria-activedescendant=${chosen && `option-${chosen.key}`}
+        aria-label=${words.switcher.field} placeholder=${words.switcher.field} autocomplete="off" spellcheck=${false}
+        enterkeyhint="go"
         onInput=${(/** @type {any} */ event) => (setText(event.target.value), setAt(0))} onKeyDown=${press} />
       <kbd class="key">${words.keys.escape}</kbd>
     </div>
@@ -151,22 +155,36 @@ export function Switcher({ ui }) {
         const some = options.filter((option) => option.group === group);
         return some.length > 0 && html`<div role="group" aria-label=${words.switcher[group]} key=${group}>
           <p class="switcher__group" aria-hidden="true">${words.switcher[group]}</p>
-          ${some.map((option) => html`<${Choice} key=${option.key} option=${option} wanted=${wanted} on=${option === chosen} run=${run} enter=${words.keys.enter} />`)}
+          ${some.map(
+            (option) =>
+              html`<${Choice} key=${option.key} option=${option} wanted=${wanted} on=${option === chosen} run=${run}
+                enter=${words.keys.enter} />`)}
         </div>`;
       })}
       ${!options.length && html`<p class="hint switcher__none">${words.switcher.none}</p>`}
     </div>
     <p class="unseen" role="status">${wanted ? words.switcher.found(options.length) : ""}</p>
-    <p class="switcher__keys" aria-hidden="true"><span><kbd class="key">↑</kbd><kbd class="key">↓</kbd> ${words.switcher.move}</span><span><kbd class="key">${words.keys.enter}</kbd> ${words.switcher.go}</span></p>
+    <p class="switcher__keys" aria-hidden="true">
+      <span><kbd class="key">↑</kbd><kbd class="key">↓</kbd> ${words.switcher.move}</span>
+      <span><kbd class="key">${words.keys.enter}</kbd> ${words.switcher.go}</span>
+    </p>
   <//>`;
 }
 
-/** @param {{ option: Option, wanted: string, on: boolean, run: (option: Option) => void, enter: string, key?: string }} props */
+/**
+ * @param {{
+ *   option: Option, wanted: string, on: boolean, run: (option: Option) => void, enter: string, key?: string,
+ * }} props
+ */
 function Choice({ option, wanted, on, run, enter }) {
   const { user, room, icon } = option;
-  return html`<div role="option" id=${`option-${option.key}`} aria-selected=${on} class="option${option.lit ? " is-unread" : ""}" onClick=${() => run(option)}>
-    ${user ? html`<${Avatar} user=${user} size=${24} />` : room ? html`<${Door} kind=${room} />` : html`<${Icon} name=${icon ?? "forward"} />`}
-    <span class="cut"><${Marked} name=${option.name} wanted=${wanted} />${option.where && html` <span class="option__where">${option.where}</span>`}</span>
+  const sign = room ? html`<${Door} kind=${room} />` : html`<${Icon} name=${icon ?? "forward"} />`;
+  return html`<div role="option" id=${`option-${option.key}`} aria-selected=${on}
+    class="option${option.lit ? " is-unread" : ""}" onClick=${() => run(option)}>
+    ${user ? html`<${Avatar} user=${user} size=${24} />` : sign}
+    <span class="cut"><${Marked} name=${option.name} wanted=${wanted} />
+      ${option.where && html` <span class="option__where">${option.where}</span>`}
+    </span>
     <span class="option__end">${option.end}${on && html`<kbd class="key">${enter}</kbd>`}</span>
   </div>`;
 }
@@ -184,13 +202,23 @@ function optionsFor(ui, state, text, elsewhere) {
   const rooms = roomsFor(ui, state, wanted);
   for (const room of elsewhere.rooms) {
     if (room.joined || state.rooms.has(room.id) || !matches(room.name, wanted)) continue;
-    rooms.push({ key: room.id, group: "rooms", name: room.name, room: "open", where: words.find.members(room.members), end: words.find.join, run: () => app.actions.navigate(`/rooms/${room.id}`) });
+    rooms.push({
+      key: room.id,
+      group: "rooms",
+      name: room.name,
+      room: "open",
+      where: words.find.members(room.members),
+      end: words.find.join,
+      run: () => app.actions.navigate(`/rooms/${room.id}`),
+    });
   }
   const id = state.path.split("/")[2];
   const open = id ? state.rooms.get(id)?.room : undefined;
-  const people = elsewhere.users.slice(0, 6).map(
-    (user) => /** @type {Option} */ ({ key: user.id, group: "people", name: user.name, user, where: open ? words.switcher.inviteTo(open.name) : undefined, run: () => choosePerson(ui, user, open?.id ?? null) }),
-  );
+  const where = open ? words.switcher.inviteTo(open.name) : undefined;
+  const people = elsewhere.users.slice(0, 6).map((user) => {
+    const run = () => choosePerson(ui, user, open?.id ?? null);
+    return /** @type {Option} */ ({ key: user.id, group: "people", name: user.name, user, where, run });
+  });
   return [...rooms, ...people, ...actionsFor(ui, state, text)];
 }
 

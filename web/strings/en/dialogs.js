@@ -18,10 +18,12 @@ export const dialogs = {
   link: {
     title: "Invite link",
     /** @param {string | null} room */
-    text: (room) => (room ? `Whoever opens it makes an account and lands in ${room}.` : "Whoever opens it makes an account here."),
+    text: (room) =>
+      (room ? `Whoever opens it makes an account and lands in ${room}.` : "Whoever opens it makes an account here."),
     field: "Link",
     /** @param {number} uses @param {number} at */
-    facts: (uses, at) => `Works ${counted(uses, { one: "time", other: "times" })}, until ${day(at)}. It is shown this once.`,
+    facts: (uses, at) =>
+      `Works ${counted(uses, { one: "time", other: "times" })}, until ${day(at)}. It is shown this once.`,
     making: "Making the link",
     done: "Done",
   },

@@ -25,7 +25,9 @@ export const empty = {
     title: "The door is open, the chairs are out.",
     closedTitle: "The room is yours, the chairs are out.",
     /** @param {string} room */
-    text: (room) => `This is the beginning of ${room}. Whatever is said here stays here, in order, and anyone who joins later can read it from the first line.`,
+    text: (room) =>
+      `This is the beginning of ${room}. Whatever is said here stays here, in order, `
+      + "and anyone who joins later can read it from the first line.",
     invite: "Bring people in",
     inviteText: "Add members by name",
     link: "Send an invite link",
