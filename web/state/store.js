@@ -28,7 +28,7 @@ export function initial(session, path) {
   return {
     session,
     me: session.user,
-    role: session.role ?? null,
+    may: [],
     limits: session.limits,
     epoch: null,
     build: session.build,
@@ -205,7 +205,7 @@ function greeted(state, hello) {
     rooms,
     session: { ...state.session, user: hello.user, role: hello.role },
     me: hello.user,
-    role: hello.role,
+    may: hello.may,
     limits: hello.limits,
     epoch: hello.epoch,
     newBuild: state.newBuild || hello.build !== state.build,

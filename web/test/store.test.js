@@ -95,3 +95,12 @@ test("names like those of an object's insides are rooms like any other", () => {
   assert.equal(count(state, "__proto__"), 2);
   assert.deepEqual(gaps(missed(state, JSON.parse('{"__proto__":9}'))), [{ room: "__proto__", after: 2 }]);
 });
+
+test("what one may do is what the server says, and nothing before it has said so", () => {
+  const before = initial(session, "/");
+  assert.deepEqual(before.may, []);
+  const greeted = apply(before, hello([room(lobby, { role: "owner", may: ["post"] })], { may: ["find_people"] }));
+  assert.deepEqual([greeted.may, greeted.rooms.get(lobby).room.may], [["find_people"], ["post"]]);
+  const told = apply(greeted, { type: "room_joined", room: room(lobby, { role: "guest", may: ["post", "invite"] }) });
+  assert.deepEqual(told.rooms.get(lobby).room.may, ["post", "invite"]);
+});

@@ -27,14 +27,15 @@ export const session = {
 export function room(id = lobby, more = {}) {
   return {
     id, name: id === lobby ? "lobby" : "garden", kind: id === lobby ? "open" : "closed",
-    head: 0, n: 0, read: { seq: 0, n: 0 }, role: "owner", ...more,
+    head: 0, n: 0, read: { seq: 0, n: 0 }, role: "owner",
+    may: ["post", "react", "invite", "remove", "delete_any"], ...more,
   };
 }
 
 export function hello(rooms, more = {}) {
   return {
     type: "hello", version: "0.1.0", build: "b1", features: [], epoch: "e1", user: ana, role: "owner", limits,
-    heartbeat_ms: 25000, rooms, ...more,
+    heartbeat_ms: 25000, rooms, may: ["open_room", "open_closed", "invite", "find_people"], ...more,
   };
 }
 

@@ -12,6 +12,24 @@ export type InviteId = string;
 export type Nonce = string;
 
 export type Role = "guest" | "member" | "moderator" | "admin" | "owner";
+/** What one may do in a room. */
+export type RoomRight =
+  | "post"
+  | "react"
+  | "invite"
+  | "remove"
+  | "pin"
+  | "mention_all"
+  | "delete_any"
+  | "edit_room"
+  | "time_out"
+  | "ban"
+  | "call";
+/** What one may do on the server: open a room of either kind, make a link that leads to no room, look people up. */
+export type ServerRight = "open_room" | "open_closed" | "invite" | "find_people";
+/** What one may do to a member. */
+export type MemberRight = "remove";
+
 export type RoomKind = "open" | "closed" | "direct";
 
 export interface User {
@@ -35,8 +53,9 @@ export interface Room {
   /** How many messages were ever posted. */
   n: number;
   read: ReadMark;
-  /** My role in this room. */
+  /** My role in this room, to be shown; what follows from it is in `may`. */
   role: Role;
+  may: RoomRight[];
 }
 
 export interface OpenRoom {
@@ -49,6 +68,7 @@ export interface OpenRoom {
 export interface Member extends User {
   role: Role;
   here: boolean;
+  may?: MemberRight[];
 }
 
 export interface Message {
@@ -178,6 +198,7 @@ export interface Hello {
   limits: Limits;
   heartbeat_ms: number;
   rooms: Room[];
+  may: ServerRight[];
 }
 export interface Reply {
   type: "reply";
@@ -350,6 +371,8 @@ export interface Session {
 export interface SignedIn {
   user: User;
   role: Role;
+  /** For programs that asked for one. */
+  token?: string;
 }
 export interface InviteView {
   by: User;

@@ -6,7 +6,8 @@
 
 import type { ReadonlySignal } from "../vendor/all.js";
 import type {
-  Command, InviteView, Limits, Message, NewInvite, Nonce, Refusal, Replies, Role, Room, RoomId, RoomKind, Session, User,
+  Command, InviteView, Limits, Message, NewInvite, Nonce, Refusal, Replies, Room, RoomId, RoomKind, ServerRight,
+  Session, User,
 } from "./protocol.d.ts";
 
 export interface Connection {
@@ -84,8 +85,8 @@ export interface State {
   session: Session;
   /** null when nobody is signed in. */
   me: User | null;
-  /** My role on the server. */
-  role: Role | null;
+  /** What I may do on the server; nothing before the first hello. */
+  may: ServerRight[];
   limits: Limits;
   /** Which life of the database this is; null before the first hello. */
   epoch: string | null;

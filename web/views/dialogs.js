@@ -124,7 +124,12 @@ function Notice({ ui, title, text }) {
 /** @param {{ ui: Ui, name?: string }} props */
 function OpenRoom({ ui, name = "" }) {
   const { words, app } = ui;
-  const [kind, setKind] = useState(/** @type {RoomKind} */ ("open"));
+  const { may, limits } = app.state.value;
+  const choices = [
+    ...(may.includes("open_room") ? [["open", words.open.open]] : []),
+    ...(may.includes("open_closed") ? [["closed", words.open.closed]] : []),
+  ];
+  const [kind, setKind] = useState(/** @type {RoomKind} */ (choices[0]?.[0] ?? "open"));
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const work = useWork(ui);
   const submit = async (/** @type {Event} */ event) => {
@@ -144,13 +149,12 @@ function OpenRoom({ ui, name = "" }) {
       <div class="field">
         <label for="open-name">${words.open.name}</label>
         <input ref=${field} class="input" id="open-name" autofocus autocomplete="off"
-          maxlength=${app.state.value.limits.name_chars} defaultValue=${name} dir="auto"
+          maxlength=${limits.name_chars} defaultValue=${name} dir="auto"
           aria-invalid=${Boolean(work.wrong)} aria-describedby="open-wrong" />
         <${Wrong} id="open-wrong" text=${work.wrong} />
       </div>
-      ${app.state.value.role !== "guest" &&
-        html`<${Choice} name=${words.open.kind} value=${kind} choose=${setKind}
-          choices=${[["open", words.open.open], ["closed", words.open.closed]]} />`}
+      ${choices.length > 1 &&
+        html`<${Choice} name=${words.open.kind} value=${kind} choose=${setKind} choices=${choices} />`}
       <p class="hint">${kind === "open" ? words.open.openHint : words.open.closedHint}</p>
       <div class="dialog__answers">
         <button type="button" class="button is-plain" onClick=${() => (ui.dialog.value = null)}>${words.cancel}</button>

@@ -7,6 +7,7 @@
 /** @import { Ui } from "./shell.js" */
 
 import { useEffect, useState } from "../vendor/all.js";
+import { mayOpen } from "./rooms.js";
 import { Icon, Tool, html } from "./parts.js";
 
 /**
@@ -48,16 +49,17 @@ function Start({ icon, name, text, run }) {
 /** @param {{ ui: Ui, room: Room }} props */
 export function Empty({ ui, room }) {
   const { words } = ui;
-  const guest = ui.app.state.value.role === "guest";
+  const invites = room.may.includes("invite");
+  const finds = ui.app.state.value.may.includes("find_people");
   return html`<div class="empty" data-region tabindex="0" role="group" aria-label=${words.timeline.title(room.name)}>
     <${Doorway} />
     <h2 class="display">${room.kind === "open" ? words.empty.title : words.empty.closedTitle}</h2>
     <p class="lead">${words.empty.text(room.name)}</p>
     <ul class="starts">
-      ${!guest &&
+      ${invites && finds &&
         html`<${Start} icon="people" name=${words.empty.invite} text=${words.empty.inviteText}
           run=${() => ui.ask("invite", { room })} />`}
-      ${!guest &&
+      ${invites &&
         html`<${Start} icon="link" name=${words.empty.link} text=${words.empty.linkText}
           run=${() => ui.ask("link", { room })} />`}
       <${Start} icon="edit" name=${words.empty.write} text=${words.empty.writeText} run=${() => ui.writing?.focus()} />
@@ -119,7 +121,7 @@ export function Absent({ ui, id }) {
         ${!found &&
           html`<button type="button" class="button is-main is-large" onClick=${() => ui.ask("find")}>${words.rooms.find}
           </button>`}
-        ${!found &&
+        ${!found && mayOpen(app.state.value) &&
           html`<button type="button" class="button is-plain is-large" onClick=${() => ui.ask("open")}>
             ${words.rooms.open}
           </button>`}

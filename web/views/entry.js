@@ -260,14 +260,14 @@ function AlreadyIn({ ui }) {
       (room) => app.actions.navigate(room ? `/rooms/${room.id}` : "/"),
       (refusal) => setWrong(words.refusal(refusal)),
     );
-  const mayJoin = token !== "" && me?.guest !== true;
+  const leads = token !== "";
   return html`<div class="entry__form">
     <h1 class="display">${words.entry.signedInAs(me?.name ?? "")}</h1>
-    <p class="lead">${mayJoin ? words.entry.joinText : words.entry.signedInText}</p>
+    <p class="lead">${leads ? words.entry.joinText : words.entry.signedInText}</p>
     <${Wrong} text=${wrong} />
-    ${mayJoin &&
+    ${leads &&
       html`<button type="button" class="button is-main is-large" onClick=${join}>${words.entry.join}</button>`}
-    <button type="button" class=${`button is-large ${mayJoin ? "is-plain" : "is-main"}`}
+    <button type="button" class=${`button is-large ${leads ? "is-plain" : "is-main"}`}
       onClick=${() => app.actions.navigate("/")}>${words.entry.goIn}
     </button>
     <button type="button" class="button is-plain is-large" onClick=${() => void app.actions.signOut()}>

@@ -8,8 +8,6 @@
 import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Avatar, Tool, html } from "./parts.js";
 
-const ranks = ["guest", "member", "moderator", "admin", "owner"];
-
 /** @param {{ ui: Ui, entry: RoomEntry, me: User, connected: boolean }} props */
 export function Details({ ui, entry, me, connected }) {
   const { words } = ui;
@@ -30,7 +28,7 @@ export function Details({ ui, entry, me, connected }) {
   const unnamed = next || !connected ? 0 : Math.max(0, (entry.presence?.count ?? 0) - listed);
   const told = connected ? Math.max(listed, entry.presence?.count ?? 0) : listed;
   const away = members.filter((member) => !isHere(member));
-  const guest = ui.app.state.value.role === "guest";
+  const invites = room.may.includes("invite") && ui.app.state.value.may.includes("find_people");
   const close = () => ui.showDetails(false);
   const panel = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
@@ -54,7 +52,7 @@ export function Details({ ui, entry, me, connected }) {
     </header>
     <div class="panel__body" tabindex="0" role="group" aria-label=${words.details.title}>
       <p class="panel__about">${words.details.kind[room.kind]}</p>
-      ${!guest &&
+      ${invites &&
         html`<button type="button" class="button is-soft is-wide" onClick=${() => ui.ask("invite", { room })}>
           ${words.details.invite}
         </button>`}
@@ -110,10 +108,7 @@ function Person({ ui, entry, member, me, here, drop }) {
   const { words } = ui;
   const { room } = entry;
   const mine = member.id === me.id;
-  const state = ui.app.state.value;
-  const rank = Math.max(ranks.indexOf(room.role), ranks.indexOf(state.role ?? "guest"));
-  const removable = !mine && rank >= ranks.indexOf("moderator") && rank > ranks.indexOf(member.role) &&
-    !(member.guest && member.role === "guest" && !member.here);
+  const removable = member.may?.includes("remove");
   const tag = member.role !== "member" ? words.details.roles[member.role] : "";
   const remove = () =>
     ui.ask("confirm", {

@@ -130,10 +130,10 @@ function Themes({ ui }) {
  */
 function settingsOf(ui) {
   const { words } = ui;
-  const { me } = ui.app.state.value;
+  const { me, may } = ui.app.state.value;
   /** @type {MenuItem[]} */
   const items = [{ name: words.me.keys, icon: "keys", run: () => ui.ask("keys"), keys: words.keys.keys, apart: true }];
-  if (!me?.guest) items.push({ name: words.me.invite, icon: "link", run: () => ui.ask("link") });
+  if (may.includes("invite")) items.push({ name: words.me.invite, icon: "link", run: () => ui.ask("link") });
   const leave = () =>
     ui.ask("confirm", {
       title: words.me.signOutTitle,

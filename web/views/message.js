@@ -2,7 +2,7 @@
 /** One message, sent or not yet: how it looks, what can be done with it, and how messages group. */
 
 /** @import { Pending } from "../types/state.d.ts" */
-/** @import { Message, User } from "../types/protocol.d.ts" */
+/** @import { Message, RoomRight, User } from "../types/protocol.d.ts" */
 /** @import { MenuItem, Ui } from "./shell.js" */
 
 import { Avatar, Icon, html, later, still } from "./parts.js";
@@ -80,10 +80,10 @@ export function Divider({ ui, count, at }) {
  * @param {Ui} ui
  * @param {string} room
  * @param {Message} message
- * @param {{ mine: boolean, moderates: boolean }} rights
+ * @param {{ mine: boolean, may: RoomRight[] }} rights
  * @returns {MenuItem[]}
  */
-export function actionsOf(ui, room, message, { mine, moderates }) {
+export function actionsOf(ui, room, message, { mine, may }) {
   const { words } = ui;
   /** @type {MenuItem[]} */
   const items = [];
@@ -96,7 +96,7 @@ export function actionsOf(ui, room, message, { mine, moderates }) {
     const run = () => (ui.editing.value = { room, seq: message.seq });
     items.push({ name: words.message.edit, icon: "edit", keys: "E", run });
   }
-  if ((mine || moderates) && !message.deleted) {
+  if ((mine || may.includes("delete_any")) && !message.deleted) {
     const run = () => askToRemove(ui, room, message);
     items.push({ name: words.message.remove, icon: "bin", danger: true, apart: true, run });
   }
@@ -130,7 +130,7 @@ export function askToRemove(ui, room, message) {
  * @property {number} at
  * @property {boolean} first
  * @property {boolean} mine
- * @property {boolean} moderates
+ * @property {RoomRight[]} may What I may do in the room.
  * @property {boolean} tab Whether the Tab key stops here.
  * @property {boolean} hot Whether its tools show.
  * @property {boolean} editing
@@ -173,9 +173,9 @@ export const Row = still(
 );
 
 /** @param {RowProps} props */
-function Tools({ ui, room, message, mine, moderates }) {
+function Tools({ ui, room, message, mine, may }) {
   if (!message) return null;
-  const items = actionsOf(ui, room, message, { mine, moderates });
+  const items = actionsOf(ui, room, message, { mine, may });
   return html`<div class="tools" role="toolbar" aria-label=${ui.words.message.actions}>
     ${items.map(
       ({ name, icon, run }) =>
@@ -191,13 +191,13 @@ function Tools({ ui, room, message, mine, moderates }) {
  * @param {RowProps} props
  * @param {Message} message
  */
-function openMenu(event, { ui, room, mine, moderates, editing }, message) {
+function openMenu(event, { ui, room, mine, may, editing }, message) {
   const target = /** @type {Element} */ (event.target);
   // Links and marked text have a menu of the browser's own.
   if (editing || target.closest("a") || String(getSelection() ?? "").trim()) return;
   event.preventDefault();
   ui.offer(/** @type {MouseEvent} */ (event), ui.words.message.actions,
-    actionsOf(ui, room, message, { mine, moderates }));
+    actionsOf(ui, room, message, { mine, may }));
 }
 
 /**
@@ -207,11 +207,11 @@ function openMenu(event, { ui, room, mine, moderates, editing }, message) {
  */
 function pressOn(event, props, message) {
   if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-  const { ui, room, mine, moderates } = props;
+  const { ui, room, mine, may } = props;
   if (event.key.toLowerCase() === "e" && mine && !message.deleted) {
     event.preventDefault();
     ui.editing.value = { room, seq: message.seq };
-  } else if (event.key === "Delete" && (mine || moderates) && !message.deleted) {
+  } else if (event.key === "Delete" && (mine || may.includes("delete_any")) && !message.deleted) {
     event.preventDefault();
     askToRemove(ui, room, message);
   } else if (event.key === "Enter" || event.key === "ContextMenu") {

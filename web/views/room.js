@@ -89,13 +89,13 @@ function Header({ ui, entry, open }) {
  */
 function menuOf(ui, { room, leftBy }) {
   const { words } = ui;
-  const guest = ui.app.state.value.role === "guest";
+  const invites = leftBy === undefined && room.may.includes("invite");
   /** @type {MenuItem[]} */
   const items = [];
-  if (leftBy === undefined && !guest) {
+  if (invites && ui.app.state.value.may.includes("find_people")) {
     items.push({ name: words.room.invite, icon: "people", run: () => ui.ask("invite", { room }) });
-    items.push({ name: words.room.inviteLink, icon: "link", run: () => ui.ask("link", { room }) });
   }
+  if (invites) items.push({ name: words.room.inviteLink, icon: "link", run: () => ui.ask("link", { room }) });
   const link = `${location.origin}/rooms/${room.id}`;
   items.push({ name: words.room.copyLink, icon: "copy", run: () => void ui.copy(link) });
   if (leftBy === undefined) {

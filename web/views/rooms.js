@@ -3,7 +3,7 @@
 
 /** @import { RoomEntry, State } from "../types/state.d.ts" */
 /** @import { RoomId } from "../types/protocol.d.ts" */
-/** @import { Ui } from "./shell.js" */
+/** @import { MenuItem, Ui } from "./shell.js" */
 
 import { Avatar, Door, Icon, Mark, Tool, html, still } from "./parts.js";
 
@@ -14,6 +14,9 @@ import { Avatar, Door, Icon, Mark, Tool, html, still } from "./parts.js";
 export function unreadOf({ room, leftBy }) {
   return leftBy === undefined ? Math.max(0, room.n - room.read.n) : 0;
 }
+
+/** Whether I may open a room of any kind. @param {State} state */
+export const mayOpen = ({ may }) => may.includes("open_room") || may.includes("open_closed");
 
 /**
  * @param {{ ui: Ui, state: State, current: RoomId | null, alone?: boolean }} props
@@ -49,10 +52,11 @@ export function Rooms({ ui, state, current, alone }) {
  * @param {Ui} ui
  */
 function offerNew(event, ui) {
-  ui.offer(event, ui.words.rooms.add, [
-    { name: ui.words.rooms.open, icon: "plus", run: () => ui.ask("open") },
-    { name: ui.words.rooms.find, icon: "search", run: () => ui.ask("find") },
-  ]);
+  /** @type {MenuItem} */
+  const open = { name: ui.words.rooms.open, icon: "plus", run: () => ui.ask("open") };
+  /** @type {MenuItem} */
+  const find = { name: ui.words.rooms.find, icon: "search", run: () => ui.ask("find") };
+  ui.offer(event, ui.words.rooms.add, mayOpen(ui.app.state.value) ? [open, find] : [find]);
 }
 
 /** @param {{ ui: Ui, rooms: State["rooms"], drafts: State["drafts"], current: RoomId | null, known: boolean }} props */

@@ -8,7 +8,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "../vendor/all.js";
 import { Frame } from "./dialogs.js";
-import { unreadOf } from "./rooms.js";
+import { mayOpen, unreadOf } from "./rooms.js";
 import { Avatar, Door, Icon, html } from "./parts.js";
 
 /**
@@ -70,17 +70,16 @@ function roomsFor(ui, state, wanted) {
  */
 function actionsFor(ui, state, wanted) {
   const { words } = ui;
-  const guest = state.role === "guest";
   /** @type {Option[]} */
   const options = [];
   const add = (/** @type {string} */ name, /** @type {IconName} */ icon, /** @type {() => void} */ run) => {
     if (matches(name, wanted)) options.push({ key: name, group: "actions", name, icon, run });
   };
   add(words.rooms.find, "search", () => ui.ask("find"));
-  add(words.rooms.open, "plus", () => ui.ask("open"));
-  if (!guest) add(words.me.invite, "link", () => ui.ask("link"));
+  if (mayOpen(state)) add(words.rooms.open, "plus", () => ui.ask("open"));
+  if (state.may.includes("invite")) add(words.me.invite, "link", () => ui.ask("link"));
   add(words.me.keys, "keys", () => ui.ask("keys"));
-  if (wanted) {
+  if (wanted && mayOpen(state)) {
     const name = words.switcher.openCalled(wanted);
     options.push({ key: "called", group: "actions", name, icon: "plus", run: () => ui.ask("open", { name: wanted }) });
   }
@@ -97,11 +96,12 @@ function useElsewhere(ui, wanted) {
   useEffect(() => {
     if (!wanted) return setFound({ rooms: [], users: [] });
     let late = false;
-    const { actions } = ui.app;
+    const { actions, state } = ui.app;
+    const finds = state.value.may.includes("find_people");
     const timer = setTimeout(async () => {
       const [rooms, users] = await Promise.all([
         actions.ask({ type: "list_rooms" }).then((page) => page.open, () => []),
-        actions.ask({ type: "list_users", name: wanted }).then((page) => page.users, () => []),
+        finds ? actions.ask({ type: "list_users", name: wanted }).then((page) => page.users, () => []) : [],
       ]);
       if (!late) setFound({ rooms, users });
     }, 120);
@@ -213,9 +213,12 @@ function optionsFor(ui, state, text, elsewhere) {
     });
   }
   const id = state.path.split("/")[2];
-  const open = id ? state.rooms.get(id)?.room : undefined;
+  const room = id ? state.rooms.get(id)?.room : undefined;
+  const open = room?.may.includes("invite") ? room : undefined;
   const where = open ? words.switcher.inviteTo(open.name) : undefined;
-  const people = elsewhere.users.slice(0, 6).map((user) => {
+  // What choosing a person leads to: into the room that is open, or to a room of one's own.
+  const known = open || mayOpen(state) ? elsewhere.users : [];
+  const people = known.slice(0, 6).map((user) => {
     const run = () => choosePerson(ui, user, open?.id ?? null);
     return /** @type {Option} */ ({ key: user.id, group: "people", name: user.name, user, where, run });
   });

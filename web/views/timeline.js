@@ -390,8 +390,6 @@ export class Timeline extends Component {
     const lines = linesOf(shown, this.live ? pendings : [], me, line);
     const keys = lines.flatMap((one) => (one.kind === "message" ? one.key : []));
     const tab = this.state.tab && keys.includes(this.state.tab) ? this.state.tab : keys[keys.length - 1];
-    const moderates = ["moderator", "admin", "owner"].includes(entry.room.role) ||
-      ["moderator", "admin", "owner"].includes(ui.app.state.peek().role ?? "");
     const begins = timeline !== null && !timeline.moreBefore && shown[0] === timeline.messages[0];
     return html`<div class="timeline" ref=${this.box} role="log" aria-live="off"
       aria-label=${words.timeline.title(entry.room.name)} data-region onScroll=${this.onScroll}>
@@ -410,7 +408,7 @@ export class Timeline extends Component {
           const { key, by, at, first: leads, message, pending } = one;
           return html`<${Row} key=${key} id=${key} ui=${ui} room=${entry.room.id} by=${by} at=${at} first=${leads}
             message=${message} pending=${pending}
-            mine=${by.id === me.id} moderates=${moderates} tab=${key === tab} hot=${key === hot}
+            mine=${by.id === me.id} may=${entry.room.may} tab=${key === tab} hot=${key === hot}
               called=${message !== null && message.seq === called}
             editing=${message !== null && editing?.room === entry.room.id && editing.seq === message.seq} />`;
         })}
