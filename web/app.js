@@ -30,6 +30,7 @@ import { Socket } from "./net/socket.js";
 import { nonces } from "./state/outbox.js";
 import * as rooms from "./state/rooms.js";
 import * as store from "./state/store.js";
+import { hasHope } from "./state/timeline.js";
 import { more, strings } from "./strings/en.js";
 import { signal } from "./vendor/all.js";
 
@@ -37,6 +38,8 @@ import { signal } from "./vendor/all.js";
 const FRAME_MS = 16;
 /** A beat may overtake the events it speaks of by this much. */
 const BEAT_GRACE_MS = 1_000;
+/** A reply may overtake the event of what it answers by this much. */
+const REPLY_GRACE_MS = 1_000;
 
 export class Client {
   /** @type {World} */
@@ -57,6 +60,8 @@ export class Client {
   #pages;
   #rooms;
   #account;
+  /** What was asked and shows before it is answered. @type {Set<Command>} */
+  #hopes = new Set();
   /** What waits for a connection. @type {Array<{ resolve(): void, reject(error: Refusal): void }>} */
   #waiting = [];
 
@@ -137,7 +142,7 @@ export class Client {
   #show() {
     this.#showing = false;
     this.#shownAt = this.#world.clock.now();
-    this.#shown.value = this.#state;
+    this.#shown.value = store.hoped(this.#state, this.#hopes);
   }
 
   #start() {
@@ -221,6 +226,28 @@ export class Client {
     this.moved(path.split(/[?#]/)[0]);
   }
 
+  /**
+   * Asks the server something, and shows what it hopes for until that has come, or was refused.
+   * @param {Command} command
+   */
+  async #ask(command) {
+    if (!hasHope(command)) return this.#socket.send(command);
+    const end = () => {
+      this.#hopes.delete(command);
+      this.#show();
+    };
+    this.#hopes.add(command);
+    this.#show();
+    try {
+      const answer = await this.#socket.send(command);
+      this.#world.clock.after(REPLY_GRACE_MS, end);
+      return answer;
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+  }
+
   /** What the parts of the client work with. @returns {Door} */
   #door() {
     const [world, socket] = [this.#world, this.#socket];
@@ -246,7 +273,7 @@ export class Client {
   #actions() {
     const [rooms, account] = [this.#rooms, this.#account];
     return {
-      ask: (command) => this.#socket.send(command),
+      ask: (command) => this.#ask(command),
       post: (room, text) => this.#outbox.post(room, text),
       retry: (nonce) => this.#outbox.retry(nonce),
       discard: (nonce) => this.#outbox.discard(nonce),

@@ -4,7 +4,7 @@
  * one it was given when nothing changes.
  *
  * @import {
- *   Event, Hello, MessagePage, Posted, Reset, RoomId, ServerFrame, Session, User,
+ *   Command, Event, Hello, MessagePage, Posted, Reset, RoomId, ServerFrame, Session, User,
  * } from "../types/protocol.d.ts"
  * @import { Connection, Loading, Pending, State } from "../types/state.d.ts"
  */
@@ -14,7 +14,7 @@ import {
   behind, byName, counted, cursor, dropped, joined, left, placed, restated, set, withEntry, withHeads, withRead,
   withTimeline,
 } from "./rooms.js";
-import { events, fresh, withEvent, withPage, withPosted, withReset } from "./timeline.js";
+import { fresh, isEvent, withEvent, withHope, withPage, withPosted, withReset } from "./timeline.js";
 
 /** Replaced by what `hello` says. */
 const HEARTBEAT_MS = 25_000;
@@ -59,14 +59,29 @@ export function apply(state, frame) {
  * @param {string} type
  */
 export function isKnown(type) {
-  return Object.hasOwn(frames, type) || Object.hasOwn(events, type);
+  return Object.hasOwn(frames, type) || isEvent(type);
+}
+
+/**
+ * What is shown while these commands are not answered.
+ * @param {State} state
+ * @param {Iterable<Command>} commands
+ */
+export function hoped(state, commands) {
+  let shown = state;
+  for (const command of commands) {
+    const { me } = state;
+    if (me === null || !("room" in command) || command.room === undefined) continue;
+    shown = withTimeline(shown, command.room, (timeline) => withHope(timeline, command, me));
+  }
+  return shown;
 }
 
 /** @param {State} state */
 const unchanged = (state) => state;
 
 /**
- * What each frame that is no durable event makes of the state; `events` of timeline.js says it of those.
+ * What each frame that is no durable event makes of the state; `rows` and `touching` of timeline.js say it of those.
  * @type {{
  *   [T in Exclude<ServerFrame["type"], Event["type"]>]:
  *     (state: State, frame: Extract<ServerFrame, { type: T }>) => State
@@ -233,7 +248,7 @@ function restarted(state, reset) {
  * @param {Event} event
  */
 function happened(state, event) {
-  const withRows = withTimeline(state, event.room, (timeline) => withEvent(timeline, event));
+  const withRows = withTimeline(state, event.room, (timeline) => withEvent(timeline, event, event.type !== "unknown" && event.by.id === state.me?.id));
   const told = withEntry(withRows, event.room, (entry) => {
     const { head, gap } = placed(entry, event.seq, withRows.timelines.get(event.room));
     const room = counted(entry.room, head, event.type === "message_posted" ? event.n : undefined);

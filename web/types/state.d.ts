@@ -6,8 +6,8 @@
 
 import type { ReadonlySignal } from "../vendor/all.js";
 import type {
-  Command, InviteView, Limits, Message, NewInvite, Nonce, Refusal, Replies, Room, RoomId, RoomKind, ServerRight,
-  Session, User,
+  Command, Event, InviteView, Limits, Message, NewInvite, Nonce, Refusal, Replies, Room, RoomId, RoomKind,
+  ServerRight, Session, User,
 } from "./protocol.d.ts";
 
 export interface Connection {
@@ -31,13 +31,18 @@ export interface RoomEntry {
   gap: { after: number } | null;
 }
 
-/** What an edit or a deletion made of a message. */
-export interface Revision {
-  rev: number;
-  text: string;
-  edited_at?: number;
-  deleted?: boolean;
+/** A message, with what this client knows of it. */
+export interface Known extends Message {
+  /** The `seq` up to which all but its text is known; its own `seq` when absent. Its text goes by `rev`. */
+  known?: number;
 }
+
+/** An event that changed a message, and whether I caused it. */
+export interface Touch {
+  event: TouchingEvent;
+  mine: boolean;
+}
+export type TouchingEvent = Extract<Event, { target: number }>;
 
 /** One window into a room's messages. */
 export interface Timeline {
@@ -45,7 +50,7 @@ export interface Timeline {
   /** The latest `seq` applied: all events up to it are in here. */
   last: number;
   /** By ascending `seq`, without holes. */
-  messages: Message[];
+  messages: Known[];
   /** Whether there are older messages than the first. True until a page says otherwise. */
   moreBefore: boolean;
   /** Whether there are newer messages than the last: then new ones do not show until `loadNewer` or `loadNewest`. */
@@ -54,9 +59,9 @@ export interface Timeline {
   loading: Loading | null;
   /** Something after this `seq` was missed and is being fetched. */
   gap: { after: number } | null;
-  /** Edits and deletions seen, by the message's `seq`: they correct pages that were read before them. */
-  revisions: Map<number, Revision>;
-  /** All events after this `seq` were seen one by one, so `revisions` corrects any page that was read since. */
+  /** What touched each message, by its `seq` and in order: it corrects pages that were read before that. */
+  touches: Map<number, Touch[]>;
+  /** All events after this `seq` were seen one by one, so `touches` corrects any page that was read since. */
   heard: number;
   /** The window holds every message after this `seq`, up to its last one. */
   since: number;

@@ -41,7 +41,8 @@ export function MenuView({ ui, menu }) {
       (item) => html`${item.apart && html`<hr role="separator" />`}
         <button type="button" role="menuitem" tabindex="-1" class=${item.danger ? "menu__row is-danger" : "menu__row"}
           onClick=${() => run(item)}>
-          ${item.icon && html`<${Icon} name=${item.icon} />`}<span class="grow">${item.name}</span>
+          ${item.icon && html`<${Icon} name=${item.icon} />`}
+          ${item.sign && html`<span class="menu__sign" aria-hidden="true">${item.sign}</span>`}<span class="grow">${item.name}</span>
           ${item.keys && html`<kbd class="key">${item.keys}</kbd>`}
         </button>`,
     )}
@@ -82,7 +83,7 @@ function press(event, close) {
   const rows = /** @type {HTMLElement[]} */ ([...menu.querySelectorAll("[role^=menuitem]")]);
   const at = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey ? event.key.toLocaleLowerCase() : "";
-  const begins = (/** @type {HTMLElement} */ row) => row.textContent?.trim().toLocaleLowerCase().startsWith(letter);
+  const begins = (/** @type {HTMLElement} */ row) => nameOf(row).startsWith(letter);
   const turned = [...rows.slice(at + 1), ...rows.slice(0, at + 1)];
   const to = {
     ArrowDown: rows[(at + 1) % rows.length],
@@ -101,6 +102,9 @@ function press(event, close) {
   }
   event.stopPropagation();
 }
+
+/** A row's text, to be found by its first letter. @param {HTMLElement} row */
+const nameOf = (row) => ((row.querySelector(".grow") ?? row).textContent ?? "").trim().toLocaleLowerCase();
 
 /** @param {{ ui: Ui }} props */
 function Themes({ ui }) {

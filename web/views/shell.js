@@ -15,8 +15,9 @@ import { html, later } from "./parts.js";
  * @typedef {{ room: RoomId | null, seq: number | null, page: "home" | "room" | "sign-in" | "setup" | "invite" }} Place
  * @typedef {{ text: string, action?: { name: string, run: () => void } }} Toast
  * @typedef {{
- *   name: string, icon?: IconName, run: () => void, keys?: string, danger?: boolean, apart?: boolean,
- * }} MenuItem
+ *   name: string, icon?: IconName, sign?: string, run: (event?: Event) => void, keys?: string, danger?: boolean,
+ *   apart?: boolean,
+ * }} MenuItem `sign` is a character in place of an icon.
  * @typedef {{
  *   name: string, items: MenuItem[], x: number, y: number, back: HTMLElement | null, kind?: "settings",
  * }} Menu
@@ -89,6 +90,16 @@ export class Ui {
       ? { x: event.clientX, y: event.clientY }
       : { x: rtl ? box.right : box.left, y: box.bottom + 4 };
     this.menu.value = { name, items, kind, back, ...place };
+  }
+
+  /**
+   * Opens a menu below an element.
+   * @param {HTMLElement} below
+   * @param {string} name
+   * @param {MenuItem[]} items
+   */
+  offerBelow(below, name, items) {
+    this.offer(/** @type {any} */ ({ currentTarget: below }), name, items);
   }
 
   /** Code of this page cannot be fetched: most often because the server has a newer one. */
