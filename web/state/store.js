@@ -248,13 +248,14 @@ function restarted(state, reset) {
  * @param {Event} event
  */
 function happened(state, event) {
-  const withRows = withTimeline(state, event.room, (timeline) => withEvent(timeline, event, event.type !== "unknown" && event.by.id === state.me?.id));
+  const mine = event.type !== "unknown" && event.by.id === state.me?.id;
+  const withRows = withTimeline(state, event.room, (timeline) => withEvent(timeline, event, mine));
   const told = withEntry(withRows, event.room, (entry) => {
     const { head, gap } = placed(entry, event.seq, withRows.timelines.get(event.room));
     const room = counted(entry.room, head, event.type === "message_posted" ? event.n : undefined);
     return room === entry.room && gap === entry.gap ? entry : { ...entry, room, gap };
   });
-  if (event.type !== "message_posted" || event.by.id !== state.me?.id) return told;
+  if (event.type !== "message_posted" || !mine) return told;
   return withRead(withoutPosted(told, [event]), event.room, event);
 }
 

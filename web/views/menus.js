@@ -42,7 +42,8 @@ export function MenuView({ ui, menu }) {
         <button type="button" role="menuitem" tabindex="-1" class=${item.danger ? "menu__row is-danger" : "menu__row"}
           onClick=${() => run(item)}>
           ${item.icon && html`<${Icon} name=${item.icon} />`}
-          ${item.sign && html`<span class="menu__sign" aria-hidden="true">${item.sign}</span>`}<span class="grow">${item.name}</span>
+          ${item.sign && html`<span class="menu__sign" aria-hidden="true">${item.sign}</span>`}
+          <span class="grow">${item.name}</span>
           ${item.keys && html`<kbd class="key">${item.keys}</kbd>`}
         </button>`,
     )}

@@ -93,13 +93,16 @@ export class Ui {
   }
 
   /**
-   * Opens a menu below an element.
+   * Opens a menu below an element of a message. The focus goes back to the message, because its tools go with the
+   * pointer.
    * @param {HTMLElement} below
    * @param {string} name
    * @param {MenuItem[]} items
    */
   offerBelow(below, name, items) {
     this.offer(/** @type {any} */ ({ currentTarget: below }), name, items);
+    const back = /** @type {HTMLElement | null} */ (below.closest("[data-key]")) ?? below;
+    if (this.menu.value) this.menu.value = { ...this.menu.value, back };
   }
 
   /** Code of this page cannot be fetched: most often because the server has a newer one. */
