@@ -5,12 +5,16 @@
  *
  * crates/client/src/timeline.rs does the same; both run crates/protocol/fixtures/timelines.
  *
- * @import { Command, Event, Message, MessagePage, MessagePosted, Reset, RoomId, User } from "../types/protocol.d.ts"
+ * @import {
+ *   Command, Event, Message, MessagePage, MessagePosted, MessageReacted, Reset, RoomId, User,
+ * } from "../types/protocol.d.ts"
  * @import { Known, Loading, Timeline, Touch, TouchingEvent } from "../types/state.d.ts"
  */
 
 /** The most messages a window holds; the far end goes first, and can be loaded again. */
 const WINDOW = 2000;
+/** How many people a reaction names. */
+const NAMED = 3;
 /** How many messages' touches are kept, and how many of each: enough to correct the pages that can be under way. */
 const TOUCHED = 1000;
 const TOUCHES = 100;
@@ -79,6 +83,8 @@ const rows = {
 const touching = {
   message_edited: (message, { rev, text, edited_at, deleted }) => revised(message, rev, { text, edited_at, deleted }),
   message_deleted: (message, { rev }) => revised(message, rev, { text: "", deleted: true }),
+  message_reacted: (message, event, mine) =>
+    event.seq <= knownOf(message) ? message : { ...reacted(message, event, mine), known: event.seq },
 };
 
 /**
@@ -88,7 +94,16 @@ const touching = {
  *   [T in Command["type"]]?: (timeline: Timeline, command: Extract<Command, { type: T }>, me: User) => Timeline
  * }}
  */
-const hopes = {};
+const hopes = {
+  react: (timeline, { seq, emoji, on }, by) => {
+    const at = timeline.messages.findIndex((message) => message.seq === seq);
+    const known = timeline.messages[at]?.reactions?.find((one) => one.emoji === emoji);
+    if (at < 0 || (known?.mine ?? false) === on) return timeline;
+    const count = (known?.count ?? 0) + (on ? 1 : -1);
+    const message = reacted(timeline.messages[at], { emoji, on, count, by }, true);
+    return { ...timeline, messages: timeline.messages.with(at, message) };
+  },
+};
 
 /**
  * What is shown while `command` is not answered.
@@ -321,6 +336,25 @@ function revised(message, rev, { text, edited_at, deleted }) {
   const next = { ...message, rev, text };
   if (edited_at !== undefined) next.edited_at = edited_at;
   return deleted ? emptied(next) : next;
+}
+
+/**
+ * A message after somebody reacted to it, or took that back: by then `count` people react with the emoji.
+ * @param {Known} message
+ * @param {Pick<MessageReacted, "emoji" | "on" | "count" | "by">} change
+ * @param {boolean} mine
+ * @returns {Known}
+ */
+function reacted({ reactions = [], ...message }, { emoji, on, count, by }, mine) {
+  const at = reactions.findIndex((one) => one.emoji === emoji);
+  const before = reactions[at] ?? { mine: false, users: [] };
+  const others = before.users.filter(({ id }) => id !== by.id);
+  const stays = !on || others.length < before.users.length;
+  const users = (stays ? (on ? before.users : others) : [...others, by]).slice(0, Math.min(count, NAMED));
+  const after = { emoji, count, mine: mine ? on : before.mine, users };
+  const next = at < 0 ? [...reactions, after] : reactions.with(at, after);
+  const left = next.filter((one) => one.count > 0);
+  return left.length === 0 ? message : { ...message, reactions: left };
 }
 
 /** What is left of a message that was deleted. @param {Known} message @returns {Known} */

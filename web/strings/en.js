@@ -9,6 +9,7 @@
 const locale = "en-GB";
 const plurals = new Intl.PluralRules(locale);
 export const numbers = new Intl.NumberFormat(locale);
+const list = new Intl.ListFormat(locale, { type: "conjunction" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 const dayMonth = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long" });
@@ -169,6 +170,7 @@ export const strings = {
         name: "On a message",
         list: [
           ["↑ ↓", "To the message before, to the one after"],
+          ["+", "Add a reaction"],
           ["E", "Edit it"],
           ["Delete", "Delete it"],
           ["Enter", "What else can be done with it"],
@@ -260,6 +262,21 @@ export const strings = {
     editKeys: "Enter saves, Esc cancels",
     remove: "Delete message",
     discard: "Delete",
+  },
+
+  reactions: {
+    title: "Reactions",
+    add: "Add a reaction",
+    /** The emoji offered first, with their names. */
+    names: {
+      "👍": "Thumbs up", "❤️": "Heart", "😄": "Laughing", "🎉": "Celebration", "👀": "Eyes", "🙏": "Thanks",
+    },
+    /** @param {string} name @param {number} count @param {boolean} mine */
+    label: (name, count, mine) =>
+      `${name}, ${counted(count, { one: "person", other: "people" })}${mine ? ", you too" : ""}`,
+    you: "You",
+    /** @param {string[]} names @param {number} more */
+    who: (names, more) => list.format(more ? [...names, `${numbers.format(more)} more`] : names),
   },
 
   composer: {

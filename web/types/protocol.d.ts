@@ -85,6 +85,18 @@ export interface Message {
   nonce: Nonce;
   edited_at?: number;
   deleted?: boolean;
+  /** In order of first use. */
+  reactions?: Reaction[];
+}
+
+/** An emoji that somebody reacted with. */
+export interface Reaction {
+  emoji: string;
+  /** How many people reacted with it. */
+  count: number;
+  mine: boolean;
+  /** Up to three of them. */
+  users: User[];
 }
 
 export interface Invite {
@@ -170,6 +182,14 @@ export interface MessageDeleted extends EventHead {
   target: number;
   rev: number;
 }
+export interface MessageReacted extends EventHead {
+  type: "message_reacted";
+  target: number;
+  emoji: string;
+  on: boolean;
+  /** How many people reacted with it, after this. */
+  count: number;
+}
 export interface MemberJoined extends EventHead {
   type: "member_joined";
   user: User;
@@ -185,7 +205,14 @@ export interface UnknownEvent {
   room: RoomId;
   seq: number;
 }
-export type Event = MessagePosted | MessageEdited | MessageDeleted | MemberJoined | MemberLeft | UnknownEvent;
+export type Event =
+  | MessagePosted
+  | MessageEdited
+  | MessageDeleted
+  | MessageReacted
+  | MemberJoined
+  | MemberLeft
+  | UnknownEvent;
 
 export interface Hello {
   type: "hello";
@@ -269,6 +296,7 @@ export type Command =
   | { type: "post_message"; room: RoomId; text: string; nonce: Nonce }
   | { type: "edit_message"; room: RoomId; seq: number; text: string }
   | { type: "delete_message"; room: RoomId; seq: number }
+  | { type: "react"; room: RoomId; seq: number; emoji: string; on: boolean }
   | { type: "mark_read"; room: RoomId; seq: number }
   | { type: "open_room"; name: string; kind: RoomKind; nonce: Nonce }
   | { type: "join_room"; room: RoomId }
@@ -289,6 +317,7 @@ export interface Replies {
   post_message: Posted;
   edit_message: Revised;
   delete_message: Revised;
+  react: Reaction;
   mark_read: ReadMark;
   open_room: Room;
   join_room: Room;

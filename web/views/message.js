@@ -7,6 +7,7 @@
 
 import { Avatar, Icon, html, later, still } from "./parts.js";
 
+const Reactions = later(() => import("./reactions.js").then((all) => all.Reactions));
 const EditForm = later(() => import("./edit.js").then((all) => all.EditForm));
 
 /** Messages of one author stand together while less than this lies between them. */
@@ -87,6 +88,10 @@ export function actionsOf(ui, room, message, { mine, may }) {
   const { words } = ui;
   /** @type {MenuItem[]} */
   const items = [];
+  if (may.includes("react") && !message.deleted) {
+    const run = (/** @type {Event | undefined} */ event) => addReaction(ui, room, message, event);
+    items.push({ name: words.reactions.add, icon: "smile", keys: "+", run });
+  }
   if (!message.deleted) {
     items.push({ name: words.message.copyText, icon: "copy", run: () => void ui.copy(message.text) });
   }
@@ -101,6 +106,22 @@ export function actionsOf(ui, room, message, { mine, may }) {
     items.push({ name: words.message.remove, icon: "bin", danger: true, apart: true, run });
   }
   return items;
+}
+
+/**
+ * Offers emoji below what was pressed, or below the message.
+ * @param {Ui} ui
+ * @param {string} room
+ * @param {Message} message
+ * @param {Event} [event]
+ */
+function addReaction(ui, room, message, event) {
+  // Before anything is waited for: an event forgets where it was heard.
+  const below = event?.currentTarget ?? document.querySelector(`[data-seq="${message.seq}"]`);
+  import("./reactions.js").then(
+    (all) => all.offerReactions(ui, /** @type {HTMLElement} */ (below), room, message),
+    () => ui.broke(),
+  );
 }
 
 /**
@@ -141,7 +162,7 @@ export function askToRemove(ui, room, message) {
 export const Row = still(
   /** @param {RowProps} props */
   (props) => {
-    const { ui, room, message, pending, id, by, first, tab, hot, editing, called } = props;
+    const { ui, room, message, pending, id, by, first, may, tab, hot, editing, called } = props;
     const gone = Boolean(message?.deleted);
     const states = [first && "is-first", pending && `is-${pending.state}`, gone && "is-gone", called && "is-called"];
     const key = id.replaceAll(" ", "-");
@@ -164,6 +185,8 @@ export const Row = still(
           : html`<p class="message__text" dir="auto" id=${`text-${key}`}>
             ${gone ? ui.words.message.gone : linked(message?.text ?? pending?.text ?? "")}
           </p>`}
+        ${message?.reactions &&
+          html`<${Reactions} ui=${ui} room=${room} message=${message} may=${may} tab=${tab} />`}
         ${pending && html`<${Fate} ui=${ui} pending=${pending} />`}
       </div>
       <${Margin} ui=${ui} id=${`margin-${key}`} message=${message} pending=${pending} />
@@ -208,9 +231,11 @@ function openMenu(event, { ui, room, mine, may, editing }, message) {
 function pressOn(event, props, message) {
   if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
   const { ui, room, mine, may } = props;
-  if (event.key.toLowerCase() === "e" && mine && !message.deleted) {
+  const key = event.key.toLowerCase();
+  const item = actionsOf(ui, room, message, { mine, may }).find(({ keys }) => keys?.toLowerCase() === key);
+  if (item) {
     event.preventDefault();
-    ui.editing.value = { room, seq: message.seq };
+    item.run(event);
   } else if (event.key === "Delete" && (mine || may.includes("delete_any")) && !message.deleted) {
     event.preventDefault();
     askToRemove(ui, room, message);
