@@ -83,26 +83,21 @@ export class Ui {
    */
   offer(event, name, items, kind) {
     const back = /** @type {HTMLElement} */ (event.currentTarget);
-    const box = back.getBoundingClientRect();
     const pointed = event.type === "contextmenu" && (event.clientX > 0 || event.clientY > 0);
-    const rtl = getComputedStyle(back).direction === "rtl";
-    const place = pointed
-      ? { x: event.clientX, y: event.clientY }
-      : { x: rtl ? box.right : box.left, y: box.bottom + 4 };
+    const place = pointed ? { x: event.clientX, y: event.clientY } : placeBelow(back);
     this.menu.value = { name, items, kind, back, ...place };
   }
 
   /**
    * Opens a menu below an element of a message. The focus goes back to the message, because its tools go with the
    * pointer.
-   * @param {HTMLElement} below
+   * @param {HTMLElement} element
    * @param {string} name
    * @param {MenuItem[]} items
    */
-  offerBelow(below, name, items) {
-    this.offer(/** @type {any} */ ({ currentTarget: below }), name, items);
-    const back = /** @type {HTMLElement | null} */ (below.closest("[data-key]")) ?? below;
-    if (this.menu.value) this.menu.value = { ...this.menu.value, back };
+  offerBelow(element, name, items) {
+    const back = /** @type {HTMLElement | null} */ (element.closest("[data-key]")) ?? element;
+    this.menu.value = { name, items, back, ...placeBelow(element) };
   }
 
   /** Code of this page cannot be fetched: most often because the server has a newer one. */
@@ -132,6 +127,13 @@ export class Ui {
       this.ask("copy", { text });
     }
   }
+}
+
+/** The place below an element, where it begins. @param {HTMLElement} element */
+function placeBelow(element) {
+  const box = element.getBoundingClientRect();
+  const rtl = getComputedStyle(element).direction === "rtl";
+  return { x: rtl ? box.right : box.left, y: box.bottom + 4 };
 }
 
 const Entry = later(() => import("./entry.js").then((all) => all.Entry), "entry");

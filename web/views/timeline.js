@@ -222,7 +222,7 @@ export class Timeline extends Component {
     if (seq === null) return this.toEnd();
     this.target = seq;
     const messages = timeline?.messages ?? [];
-    const ends = !timeline?.moreAfter || seq <= messages[messages.length - 1].seq;
+    const ends = !timeline?.moreAfter || seq <= (messages.at(-1)?.seq ?? 0);
     const inside = messages.length && seq >= messages[0].seq && ends;
     if (!inside) this.fetch(ui.app.actions.loadAround(entry.room.id, seq));
     return undefined;
