@@ -10,8 +10,10 @@ mod guard;
 mod session;
 
 use session::Session;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
@@ -31,15 +33,15 @@ pub fn database() -> String {
         .expect("a database")
 }
 
-/// A PostgreSQL server with its data in one folder: it listens on a Unix socket alone and trusts whoever connects.
-/// Commits are on the disk when they are answered, as everywhere.
+/// A PostgreSQL server with its data in one folder: it listens on a Unix socket, and on a port when asked to, and trusts
+/// whoever connects. Commits are on the disk when they are answered, as everywhere.
 ///
 /// It is stopped when this is dropped, and also when this process ends in any other way.
 pub struct Server {
     programs: Programs,
     runner: Runner,
-    data: PathBuf,
-    socket: PathBuf,
+    folder: PathBuf,
+    port: Option<u16>,
     guard: Option<Guard>,
     /// The folder of a server whose data nobody wants to keep.
     temporary: Option<TempDir>,
@@ -55,17 +57,14 @@ impl Server {
         let (programs, runner) = (Programs::find()?, Runner::find()?);
         fs::create_dir_all(folder)?;
         runner.give(folder)?;
-        let data = folder.join("data");
-        let mut server =
-            Self { programs, runner, socket: folder.to_owned(), data, guard: None, temporary: None };
-        if server.socket.join(".s.PGSQL.5432").as_os_str().len() > LONGEST {
-            return Err(io::Error::other(format!(
-                "{} is too long a path for a Unix socket",
-                folder.display()
-            )));
+        let folder = folder.to_owned();
+        let mut server = Self { programs, runner, folder, port: None, guard: None, temporary: None };
+        if server.socket().as_os_str().len() > LONGEST {
+            let what = format!("{} is too long a path for a Unix socket", server.folder.display());
+            return Err(io::Error::other(what));
         }
-        if !server.data.join("PG_VERSION").exists() {
-            server.programs.make(&server.runner, &server.data)?;
+        if !server.data().join("PG_VERSION").exists() {
+            server.programs.make(&server.runner, &server.data())?;
         }
         server.restart()?;
         Ok(server)
@@ -102,7 +101,7 @@ impl Server {
     /// # Errors
     /// When the server is not running, or refuses.
     pub fn run(&self, statement: &str) -> io::Result<()> {
-        Session::begin(&self.socket)?.run(statement)
+        Session::begin(&self.socket())?.run(statement)
     }
 
     /// The process id of the server, while it runs.
@@ -126,6 +125,32 @@ impl Server {
         self.end("INT")
     }
 
+    /// Starts the server again, on a free port of the loopback as well, and says which.
+    ///
+    /// # Errors
+    /// When it does not start; the error has its last words.
+    pub fn listen(&mut self) -> io::Result<u16> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        if self.guard.is_some() {
+            self.stop()?;
+        }
+        self.port = Some(port);
+        self.restart()?;
+        Ok(port)
+    }
+
+    /// Writes a file beside the server's own, which the server alone may read, and says where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn file(&self, name: &str, content: &str) -> io::Result<PathBuf> {
+        let path = self.folder.join(name);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(content.as_bytes())?;
+        self.runner.give(&path)?;
+        Ok(path)
+    }
+
     /// Starts the server again, after [`Server::kill`] or [`Server::stop`], and waits until it can be used.
     ///
     /// # Errors
@@ -134,7 +159,8 @@ impl Server {
         if self.guard.is_some() {
             self.stop()?;
         }
-        self.guard = Some(Guard::start(self.programs.serve(&self.runner, &self.data, &self.socket))?);
+        let server = self.programs.serve(&self.runner, &self.data(), &self.folder, self.port);
+        self.guard = Some(Guard::start(server)?);
         Ok(())
     }
 
@@ -144,8 +170,17 @@ impl Server {
     }
 
     fn url_of(&self, database: &str) -> String {
-        let folder = self.socket.to_string_lossy().replace('%', "%25").replace('/', "%2F");
-        format!("postgres://{}@{folder}/{database}", cluster::ROLE)
+        let folder = self.folder.to_string_lossy().replace('%', "%25").replace('/', "%2F");
+        let port = self.port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("postgres://{}@{folder}{port}/{database}", cluster::ROLE)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port.unwrap_or(cluster::PORT)))
     }
 }
 
@@ -174,7 +209,7 @@ impl Shared {
             // Nothing of this process runs at its end.
             guard.remove_at_the_end(&folder.keep())?;
         }
-        let session = Session::begin(&server.socket)?;
+        let session = Session::begin(&server.socket())?;
         Ok(Self { server, session: Mutex::new((session, 0)) })
     }
 
