@@ -43,7 +43,8 @@ pub struct Server {
     folder: PathBuf,
     port: Option<u16>,
     guard: Option<Guard>,
-    /// The folder of a server whose data nobody wants to keep.
+    /// The folder of a server whose data nobody wants to keep. It is removed even if nothing of this process runs at its
+    /// end.
     temporary: Option<TempDir>,
 }
 
@@ -54,11 +55,14 @@ impl Server {
     /// # Errors
     /// When there is no PostgreSQL here, or it does not start; the error has its last words.
     pub fn start(folder: &Path) -> io::Result<Self> {
+        Self::start_in(folder.to_owned(), None)
+    }
+
+    fn start_in(folder: PathBuf, temporary: Option<TempDir>) -> io::Result<Self> {
         let (programs, runner) = (Programs::find()?, Runner::find()?);
-        fs::create_dir_all(folder)?;
-        runner.give(folder)?;
-        let folder = folder.to_owned();
-        let mut server = Self { programs, runner, folder, port: None, guard: None, temporary: None };
+        fs::create_dir_all(&folder)?;
+        runner.give(&folder)?;
+        let mut server = Self { programs, runner, folder, port: None, guard: None, temporary };
         if server.socket().as_os_str().len() > LONGEST {
             let what = format!("{} is too long a path for a Unix socket", server.folder.display());
             return Err(io::Error::other(what));
@@ -77,9 +81,7 @@ impl Server {
     pub fn temporary() -> io::Result<Self> {
         // The usual folder for such things may have too long a name for a socket in it.
         let folder = tempfile::Builder::new().prefix("pg-").tempdir_in("/tmp")?;
-        let mut server = Self::start(folder.path())?;
-        server.temporary = Some(folder);
-        Ok(server)
+        Self::start_in(folder.path().to_owned(), Some(folder))
     }
 
     /// The address of the server's own first database.
@@ -160,7 +162,7 @@ impl Server {
             self.stop()?;
         }
         let server = self.programs.serve(&self.runner, &self.data(), &self.folder, self.port);
-        self.guard = Some(Guard::start(server)?);
+        self.guard = Some(Guard::start(server, self.temporary.as_ref().map(TempDir::path))?);
         Ok(())
     }
 
@@ -204,11 +206,7 @@ struct Shared {
 
 impl Shared {
     fn start() -> io::Result<Self> {
-        let mut server = Server::temporary()?;
-        if let (Some(guard), Some(folder)) = (&mut server.guard, server.temporary.take()) {
-            // Nothing of this process runs at its end.
-            guard.remove_at_the_end(&folder.keep())?;
-        }
+        let server = Server::temporary()?;
         let session = Session::begin(&server.socket())?;
         Ok(Self { server, session: Mutex::new((session, 0)) })
     }
