@@ -1,4 +1,5 @@
-//! Collects the web client: one stylesheet out of many, everything compressed, a name for the whole.
+//! Collects the web client: one stylesheet out of many, everything compressed, a name for the whole. And the examples of
+//! bodies that the description of the HTTP interface shows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +34,31 @@ fn main() -> io::Result<()> {
     let index = read(&web.join("index.html"))?;
     let build = name(&files, &index);
     fs::write(out.join("index.html"), index)?;
-    fs::write(out.join("assets.rs"), table(&files, &build, &out)?)
+    fs::write(out.join("assets.rs"), table(&files, &build, &out)?)?;
+
+    let fixtures = manifest.join("../protocol/fixtures");
+    println!("cargo::rerun-if-changed={}", fixtures.display());
+    fs::write(out.join("fixtures.rs"), examples(&fixtures)?)
+}
+
+/// The source text of the table of examples: of bodies over HTTP, and of replies, by the name of the file.
+fn examples(fixtures: &Path) -> io::Result<String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(fixtures)? {
+        let path = entry?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(name) = file.strip_suffix(".json")
+            && (name.starts_with("http.") || name.starts_with("reply."))
+        {
+            found.insert(name.to_owned(), path);
+        }
+    }
+    let mut text = "static FIXTURES: &[(&str, &str)] = &[\n".to_owned();
+    for (name, path) in found {
+        let _ = writeln!(text, "    ({name:?}, include_str!({:?})),", path.display().to_string());
+    }
+    text += "];\n";
+    Ok(text)
 }
 
 fn collect(folder: &Path, inside: &str, files: &mut Files) -> io::Result<()> {
@@ -52,13 +77,26 @@ fn collect(folder: &Path, inside: &str, files: &mut Files) -> io::Result<()> {
     Ok(())
 }
 
-/// The stylesheets that `order.txt` names, in its order.
+/// The stylesheets in the order of `order.txt`, where `*` stands for those that it does not name.
 fn styles(folder: &Path) -> io::Result<Vec<u8>> {
     let order = String::from_utf8_lossy(&read(&folder.join("order.txt"))?).into_owned();
+    let named: Vec<&str> = order.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".css") && !named.contains(&name.as_str()) {
+            others.push(name);
+        }
+    }
+    others.sort();
     let mut styles = Vec::new();
-    for name in order.lines().map(str::trim).filter(|name| !name.is_empty()) {
-        styles.extend(read(&folder.join(name))?);
-        styles.push(b'\n');
+    for line in named {
+        let names: Vec<&str> =
+            if line == "*" { others.iter().map(String::as_str).collect() } else { vec![line] };
+        for name in names {
+            styles.extend(read(&folder.join(name))?);
+            styles.push(b'\n');
+        }
     }
     Ok(styles)
 }

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::marks::further;
 use crate::store::{memberships, messages, reads};
 use crate::stream::Committed;
-use protocol::{ReadMark, RoomId};
+use protocol::frame::ReadMarked;
+use protocol::{PersonalFrame, ReadMark, RoomId};
 
 impl Chat {
     /// Notes that the caller has read up to `seq`; beyond the head counts as the head. Marks only move forward.
@@ -27,7 +28,8 @@ impl Chat {
         let read = further(before, read);
         if read != before {
             let read = self.0.marks.advance(user, key, read);
-            self.tell(Committed::ReadMarked { user, id: room, read }).await;
+            let frame = PersonalFrame::ReadMarked(ReadMarked { room, read });
+            self.tell(Committed::Personal { user, frame }).await;
             return Ok(read);
         }
         Ok(read)
@@ -46,7 +48,7 @@ impl Chat {
         let written = self
             .write(move |tx| {
                 for ((user, room), read) in writing {
-                    reads::advance(&tx.sql, room, user, read)?;
+                    reads::advance(tx.sql, room, user, read)?;
                 }
                 Ok(())
             })

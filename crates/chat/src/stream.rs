@@ -1,6 +1,6 @@
 //! What leaves this crate after a commit, as one ordered stream.
 
-use protocol::{Event, ReadMark, Room, RoomId, RoomKind, SessionId, User};
+use protocol::{Event, PersonalFrame, Room, RoomId, RoomKind, SessionId, User};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -58,14 +58,12 @@ pub enum Committed {
         /// Who ended it, when it was somebody else.
         by: Option<User>,
     },
-    /// A user's read mark moved.
-    ReadMarked {
+    /// Something of one user's stands otherwise from now on, and every connection of the user is told how.
+    Personal {
         /// Whose.
         user: UserKey,
-        /// Where.
-        id: RoomId,
-        /// Where it is now.
-        read: ReadMark,
+        /// How it stands.
+        frame: PersonalFrame,
     },
     /// A session ended: its connections close.
     SessionEnded {

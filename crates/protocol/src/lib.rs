@@ -17,6 +17,7 @@ pub mod simple;
 mod close_code;
 mod family;
 mod may;
+mod personal;
 
 pub use close_code::CloseCode;
 pub use command::{ClientFrame, Command};
@@ -26,6 +27,7 @@ pub use frame::{ServerFrame, Unknown};
 pub use ids::{InviteId, Nonce, RoomId, SessionId, UserId};
 pub use may::{May, Verb};
 pub use model::{Body, Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
+pub use personal::PersonalFrame;
 
 /// The subprotocol a native client offers in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "roomful.v1";

@@ -26,7 +26,7 @@ pub struct App {
     pub live: Live,
     /// How bytes reach sockets.
     pub delivery: Delivery,
-    /// Whose post may be written now.
+    /// Which writes may go on now.
     pub pacing: Pacing,
     /// Who may come in, and from where.
     pub doors: Doors,
@@ -36,7 +36,7 @@ pub struct App {
     pub settings: Settings,
     /// How many connections there are.
     pub seats: Seats,
-    /// Where that goes on which a shard's thread may not wait for.
+    /// Runs what the thread of a shard may not wait for.
     pub runtime: Handle,
     /// True from the first signal to stop: readiness is red and nobody new is let in.
     pub draining: AtomicBool,
@@ -88,7 +88,8 @@ impl Settings {
 }
 
 impl App {
-    /// Extends the sessions that somebody is connected in: who stays connected asks for nothing that would.
+    /// Extends the sessions that somebody is connected in. A session is otherwise extended by requests, and a client that
+    /// stays connected sends none.
     ///
     /// # Errors
     /// When the database fails.

@@ -13,7 +13,7 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// The page, with its placeholders.
 pub const INDEX: &str = include_str!(concat!(env!("OUT_DIR"), "/index.html"));
 
-/// A file under another build's name never changes, so nobody need ask for it twice.
+/// A path with a build in it never changes its contents, so that a browser need not ask for it twice.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const A_DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 
@@ -35,7 +35,7 @@ pub async fn get(
     Ok(asset.answer(&headers, FOR_EVER))
 }
 
-/// `GET /favicon.ico`: what browsers ask for unasked.
+/// `GET /favicon.ico`: browsers ask for it without being told to.
 pub async fn favicon(headers: HeaderMap) -> Result<Response, Refusal> {
     let asset = find("favicon.svg").ok_or_else(|| Refusal::not_found("file"))?;
     Ok(asset.answer(&headers, A_DAY))

@@ -4,12 +4,12 @@ use crate::config::Config;
 use crate::directory::{Directory, Lock};
 use crate::handover::{Predecessor, lock};
 use crate::listener::Listener;
-use crate::serve::{certificate, database};
+use crate::tls::Certificate;
 use anyhow::{Context, Result};
 use chat::Chat;
 use std::net::TcpListener;
 
-/// A directory that is locked, and a socket that listens. Whoever comes waits in the socket's queue.
+/// A directory that is locked, and a socket that listens. Connections wait in the socket's queue until a server accepts.
 pub struct Claim {
     pub(crate) directory: Directory,
     pub(crate) lock: Lock,
@@ -17,7 +17,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Claims what nobody else uses; listens on `passed`, where there is one, else on the address of the settings.
+    /// Claims a directory that no server uses. Listens on `passed`, where there is one, and otherwise on the address of the
+    /// settings.
     ///
     /// # Errors
     /// When another server uses the directory, or the address is taken.
@@ -30,7 +31,7 @@ impl Claim {
     /// Claims the place of the server that uses the directory. Without one it is the same as [`Claim::stake`].
     ///
     /// # Errors
-    /// When this one could not serve, or the other does not hand over. Then it serves on.
+    /// When this process could not serve, or the other server does not hand over. Then the other one serves on.
     pub async fn take_over(
         config: &Config,
         passed: Option<TcpListener>,
@@ -41,8 +42,8 @@ impl Claim {
         }
         let (mut predecessor, listener) = Predecessor::ask(&directory).await?;
         let listener = Listener::passed(listener)?;
-        certificate(config)?;
-        Chat::check(&directory.database()).with_context(|| database(&directory))?;
+        Certificate::of(config)?;
+        Chat::check(&directory.database()).with_context(|| directory.database_shown())?;
         if config.listen.port() != 0 && config.listen != listener.address() {
             let (here, there) = (listener.address(), config.listen);
             tracing::warn!(%here, "listening where the server before did; `listen` = {there} waits for a stop");
@@ -51,7 +52,7 @@ impl Claim {
         Ok((Self { directory, lock, listener }, Some(predecessor)))
     }
 
-    /// Claims again what was let go, for the server that was to follow has ended.
+    /// Claims a directory again that was let go for a server which has ended before it served.
     ///
     /// # Errors
     /// When somebody else uses the directory by now.

@@ -2,7 +2,7 @@
 
 /// The longest complaint that is told: it quotes what was read.
 const LONGEST: usize = 200;
-/// What the parser calls things, and what they are to whoever sent them.
+/// What the parser calls things, and what the protocol calls them.
 const WORDS: [(&str, &str); 6] = [
     ("expected u64", "expected a whole number, not below 0"),
     ("expected u32", "expected a whole number, not below 0"),
@@ -11,7 +11,7 @@ const WORDS: [(&str, &str); 6] = [
     ("invalid type: map", "invalid type: object"),
     ("invalid type: sequence", "invalid type: array"),
 ];
-/// Before the name that one of our structures has in the program.
+/// Words of the parser in front of a name that one of our types has in the program.
 const NAMED: [&str; 4] =
     ["expected struct ", "expected internally tagged enum ", "expected enum ", "expected tuple struct "];
 

@@ -34,7 +34,7 @@ pub struct Config {
     pub name: String,
     /// The address people type, when it is not the one the server listens on.
     pub public_url: Option<PublicUrl>,
-    /// Proxies whose word about the client's address counts.
+    /// Proxies that are believed about the client's address.
     pub trusted_proxies: Vec<IpNet>,
     /// Who may come in without an account.
     pub guests: Guests,

@@ -25,14 +25,15 @@ impl Directory {
         let directory = Self(path.to_owned());
         directory.close_to_others().with_context(folder)?;
         directory.look_for_a_lost_database();
-        // Made here with the right mode; what SQLite puts beside it takes the same. A copy keeps it, wherever it goes.
+        // The file is made here with the right mode, and SQLite gives the same mode to the files that it puts beside it. A
+        // copy keeps the mode, wherever it goes.
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         options.open(directory.database()).with_context(folder)?;
         Ok(directory)
     }
 
-    /// Warns where a server has been whose database is gone or was emptied: what starts here begins anew.
+    /// Warns where a server has been whose database is gone or was emptied: a server that starts here begins anew.
     fn look_for_a_lost_database(&self) {
         let holds = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
         if holds(&self.database()) {
@@ -100,7 +101,12 @@ impl Directory {
         self.0.join(DATABASE)
     }
 
-    /// Where a running server hears of the one that is to follow it.
+    /// The database for people, in front of what is wrong with it.
+    pub fn database_shown(&self) -> String {
+        format!("the database {}", self.database().display())
+    }
+
+    /// The socket on which a running server hears of the server that is to follow it.
     pub fn handover(&self) -> PathBuf {
         self.0.join(HANDOVER)
     }
@@ -129,7 +135,7 @@ impl Directory {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).with_context(named)?;
-        // Made by root, it would keep out the server, which is somebody else.
+        // A lock that root made would keep out a server that runs as another user.
         owners::give(&path, &fs::metadata(&self.0)?).with_context(named)?;
         match file.try_lock() {
             Ok(()) => Ok(Ok(Lock(file))),
@@ -138,8 +144,8 @@ impl Directory {
         }
     }
 
-    /// What the last server wrote into the lock: its process, and where it listens. It may have ended since. To find out
-    /// by trying the lock could keep out a server that starts at this very moment.
+    /// What the last server wrote into the lock: its process, and where it listens. That server may have ended since. Trying
+    /// the lock would tell, but could keep out a server that starts at this very moment.
     pub fn signed(&self) -> Option<String> {
         fs::read_to_string(self.lock_file()).ok().filter(|text| !text.trim().is_empty())
     }
@@ -229,7 +235,7 @@ fn holder(lock: &mut File) -> Result<String> {
 pub struct Lock(File);
 
 impl Lock {
-    /// Notes in the lock who holds it, for whoever comes second.
+    /// Notes in the lock which process holds it, for a server that finds it taken.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,13 +1,20 @@
-//! The doors: who may come in as a guest, whose origin is ours, where a request really comes from, and how often
-//! somebody may try.
+//! The doors: which requests may bring in a guest, which come from our own pages, from which address they really come, and
+//! how often an address may try.
+
+#[cfg(test)]
+mod door_tests;
+mod machine;
+
+pub(crate) use machine::{host, is_at_this_machine};
 
 use crate::config::{Config, Guests, PublicUrl, without_default_port};
-use axum::http::header::{FORWARDED, HOST, ORIGIN, VIA};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::HeaderMap;
+use axum::http::header::ORIGIN;
 use governor::clock::{Clock, MonotonicClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
+use machine::{is_forwarded, is_loopback, is_loopback_host};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +22,6 @@ use std::time::Duration;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
-/// What proxies add: with any of these a loopback peer is not somebody at this machine.
-const FORWARDING: [HeaderName; 3] = [FORWARDED, VIA, HeaderName::from_static("x-real-ip")];
 /// Seconds' worth of requests that may come at once.
 const BURST: u32 = 10;
 
@@ -33,7 +38,7 @@ pub enum OriginVerdict {
     Foreign,
 }
 
-/// Decides about requests before anybody looks at what they ask for.
+/// Decides about requests before the server looks at what they ask for.
 pub struct Doors {
     guests: Guests,
     listener: SocketAddr,
@@ -62,7 +67,7 @@ impl Doors {
         }
     }
 
-    /// Whether whoever sends a request may come in as a guest.
+    /// Whether the client that sends a request may come in as a guest.
     pub fn admits_guest(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
         match self.guests {
             Guests::Off => false,
@@ -161,12 +166,12 @@ impl Doors {
         rate.check_key(&address).map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
     }
 
-    /// What counts as one address of whoever sends a request.
+    /// What counts as one address of the client that sends a request.
     pub fn counted_address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
         network_of(self.client_address(headers, peer))
     }
 
-    /// What counts as one address of a peer who is known to be no proxy; none for one that may be.
+    /// What counts as one address of a peer; none for a peer that may be a proxy.
     pub fn counted_peer(&self, peer: SocketAddr) -> Option<IpAddr> {
         let address = peer.ip().to_canonical();
         (!address.is_loopback() && !self.trusts(address)).then(|| network_of(address))
@@ -195,188 +200,10 @@ fn rate(quota: Quota) -> Rate {
     RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock)
 }
 
-/// Whether a request comes from this machine itself: limits are for everybody else.
-pub(crate) fn is_at_this_machine(headers: &HeaderMap, peer: SocketAddr) -> bool {
-    is_loopback(peer.ip()) && !is_forwarded(headers)
-}
-
-/// Whether some proxy has left its mark.
-fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| FORWARDING.contains(name) || name.as_str().starts_with("x-forwarded-"))
-}
-
-/// The `Host` that was asked for, if it is clear which.
-pub(crate) fn host(headers: &HeaderMap) -> Option<&str> {
-    let mut hosts = headers.get_all(HOST).into_iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        _ => None,
-    }
-}
-
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
-}
-
-/// Whether a `Host` names this machine. Any other name might be somebody's who lets it point here (DNS rebinding).
-fn is_loopback_host(host: &str) -> bool {
-    if let Ok(address) = host.parse::<SocketAddr>() {
-        return is_loopback(address.ip());
-    }
-    let name =
-        host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(is_loopback)
-}
-
-/// Whoever has one IPv6 address has a whole /64 of them.
+/// What counts as one address: of IPv6 a whole /64, since a client with one address of it has all of them.
 fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::http::HeaderValue;
-
-    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
-
-    fn doors(change: impl FnOnce(&mut Config)) -> Doors {
-        let mut config = Config::default();
-        change(&mut config);
-        Doors::new(&config, HERE)
-    }
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
-    }
-
-    fn peer(address: &str) -> SocketAddr {
-        SocketAddr::new(address.parse().unwrap(), 40_000)
-    }
-
-    #[test]
-    fn a_guest_at_this_machine_is_admitted() {
-        let doors = doors(|_| {});
-        for host in ["localhost:3000", "127.0.0.1:3000", "[::1]:3000", "LOCALHOST", "127.8.9.1", "[::1]"] {
-            assert!(doors.admits_guest(&headers(&[("host", host)]), HERE), "{host}");
-        }
-        let from_our_page = headers(&[("host", "localhost:3000"), ("origin", "http://localhost:3000")]);
-        assert!(doors.admits_guest(&from_our_page, HERE));
-    }
-
-    #[test]
-    fn a_guest_is_refused_behind_a_proxy_on_another_name_or_from_another_page() {
-        let doors = doors(|_| {});
-        for more in [
-            ("forwarded", "for=1.2.3.4"),
-            ("x-forwarded-for", "127.0.0.1"),
-            ("x-forwarded-host", "localhost"),
-            ("via", "1.1 proxy"),
-            ("origin", "http://localhost:3001"),
-            ("origin", "null"),
-        ] {
-            assert!(!doors.admits_guest(&headers(&[("host", "localhost:3000"), more]), HERE), "{more:?}");
-        }
-        for host in ["chat.example", "localhost.evil.example", "127.0.0.1.evil.example:3000", ""] {
-            assert!(!doors.admits_guest(&headers(&[("host", host)]), HERE), "{host}");
-        }
-        assert!(!doors.admits_guest(&headers(&[("host", "localhost")]), peer("192.0.2.1")));
-        assert!(!doors.admits_guest(&HeaderMap::new(), HERE));
-    }
-
-    #[test]
-    fn guests_auto_means_nobody_once_there_is_a_public_url() {
-        let doors = doors(|config| config.public_url = Some("https://chat.example".parse().unwrap()));
-        assert!(!doors.admits_guest(&headers(&[("host", "localhost:3000")]), HERE));
-    }
-
-    #[test]
-    fn with_guests_on_only_a_foreign_page_is_refused() {
-        let doors = doors(|config| config.guests = Guests::On);
-        let far = peer("192.0.2.1");
-        assert!(doors.admits_guest(&headers(&[("host", "chat.example"), ("via", "x")]), far));
-        assert!(
-            !doors
-                .admits_guest(&headers(&[("host", "chat.example"), ("origin", "https://evil.example")]), far)
-        );
-    }
-
-    #[test]
-    fn the_origin_is_compared_with_the_public_url_or_the_host() {
-        let verdict = |doors: &Doors, pairs: &[_]| doors.origin_is_ours(&headers(pairs), peer("10.0.0.8"));
-        let plain = doors(|_| {});
-        assert_eq!(verdict(&plain, &[("host", "a.example")]), OriginVerdict::Absent);
-        assert_eq!(
-            verdict(&plain, &[("host", "A.example:80"), ("origin", "http://a.example")]),
-            OriginVerdict::Ours
-        );
-        assert_eq!(
-            verdict(&plain, &[("host", "a.example"), ("origin", "http://b.example")]),
-            OriginVerdict::Foreign
-        );
-        assert_eq!(
-            verdict(&plain, &[("host", "a.example"), ("origin", "ftp://a.example")]),
-            OriginVerdict::Foreign
-        );
-        let public = doors(|config| config.public_url = Some("https://Chat.example:443/".parse().unwrap()));
-        let pairs = [("host", "127.0.0.1:3000"), ("origin", "https://chat.example")];
-        assert_eq!(verdict(&public, &pairs), OriginVerdict::Ours);
-        let pairs = [("host", "chat.example"), ("origin", "http://chat.example")];
-        assert_eq!(verdict(&public, &pairs), OriginVerdict::Foreign);
-    }
-
-    #[test]
-    fn https_is_our_scheme_only_where_it_is_spoken() {
-        let page = [("host", "a.example"), ("origin", "https://a.example")];
-        let proxied = [page[0], page[1], ("x-forwarded-proto", "https")];
-        let verdict = |doors: &Doors, pairs: &[_]| doors.origin_is_ours(&headers(pairs), peer("10.0.0.8"));
-        assert_eq!(verdict(&doors(|_| {}), &page), OriginVerdict::Foreign);
-        assert_eq!(verdict(&doors(|_| {}), &proxied), OriginVerdict::Foreign, "nobody trusts this proxy");
-        let trusting = doors(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]);
-        assert_eq!(verdict(&trusting, &page), OriginVerdict::Foreign);
-        assert_eq!(verdict(&trusting, &proxied), OriginVerdict::Ours);
-        let tls = doors(|config| config.tls_cert = Some("cert.pem".into()));
-        assert_eq!(verdict(&tls, &page), OriginVerdict::Ours);
-        let plain = [page[0], ("origin", "http://a.example")];
-        assert_eq!(verdict(&tls, &plain), OriginVerdict::Foreign);
-    }
-
-    #[test]
-    fn an_address_is_believed_only_from_a_trusted_proxy() {
-        let proxied = headers(&[("x-forwarded-for", "6.6.6.6, 192.0.2.9, 10.0.0.7")]);
-        let plain = doors(|_| {});
-        assert_eq!(plain.client_address(&proxied, peer("10.0.0.8")), peer("10.0.0.8").ip());
-        let trusting = doors(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]);
-        assert_eq!(trusting.client_address(&proxied, peer("10.0.0.8")), peer("192.0.2.9").ip());
-        assert_eq!(trusting.client_address(&proxied, peer("::ffff:10.0.0.8")), peer("192.0.2.9").ip());
-        assert_eq!(trusting.client_address(&proxied, peer("203.0.113.1")), peer("203.0.113.1").ip());
-        let nonsense = headers(&[("x-forwarded-for", "6.6.6.6, unknown")]);
-        assert_eq!(trusting.client_address(&nonsense, peer("10.0.0.8")), peer("10.0.0.8").ip());
-    }
-
-    #[test]
-    fn an_address_has_ten_attempts_a_minute_and_a_neighbour_has_their_own() {
-        let doors = doors(|_| {});
-        let none = HeaderMap::new();
-        for _ in 0..10 {
-            assert!(doors.try_door(&none, peer("2001:db8::1")).is_ok());
-        }
-        assert!(doors.try_door(&none, peer("2001:db8::2")).is_err(), "the same /64");
-        assert!(doors.try_door(&none, peer("192.0.2.1")).is_ok());
-    }
-
-    #[test]
-    fn somebody_at_this_machine_may_try_for_ever() {
-        let doors = doors(|_| {});
-        assert!((0..50).all(|_| doors.try_door(&HeaderMap::new(), HERE).is_ok()));
-        let proxied = headers(&[("x-forwarded-for", "192.0.2.1")]);
-        assert_eq!((0..50).filter(|_| doors.try_door(&proxied, HERE).is_ok()).count(), 10);
     }
 }

@@ -1,9 +1,7 @@
 //! The gateways: each translates one wire protocol between sockets and the product.
 
 mod admission;
-mod commands;
 mod lane;
-mod missed;
 mod native;
 mod simple;
 mod upgrade;

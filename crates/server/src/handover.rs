@@ -1,9 +1,9 @@
 //! Handing over: how a server gives its listening socket, and then its data directory, to the one that follows it.
 //!
-//! They speak in lines on a Unix socket in the directory. The newcomer says `take over 1` and gets `listener` with the
-//! listening socket. It checks whatever it can without writing, and says `ready`. Only now the other lets go of all that
-//! it writes to, and says `yours`. Once the newcomer serves, it says `serving`, and the other sends its people over.
-//! Whoever hangs up before that is out of it: then the other goes on serving.
+//! The two speak in lines on a Unix socket in the directory. The newcomer says `take over 1`, and the running server answers
+//! `listener` with the listening socket. The newcomer checks whatever it can without writing, and says `ready`. Only now
+//! the running server lets go of all that it writes to, and says `yours`. Once the newcomer serves, it says `serving`, and
+//! the other sends its clients over. If one of them hangs up before that, the other one serves alone.
 
 use crate::directory::{Directory, Lock};
 use anyhow::{Context, Result, bail, ensure};
@@ -33,11 +33,11 @@ const SERVING: &str = "serving";
 
 /// The longest line.
 const LINE: usize = 64;
-/// How long the newcomer may take to say what it wants: whoever says nothing holds up those behind.
+/// How long the newcomer may take to say what it wants. A process that says nothing would hold up those behind it.
 const ASKING: Duration = Duration::from_secs(2);
 /// After how long without an answer the newcomer says that it waits.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the newcomer may take to look around.
+/// How long the newcomer may take for its checks.
 const LOOKING: Duration = Duration::from_secs(30);
 /// How long the one that serves may take to let go.
 const LETTING_GO: Duration = Duration::from_secs(30);
@@ -61,7 +61,7 @@ impl Handover {
     /// When the socket cannot be made.
     pub fn open(directory: &Directory, listener: TcpListener) -> Result<Self> {
         let path = directory.handover();
-        // Left by the server before this one; while we hold the lock it is nobody's.
+        // A socket there was left by the server before this one: while we hold the lock, no other server uses it.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             Ok(()) | Err(_) => {}
@@ -85,7 +85,7 @@ impl Handover {
     async fn meet(&self) -> Result<Successor> {
         let (stream, _) = self.socket.accept().await?;
         let user = stream.peer_cred()?.uid();
-        // Before it was closed to others, the socket stood open for a moment.
+        // The socket was open to every user for a moment, before its mode was set.
         ensure!(user == self.owner || user == 0, "a process of another user asked for it");
         let mut line = Line::new(stream);
         let ready = async {
@@ -97,9 +97,9 @@ impl Handover {
         Ok(Successor(line))
     }
 
-    /// Listens no more, before the lock is let go.
+    /// Stops listening, before the lock is let go.
     pub fn close(self) {
-        // Should it stay, the next server removes it.
+        // If the file stays, the next server removes it.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -110,14 +110,14 @@ pub struct Successor(Line);
 impl Successor {
     /// Tells it that the data directory is free.
     pub async fn may_begin(&self) {
-        // It may have died; then it does not serve, either.
+        // That server may have died. Then `serves` says so.
         let _ = self.0.say(YOURS).await;
     }
 
-    /// Waits until it serves. Safe to drop and call again.
+    /// Waits until that server serves. The future may be dropped, and this be called again.
     ///
     /// # Errors
-    /// When it ends before.
+    /// When that server ends before.
     pub async fn serves(&mut self) -> Result<()> {
         self.0.hears(SERVING).await
     }
@@ -127,7 +127,7 @@ impl Successor {
 pub struct Predecessor(Line);
 
 impl Predecessor {
-    /// Asks the server that holds the directory for its listening socket. Nothing changes by that.
+    /// Asks the server that holds the directory for its listening socket. That server goes on as before.
     ///
     /// # Errors
     /// When there is no such server, or it does not hand over.
@@ -173,7 +173,7 @@ impl Predecessor {
 
     /// Tells the other that this one serves.
     pub async fn serving(self) {
-        // It may be gone: nobody is left to be sent over.
+        // The other server may be gone, and its clients with it.
         let _ = self.0.say(SERVING).await;
     }
 }
@@ -181,7 +181,7 @@ impl Predecessor {
 /// Claims a directory that is about to be let go.
 ///
 /// # Errors
-/// When it is not.
+/// When it is not let go in time.
 pub async fn lock(directory: &Directory) -> Result<Lock> {
     let free = async {
         loop {
@@ -255,7 +255,7 @@ impl Line {
     }
 }
 
-/// Bytes, and the socket beside them.
+/// Receives bytes, and the socket that came beside them.
 fn receive(stream: &UnixStream) -> rustix::io::Result<(Vec<u8>, Option<OwnedFd>)> {
     let mut bytes = [0; LINE];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

@@ -51,14 +51,24 @@ pub fn routes(app: Arc<App>) -> Router {
 
 /// The interface for programs: its routes, and added to `base` the document that describes exactly these.
 pub(crate) fn api(base: OpenApi) -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(base)
+    for_users(base)
         .routes(routes!(sessions::get, sessions::sign_in, sessions::sign_out))
         .routes(routes!(sessions::come_in))
         .routes(routes!(sessions::set_up))
-        .routes(routes!(users::list, users::sign_up))
+        .routes(routes!(users::sign_up))
+        .routes(routes!(invites::view))
+        .routes(routes!(openapi::get))
+        .routes(routes!(rooms::simple))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+}
+
+/// The part of [`api`] that answers 401 where nobody is signed in.
+pub(crate) fn for_users(base: OpenApi) -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(base)
+        .routes(routes!(users::list))
         .routes(routes!(invites::list, invites::create))
         .routes(routes!(invites::revoke))
-        .routes(routes!(invites::view))
         .routes(routes!(invites::accept))
         .routes(routes!(rooms::list, rooms::open))
         .routes(routes!(memberships::list))
@@ -67,8 +77,4 @@ pub(crate) fn api(base: OpenApi) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(messages::edit, messages::delete))
         .routes(routes!(messages::events))
         .routes(routes!(reads::mark))
-        .routes(routes!(openapi::get))
-        .routes(routes!(rooms::simple))
-        .routes(routes!(health::live))
-        .routes(routes!(health::ready))
 }

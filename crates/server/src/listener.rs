@@ -87,7 +87,7 @@ impl Listener {
     }
 
     /// Answers requests with `router`, which finds the peer's address as [`ConnectInfo`] and the connection's seat as
-    /// `Arc<Standing>`. With `tls` nothing else is spoken, and whoever tries plain HTTP is turned away.
+    /// `Arc<Standing>`. With `tls` only TLS is spoken, and a client that tries plain HTTP is turned away.
     pub fn answer(
         self,
         router: Router,
@@ -105,7 +105,7 @@ impl Listener {
 impl Answering {
     /// Lets nobody new in, and waits until what was asked is answered. Dropping the future gives up waiting.
     pub async fn stop(self) {
-        // The other end waits for this; were it gone, all would be over already.
+        // The accepting task waits for this. If it is gone, it has ended already.
         let _ = self.stop.send(());
         let _ = self.done.await;
     }
@@ -122,7 +122,7 @@ struct Welcome {
     patience: Duration,
 }
 
-/// Not the builder that finds out the version by itself: it would wait for the first bytes for ever.
+/// HTTP/1 alone: a builder that finds out the version by itself would wait for the first bytes for ever.
 fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -156,7 +156,7 @@ async fn accept(socket: TcpListener, welcome: Welcome, mut stopped: oneshot::Rec
                 if !std::mem::replace(&mut is_refused, true) {
                     tracing::warn!(%error, "no connection can be accepted; trying again as others end");
                 }
-                // The same error would come at once, for as long as nothing changes.
+                // Accepting again at once would bring the same error, for as long as nothing changes.
                 let _ = timeout(BREATH, welcome.app.seats.left()).await;
             }
         }
@@ -188,7 +188,7 @@ impl Welcome {
         mut guest: Guest,
         ending: watch::Receiver<()>,
     ) -> Result<(), Failure> {
-        // Answers are small and awaited: they must not wait for more to go with them.
+        // Answers are small, and clients wait for them: the kernel must not hold them back for more to go with them.
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return self.converse(stream, guest, ending).await };
         if timeout(self.patience, first_byte(&stream)).await?? != HANDSHAKE {
@@ -199,8 +199,8 @@ impl Welcome {
         self.converse(stream, guest, ending).await
     }
 
-    /// Gives a connection its seat, and says why it is not served if there is none. Nothing for one of an address with
-    /// too many, while enough of those are being told so.
+    /// Gives a connection its seat, and says why it is not served if there is none. Answers with nothing, so that the
+    /// connection is closed, where its address has too many and enough connections are being told that already.
     fn seat(&self, peer: SocketAddr) -> Option<Guest> {
         let seats = &self.app.seats;
         let address = self.app.doors.counted_peer(peer);
@@ -242,7 +242,7 @@ impl Welcome {
             done = connection.as_mut() => return Ok(done?),
             _ = ending.changed() => {}
         }
-        // One that has just been accepted would be closed before its request is read.
+        // A connection that was accepted just now would otherwise be closed before its request is read.
         if !asked.load(Ordering::Relaxed)
             && let Ok(done) = timeout(ON_ITS_WAY, connection.as_mut()).await
         {

@@ -3,167 +3,143 @@
 //! One task applies what was committed and what connections ask for in one order, so that rights and messages cannot
 //! overtake each other. It keeps who is connected, in which rooms, and how far each room has been told.
 
+mod conns;
 mod encode;
+#[cfg(test)]
+mod greeting_tests;
+mod job;
+mod keys;
 mod people;
 mod room;
+mod rooms;
 mod simple;
 mod tables;
+mod task;
 mod told;
 
-pub use people::{Beaten, Greeting, Resuming, Rooms};
-pub use simple::{Entered, Entering};
+pub(crate) use encode::{native, plain};
+pub use job::{Entered, Entering, Greeting, Here, Resuming};
+pub(crate) use keys::is_room;
+pub use keys::{NATIVE, SIMPLE};
+pub use rooms::{Beaten, Rooms};
 
 use crate::pacing::Pacing;
 use chat::{Batch, Caller, Chat, RoomKey};
-use delivery::{ConnId, Delivery, Frame};
+use delivery::{ConnId, Delivery};
+use job::Job;
+use protocol::SessionId;
 use protocol::simple::SimpleRooms;
-use protocol::{SessionId, UserId};
-use sabotage::Point;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tables::Tables;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
-
-/// The wire protocols as delivery knows them.
-pub const NATIVE: delivery::Encoding = delivery::Encoding(0);
-/// See [`NATIVE`].
-pub const SIMPLE: delivery::Encoding = delivery::Encoding(1);
-
-/// Who is connected now in a room.
-#[derive(Debug, Clone, Default)]
-pub struct Here {
-    /// How many people, visitors included.
-    pub count: u64,
-    /// The users among them.
-    pub users: HashSet<UserId>,
-}
-
-/// What connections and requests ask of the task. Unbounded, for shards cannot wait: a connection has a bounded number
-/// of commands under way, and each sends few of these.
-enum Order {
-    Arriving { noted: oneshot::Sender<()> },
-    Arrived,
-    Register { conn: ConnId, caller: Caller, rooms: oneshot::Sender<Arc<Rooms>> },
-    Greet { conn: ConnId, greeting: Box<Greeting> },
-    Resume { resuming: Resuming, head: oneshot::Sender<Option<u64>> },
-    Visit { conn: ConnId, caller: Option<Caller> },
-    Enter { entering: Box<Entering>, entered: oneshot::Sender<Entered> },
-    Leave { conn: ConnId, done: oneshot::Sender<()> },
-    Known { conn: ConnId, caller: Caller },
-    Closed { conn: ConnId },
-    Removed { room: RoomKey },
-    Here { room: RoomKey, here: oneshot::Sender<Here> },
-    Sessions { sessions: oneshot::Sender<Vec<SessionId>> },
-    NameHere { folded: String, here: oneshot::Sender<bool> },
-    SimpleRooms { rooms: oneshot::Sender<SimpleRooms> },
-    Stop { done: oneshot::Sender<()> },
-}
 
 /// The handle of the task.
 #[derive(Clone)]
 pub struct Live {
-    orders: mpsc::UnboundedSender<Order>,
+    jobs: mpsc::UnboundedSender<Job>,
     encoded: Arc<AtomicU64>,
     moves: Arc<AtomicU64>,
 }
 
-/// Somebody reads from the database what they are going to be told first. While it lives, the task takes note of how
-/// far rooms are told that nobody holds: without it, an event between the read and the first word would be lost.
-pub struct Arrival(mpsc::UnboundedSender<Order>);
+/// Lasts while what a connection is told first is being read from the database. As long as there is an arrival, the task
+/// notes how far it has told even the rooms that nobody connected is in. So it knows of an event that was told between the
+/// read and the connection's first follow.
+pub struct Arrival(mpsc::UnboundedSender<Job>);
 
 impl Drop for Arrival {
     fn drop(&mut self) {
         // After the end of the task nobody arrives any more.
-        let _ = self.0.send(Order::Arrived);
+        let _ = self.0.send(Job::Arrived);
     }
 }
 
 impl Live {
     /// Starts the task on the stream of what is committed.
     pub fn start(chat: Chat, delivery: Delivery, pacing: Pacing, committed: mpsc::Receiver<Batch>) -> Self {
-        let (orders, waiting) = mpsc::unbounded_channel();
+        let (jobs, waiting) = mpsc::unbounded_channel();
         let encoded = Arc::new(AtomicU64::new(0));
-        let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), orders.downgrade());
+        let tables = Tables::new(chat, delivery, pacing, Arc::clone(&encoded), jobs.downgrade());
         let moves = Arc::clone(&tables.moves);
-        tokio::spawn(run(tables, committed, waiting));
-        Self { orders, encoded, moves }
+        tokio::spawn(task::run(tables, committed, waiting));
+        Self { jobs, encoded, moves }
     }
 
-    /// Takes note that somebody is about to read what they will be told first; none once the server stops.
+    /// Takes note that what a connection is told first is about to be read. Answers with nothing once the server stops.
     pub async fn arrive(&self) -> Option<Arrival> {
-        // Made first: should nobody wait for the answer any more, its end still follows its beginning.
-        let arrival = Arrival(self.orders.clone());
-        self.ask(|noted| Order::Arriving { noted }).await?;
+        // Made before the job is sent: should the caller give up waiting, the arrival still ends after it began.
+        let arrival = Arrival(self.jobs.clone());
+        self.ask(|noted| Job::Arriving { noted }).await?;
         Some(arrival)
     }
 
-    /// Takes note of a native connection of `caller`, who arrives: from here on no change of their memberships passes it
-    /// by. Answers with the rooms of the user, which stay current; nothing once the server stops.
+    /// Takes note of a new native connection of `caller`: from here on the connection misses no change of the user's
+    /// memberships. Answers with the rooms of the user, which stay current; with nothing once the server stops.
     pub async fn register(&self, conn: ConnId, caller: Caller) -> Option<(Arrival, Arc<Rooms>)> {
-        let arrival = Arrival(self.orders.clone());
-        let rooms = self.ask(|rooms| Order::Register { conn, caller, rooms }).await?;
+        let arrival = Arrival(self.jobs.clone());
+        let rooms = self.ask(|rooms| Job::Register { conn, caller, rooms }).await?;
         Some((arrival, rooms))
     }
 
-    /// Greets a registered and attached connection: `hello`, then every room from where the greeting read it. The
-    /// rooms were read during an [`Arrival`] that still lasts.
+    /// Greets a registered and attached connection. It is told its `hello`, then the personal frames that came meanwhile,
+    /// and then every room from the head that the greeting names. The rooms were read during an [`Arrival`] that still
+    /// lasts.
     pub fn greet(&self, conn: ConnId, greeting: Greeting) {
-        self.send(Order::Greet { conn, greeting: Box::new(greeting) });
+        self.send(Job::Greet { conn, greeting: Box::new(greeting) });
     }
 
-    /// Takes a room up again from a place. Answers with the room's head; nothing when it is none of the user's.
+    /// Makes a connection hear a room again from a place. Answers with the room's head; with nothing when the room is none
+    /// of the user's.
     pub async fn resume(&self, resuming: Resuming) -> Option<u64> {
-        self.ask(|head| Order::Resume { resuming, head }).await.flatten()
+        self.ask(|head| Job::Resume { resuming, head }).await.flatten()
     }
 
-    /// Takes note of a simple connection, in no room yet, of a token's user or of somebody passing.
+    /// Takes note of a simple connection, in no room yet. `caller` is the user of its token, if it came with one.
     pub fn visit(&self, conn: ConnId, caller: Option<Caller>) {
-        self.send(Order::Visit { conn, caller });
+        self.send(Job::Visit { conn, caller });
     }
 
     /// Brings a simple connection into a room. The history was read during an [`Arrival`] that still lasts.
     pub async fn enter(&self, entering: Entering) -> Option<Entered> {
-        self.ask(|entered| Order::Enter { entering: Box::new(entering), entered }).await
+        self.ask(|entered| Job::Enter { entering: Box::new(entering), entered }).await
     }
 
     /// Takes a simple connection out of its room, if it is in one.
     pub async fn leave(&self, conn: ConnId) {
-        self.ask(|done| Order::Leave { conn, done }).await;
+        self.ask(|done| Job::Leave { conn, done }).await;
     }
 
-    /// A simple connection is a user from now on.
+    /// The visitor of a simple connection has spoken, and is the user `caller` from now on.
     pub fn known(&self, conn: ConnId, caller: Caller) {
-        self.send(Order::Known { conn, caller });
+        self.send(Job::Known { conn, caller });
     }
 
     /// A connection is over.
     pub fn closed(&self, conn: ConnId) {
-        self.send(Order::Closed { conn });
+        self.send(Job::Closed { conn });
     }
 
     /// Who is connected now in a room.
     pub async fn here(&self, room: RoomKey) -> Here {
-        self.ask(|here| Order::Here { room, here }).await.unwrap_or_default()
+        self.ask(|here| Job::Here { room, here }).await.unwrap_or_default()
     }
 
     /// Whether somebody connected goes by a folded name, in any room.
     pub async fn is_name_here(&self, folded: String) -> bool {
-        self.ask(|here| Order::NameHere { folded, here }).await.unwrap_or_default()
+        self.ask(|here| Job::NameHere { folded, here }).await.unwrap_or_default()
     }
 
     /// The sessions that somebody is connected in, each once.
     pub async fn sessions(&self) -> Vec<SessionId> {
-        self.ask(|sessions| Order::Sessions { sessions }).await.unwrap_or_default()
+        self.ask(|sessions| Job::Sessions { sessions }).await.unwrap_or_default()
     }
 
     /// Open rooms with somebody connected, by name.
     pub async fn simple_rooms(&self) -> SimpleRooms {
-        self.ask(|rooms| Order::SimpleRooms { rooms }).await.unwrap_or(SimpleRooms { rooms: Vec::new() })
+        self.ask(|rooms| Job::SimpleRooms { rooms }).await.unwrap_or(SimpleRooms { rooms: Vec::new() })
     }
 
-    /// Counts when a room that somebody here is in has moved, after its head tells so; never 0.
+    /// A counter that goes up whenever a room of somebody connected has moved, after the room's head has; never 0.
     pub fn moves(&self) -> u64 {
         self.moves.load(Ordering::Acquire)
     }
@@ -173,135 +149,19 @@ impl Live {
         self.encoded.load(Ordering::Relaxed)
     }
 
-    /// Ends the task, after all that was committed before.
+    /// Ends the task, once it has told all that was committed before.
     pub async fn stop(&self) {
-        self.ask(|done| Order::Stop { done }).await;
+        self.ask(|done| Job::Stop { done }).await;
     }
 
-    fn send(&self, order: Order) {
+    fn send(&self, job: Job) {
         // After the end of the task nobody is connected any more.
-        let _ = self.orders.send(order);
+        let _ = self.jobs.send(job);
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Option<T> {
         let (answer, asked) = oneshot::channel();
-        self.send(order(answer));
+        self.send(job(answer));
         asked.await.ok()
     }
-}
-
-async fn run(
-    mut tables: Tables,
-    mut committed: mpsc::Receiver<Batch>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-) {
-    loop {
-        let due = tables.next_due();
-        tokio::select! {
-            biased;
-            // First what was committed: whoever asks next is judged by it.
-            Some(Batch { committed, kept }) = committed.recv() => {
-                sabotage::pass(Point::BeforePublish);
-                for committed in committed {
-                    tables.apply(committed);
-                }
-                // Only now: what was published counts as such, so nobody is admitted twice in its place.
-                drop(kept);
-            }
-            Some(order) = orders.recv() => {
-                if let Order::Stop { done } = order {
-                    let _ = done.send(());
-                    return;
-                }
-                tables.obey(order);
-            }
-            () = tokio::time::sleep_until(due.unwrap_or_else(far)), if due.is_some() => tables.tell_due(),
-            else => return,
-        }
-        // What is told together leaves together: a batch of posts costs each reader's shard one wake.
-        tables.delivery.hand_over();
-    }
-}
-
-fn far() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(3600)
-}
-
-impl Tables {
-    fn obey(&mut self, order: Order) {
-        // An answer that nobody waits for any more is no loss: the connection is gone. It comes after the hand-over, so that
-        // what is asked of delivery because of it cannot pass what was asked here.
-        match order {
-            Order::Arriving { noted } => {
-                self.arriving += 1;
-                let _ = noted.send(());
-            }
-            Order::Arrived => self.arrived(),
-            Order::Register { conn, caller, rooms } => {
-                self.arriving += 1;
-                let registered = self.register(conn, &caller);
-                self.delivery.hand_over();
-                let _ = rooms.send(registered);
-            }
-            Order::Greet { conn, greeting } => self.greet(conn, *greeting),
-            Order::Resume { resuming, head } => {
-                let resumed = self.resume(resuming);
-                self.delivery.hand_over();
-                let _ = head.send(resumed);
-            }
-            Order::Visit { conn, caller } => self.visit(conn, caller.as_ref()),
-            Order::Enter { entering, entered } => {
-                let answer = self.enter(*entering);
-                self.delivery.hand_over();
-                let _ = entered.send(answer);
-            }
-            Order::Leave { conn, done } => {
-                self.leave(conn);
-                self.delivery.hand_over();
-                let _ = done.send(());
-            }
-            Order::Known { conn, caller } => self.known(conn, &caller),
-            Order::Closed { conn } => self.closed(conn),
-            Order::Removed { room } => self.removed(room),
-            Order::Here { room, here } => {
-                let _ = here.send(self.here(room));
-            }
-            Order::Sessions { sessions } => {
-                let _ = sessions.send(self.sessions());
-            }
-            Order::NameHere { folded, here } => {
-                let _ = here.send(self.presence.is_name_anywhere(&folded));
-            }
-            Order::SimpleRooms { rooms } => {
-                let _ = rooms.send(self.simple_rooms());
-            }
-            // The loop ends at this order before it gets here.
-            Order::Stop { done } => drop(done),
-        }
-    }
-}
-
-/// A room as delivery knows it.
-pub(crate) const fn room_key(room: RoomKey) -> delivery::Key {
-    delivery::Key((room.number() as u64) << 1)
-}
-
-/// What every connection of a user follows.
-pub(crate) const fn user_key(user: chat::UserKey) -> delivery::Key {
-    delivery::Key(((user.number() as u64) << 1) | 1)
-}
-
-/// Whether a key is a room's: the others are users'.
-pub(crate) const fn is_room(key: delivery::Key) -> bool {
-    key.0 & 1 == 0
-}
-
-/// A frame of the native protocol.
-pub(crate) fn native(frame: &protocol::ServerFrame) -> Frame {
-    encode::frame(frame)
-}
-
-/// A frame of the simple protocol.
-pub(crate) fn plain(frame: &protocol::simple::SimpleFrame) -> Frame {
-    encode::frame(frame)
 }

@@ -1,11 +1,12 @@
-//! Whose files are whose: what root makes in somebody's folder belongs to them.
+//! Owners of files: a file that root makes in another user's folder goes to that user.
 
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
-/// Gives a file or folder that root made to whoever owns `like`. Does nothing for anybody else, who could not.
+/// Gives a file or folder that root made to the owner of `like`. Does nothing in a process of another user than root, which
+/// could not.
 ///
 /// # Errors
 /// When it cannot be looked at or given away.

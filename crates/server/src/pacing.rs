@@ -1,9 +1,9 @@
 //! Writing at the pace of the readers: who may write into a room now, who waits, and who comes back later.
 //!
-//! A room's load is the bytes of its events that are being written and of its frames that some shard has not offered to
-//! all its readers yet. Writes are admitted while that is under half a tail, so no reader whose socket takes what it is
-//! offered is ever lapped by them, and no other room waits for a room that is loud. A write takes its place along until
-//! its event is published: see [`Chat::keeping`].
+//! A room's load is the bytes of its events that are being written, and of its frames that some shard has not offered to
+//! all its readers yet. Writes are admitted while the load is under half a tail. So a reader whose socket takes what it is
+//! offered never falls off the tail, and no other room waits for a room that is loud. A write keeps its place in the load
+//! until its event is published: see [`Chat::keeping`].
 
 use chat::{Caller, Chat};
 use delivery::Milestone;
@@ -15,12 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// What an event weighs beside its text: the frame around it.
+/// The bytes that an event takes beside its text: the frame around it.
 const FRAME: usize = 320;
-/// When whoever found no place in the queue may try again.
+/// After how long a client that found no place in the queue may try again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// What may be under way to a room's readers, and wait to be.
+/// How much may be under way to a room's readers, and how many writes may wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Bytes under way at which writes begin to wait.
@@ -58,7 +58,7 @@ struct Waiting {
     admit: oneshot::Sender<UnderWay>,
 }
 
-/// Bytes on their way to a room's readers; off it when dropped.
+/// Bytes on their way to a room's readers. They count until this is dropped.
 pub struct UnderWay {
     inner: Arc<Inner>,
     room: RoomId,
@@ -67,9 +67,9 @@ pub struct UnderWay {
 
 /// What becomes of a write.
 pub enum Verdict {
-    /// It may be written now. What is held must be kept until it is.
+    /// It may be written now. The value must be kept until it is.
     Admitted(UnderWay),
-    /// It has a place in the room's queue, which is lost with this.
+    /// It has a place in the room's queue, which is lost when the receiver is dropped.
     Waits(oneshot::Receiver<UnderWay>),
     /// The queue is full: come back later.
     Refused(Error),
@@ -80,8 +80,8 @@ impl Pacing {
         Self { inner: Arc::new(Inner { bounds, rooms: Mutex::default() }) }
     }
 
-    /// Asks for a write of so many bytes of text, of somebody who may write into the room. Writes into a room are admitted
-    /// in the order they asked.
+    /// Asks for a write of so many bytes of text, by a user who may write into the room. Writes into a room are admitted in
+    /// the order in which they asked.
     pub fn ask(&self, room: RoomId, text: usize) -> Verdict {
         let bytes = text + FRAME;
         let mut rooms = self.inner.rooms();
@@ -90,7 +90,7 @@ impl Pacing {
             load.bytes += bytes;
             return Verdict::Admitted(self.inner.under_way(room, bytes));
         }
-        // Whoever has given up waiting takes no place.
+        // A write that was given up takes no place.
         if load.waiting.len() >= self.inner.bounds.waiting {
             load.waiting.retain(|waiting| !waiting.admit.is_closed());
         }
@@ -102,8 +102,8 @@ impl Pacing {
         Verdict::Waits(admitted)
     }
 
-    /// A member's way to write so many bytes of text into a room, once its readers can follow. Whoever is no member asks for
-    /// nothing, takes nobody's place and waits for nothing: the write itself refuses them.
+    /// A chat by which a member may write so many bytes of text into a room, once the room's readers can follow. Somebody who
+    /// is no member takes no place and waits for nothing: the write itself refuses them.
     ///
     /// # Errors
     /// `slow_down`.
@@ -120,8 +120,8 @@ impl Pacing {
         }
     }
 
-    /// The way to become a member of an open room, once its readers can follow. Where nobody would become one, nothing is
-    /// asked for.
+    /// A chat by which somebody may become a member of an open room, once the room's readers can follow. Where nobody would
+    /// become a member, nothing waits.
     ///
     /// # Errors
     /// `slow_down`.
@@ -130,7 +130,7 @@ impl Pacing {
         self.newcomer(chat, Some(room).filter(|_| joins)).await
     }
 
-    /// The way to become a member of a room that one is let into, if it is any.
+    /// A chat by which somebody may become a member of a room that they are let into. Without a room nothing waits.
     ///
     /// # Errors
     /// `slow_down`.
@@ -150,8 +150,8 @@ impl Pacing {
         Ok(keeping(chat, under_way))
     }
 
-    /// Bytes published between two milestones: few enough that what is not known to have passed is little, and enough
-    /// that milestones cost nothing.
+    /// Bytes published between two milestones. They are few, so that little is unknown to have passed; and enough, so that
+    /// milestones cost nothing.
     pub(crate) fn stride(&self) -> usize {
         self.inner.bounds.bytes / 8
     }
@@ -168,7 +168,7 @@ impl Inner {
         UnderWay { inner: Arc::clone(self), room, bytes }
     }
 
-    /// Bytes are written or have passed: admits whose turn it is.
+    /// Bytes are written or have passed: admits the writes whose turn it is.
     fn passed(self: &Arc<Self>, room: RoomId, bytes: usize) {
         let mut admitted = Vec::new();
         let mut rooms = self.rooms();
@@ -187,7 +187,7 @@ impl Inner {
         }
         drop(rooms);
         for (admit, bytes) in admitted {
-            // Whoever has just given up gives their bytes back, which takes the lock again.
+            // A write that was given up just now gives its bytes back, which takes the lock again.
             drop(admit.send(self.under_way(room, bytes)));
         }
     }
@@ -203,7 +203,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// The way to write what was admitted: its place is kept until it was told on.
+/// A chat that writes what was admitted. The write's place in the load is kept until its event was published.
 pub(crate) fn keeping(chat: &Chat, under_way: Option<UnderWay>) -> Chat {
     match under_way {
         Some(under_way) => chat.keeping(Arc::new(under_way)),

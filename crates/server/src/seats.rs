@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Files that stay free for the database, the log, the shards, and those who are turned away.
+/// Files that stay free for the database, the shards, and the connections that are turned away.
 const HEADROOM: u64 = 128;
-/// Connections beyond a limit that are accepted, to be told so: so many beyond that of all, and so many beyond those of
-/// the addresses. Beyond these nobody is accepted, or served.
+/// How many connections beyond a limit are accepted, only to be told so: so many beyond the limit of all connections, and
+/// so many beyond the limits of addresses. Further ones are not accepted, or are closed.
 const TURNED_AWAY: usize = 32;
-/// However few files there are, this many connections are tried.
+/// However few files the process may have open, it tries to have this many connections.
 const LEAST: u64 = 16;
-/// When to come back after being told that there are too many: connections come and go in seconds.
+/// After how long a client that was one too many may come back: connections come and go in seconds.
 pub const COME_BACK: Duration = Duration::from_secs(10);
 
 /// All seats there are. Clones are one.
@@ -36,11 +36,11 @@ struct Inner {
 /// Who may have so many connections and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Who {
-    /// Whoever comes from there.
+    /// Connections from one address.
     Address(IpAddr),
-    /// Somebody with a session.
+    /// Connections of one user.
     User(UserKey),
-    /// All who are told that their address has as many as it may.
+    /// All connections that are told that their address has as many as it may.
     TurnedAway,
 }
 
@@ -51,14 +51,15 @@ pub struct Seat {
     who: Option<Who>,
 }
 
-/// What a connection holds from when it is accepted to its end. Behind a proxy, and at this machine, that is one seat.
+/// The seats that a connection holds from when it is accepted to its end. From a proxy or from this machine it holds only
+/// its seat among all.
 #[derive(Debug)]
 pub struct Standing {
     /// Its seat among all.
     pub seat: Seat,
     /// Its seat among those of its address, where the peer itself is the client.
     pub of_address: Option<Box<Seat>>,
-    /// Its seat among those who are told that their address has none.
+    /// Its seat among the connections that are told that their address has no more.
     pub turned_away: Option<Box<Seat>>,
 }
 
@@ -102,13 +103,13 @@ impl Seats {
         self.0.left.notified()
     }
 
-    /// One more connection; `false` with it if that is one too many.
+    /// Takes a seat for one more connection. Answers `false` beside it if that is one too many.
     pub fn enter(&self) -> (Seat, bool) {
         let before = self.0.all.fetch_add(1, Ordering::AcqRel);
         (Seat { seats: self.clone(), who: None }, before < self.0.most)
     }
 
-    /// One more connection of somebody, unless they have as many as they may.
+    /// Takes a seat for one more connection of an address or user; none if it has as many as it may.
     pub fn take(&self, who: Who) -> Option<Seat> {
         let most = match who {
             Who::Address(_) => self.0.most_of_address,

@@ -3,29 +3,31 @@
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 
-/// The part of one processor up to which that is little.
+/// A server is calm while it uses less than one part in so many of a processor.
 const LITTLE: u32 = 10;
-/// Work since the last time that makes it worth while: who did nothing has freed nothing.
+/// Giving back is worth while after so much processor time since the last time: a server that did nothing has freed
+/// nothing.
 const WORTH: Duration = Duration::from_millis(500);
 
-/// Gives back what many connections left when they came, or went, once the server is calm: the allocator makes everybody
-/// else wait meanwhile.
+/// Gives back the memory that many connections freed when they came, or went. It waits until the server is calm, because the
+/// allocator makes every other thread wait meanwhile.
 #[derive(Debug)]
 pub struct Thrift {
     looked_at: Instant,
-    /// Processor time of the process, then and when memory was last given back.
+    /// Processor time of the process when it was looked at.
     used: Duration,
+    /// Processor time of the process when memory was last given back.
     given_back: Duration,
 }
 
 impl Thrift {
-    /// What was used until now does not count as calm.
+    /// Begins to look. The time until now does not count as calm.
     pub fn new() -> Self {
         let used = used();
         Self { looked_at: Instant::now(), used, given_back: used }
     }
 
-    /// Looks whether little has gone on since the last time.
+    /// Looks whether the server was calm since the last look, and gives memory back if that is worth while.
     pub async fn look(&mut self) {
         if self.is_time(Instant::now(), used()) {
             // A panic there would be the allocator's, and ends the process.

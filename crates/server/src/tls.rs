@@ -1,6 +1,7 @@
 //! TLS: the certificate and its key, read again when their files change.
 
-use anyhow::{Context, Result, anyhow};
+use crate::config::Config;
+use anyhow::{Context, Result, anyhow, bail};
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -30,10 +31,22 @@ struct Held {
     seen: [Stamp; 2],
 }
 
-/// What changes whenever a file does: inode, time and length. Nothing for a file that is not there.
+/// A file's inode, time and length, one of which changes whenever the file does. Nothing for a file that is not there.
 type Stamp = Option<(u64, i64, i64, u64)>;
 
 impl Certificate {
+    /// The certificate that the settings name; none where they name none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has no key.
+    pub fn of(config: &Config) -> Result<Option<Self>> {
+        match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(Self::open(certificate, key)?)),
+            (None, None) => Ok(None),
+            _ => bail!("`tls_cert` and `tls_key` go together: set both or neither"),
+        }
+    }
+
     /// Reads a certificate and its key.
     ///
     /// # Errors
@@ -44,7 +57,7 @@ impl Certificate {
         Ok(Self(Arc::new(Followed { certificate: certificate.to_owned(), key: key.to_owned(), held })))
     }
 
-    /// What does handshakes with it. Each takes the certificate that is held then.
+    /// Does handshakes with the certificate. Each handshake takes the certificate that is held at its time.
     ///
     /// # Errors
     /// When the provider of cryptography lacks what TLS needs.
@@ -57,7 +70,7 @@ impl Certificate {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Reads the files again if they changed. Whoever is connected stays as they are; a pair that is not fit changes
+    /// Reads the files again if they changed. Connections that are open stay as they are, and a pair that is not fit changes
     /// nothing. Waits for the disk.
     pub fn follow(&self) {
         let Followed { certificate, key, held } = self.0.as_ref();
@@ -120,7 +133,7 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey> {
         .map_err(|error| anyhow!("{key_named} is of no kind that is understood: {error}"))?;
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
-        // A key that cannot tell its public half is taken at its word.
+        // Some keys cannot tell their public half. Then the two are taken to belong together.
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(pair),
         Err(rustls::Error::InconsistentKeys(_)) => Err(anyhow!("{key_named} is not the key of {cert_named}")),
         Err(error) => Err(anyhow!("{cert_named} cannot be read: {error}")),

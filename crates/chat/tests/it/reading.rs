@@ -2,7 +2,8 @@
 
 use crate::support::world;
 use chat::Committed;
-use protocol::ReadMark;
+use protocol::frame::ReadMarked;
+use protocol::{PersonalFrame, ReadMark};
 
 #[tokio::test]
 async fn unread_is_what_others_said_since_the_mark_and_marks_only_grow() {
@@ -34,7 +35,8 @@ async fn a_mark_is_told_to_the_users_other_devices_and_survives_an_orderly_end()
     let posted = world.says(&ana, lobby, "one").await;
     world.all_told();
     let read = world.chat.mark_read(&ben, lobby, posted.seq).await.unwrap();
-    assert_eq!(world.all_told(), [Committed::ReadMarked { user: ben.key(), id: lobby, read }]);
+    let frame = PersonalFrame::ReadMarked(ReadMarked { room: lobby, read });
+    assert_eq!(world.all_told(), [Committed::Personal { user: ben.key(), frame }]);
     world.chat.mark_read(&ben, lobby, posted.seq).await.unwrap();
     assert!(world.all_told().is_empty(), "what does not move is not told");
     let world = world.restart().await;

@@ -1,7 +1,7 @@
 //! A page of history in a room of a million messages, at any depth.
 
 use crate::quantile;
-use chat::{Chat, Clock, Place};
+use chat::{Chat, Clock, Window};
 use rusqlite::{Connection, params};
 use std::time::Instant;
 
@@ -20,9 +20,9 @@ pub async fn in_a_large_room() {
     // A stride that visits every depth in no order.
     for step in 0..2_000_u64 {
         let seq = 1 + step.wrapping_mul(7_919_317) % MESSAGES;
-        let place = if step % 2 == 0 { Place::Before(seq) } else { Place::Around(seq) };
+        let window = if step % 2 == 0 { Window::Before(seq) } else { Window::Around(seq) };
         let began = Instant::now();
-        let page = chat.list_messages(&ana, room, place, Some(50)).await.unwrap();
+        let page = chat.list_messages(&ana, room, window, Some(50)).await.unwrap();
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
         assert!(!page.messages.is_empty() || seq < 3);
     }

@@ -3,8 +3,8 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-/// Bounds on what comes from outside. None but `connections`, `handshake` and `header_bytes` applies to whoever sits at
-/// this machine without a proxy.
+/// Bounds on what comes from outside. To a client at this machine that comes without a proxy, only `connections`,
+/// `handshake` and `header_bytes` apply.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// How long a TLS handshake and the head of a request may take, and a connection idle between requests.

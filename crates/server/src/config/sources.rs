@@ -36,7 +36,7 @@ pub struct Sources {
 /// Where a value came from. The later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// Nobody said anything.
+    /// The default.
     Default,
     /// This line of the TOML file.
     File(usize),
@@ -49,7 +49,7 @@ pub enum Origin {
 /// Settings, and where they came from.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What counts.
+    /// The values that count.
     pub config: Config,
     /// The file that was read, if any.
     pub file: Option<PathBuf>,

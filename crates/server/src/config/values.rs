@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// Who may come in without an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guests {
-    /// Whoever sits at this machine.
+    /// Clients at this machine.
     Auto,
     /// Everybody.
     On,

@@ -10,18 +10,19 @@ use delivery::{Allowance, Socket};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The seats of a WebSocket, given back when dropped, so whoever stands for the connection keeps it.
+/// The seats of a WebSocket. They are given back when this is dropped, so the gateway keeps it as long as the connection
+/// lives.
 #[derive(Debug)]
 pub(super) struct Admission {
     _standing: Option<Arc<Standing>>,
-    /// Of the address, where it is not the peer's own, and of the user.
+    /// The seat of the client's address, where the peer is a proxy, and the seat of the user.
     _seats: Box<[Seat]>,
     allowance: Option<Allowance>,
 }
 
 impl Admission {
-    /// Admits one more WebSocket, of `user` if somebody is signed in. Somebody at this machine may have any number and
-    /// send any amount.
+    /// Admits one more WebSocket, of `user` if somebody is signed in. A client at this machine may have any number of
+    /// WebSockets and send any amount.
     ///
     /// # Errors
     /// When the address or the user has as many as they may.

@@ -1,4 +1,10 @@
-//! The order of one connection's commands: posts go on beside each other, everything else waits its turn.
+//! The order of one connection's commands: posts go on beside each other, and every other command waits for its turn.
+
+#[cfg(test)]
+mod turn_tests;
+mod work;
+
+pub(super) use work::{Started, Turn, Work};
 
 use delivery::{ConnId, Delivery, Frame};
 use std::collections::VecDeque;
@@ -9,32 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use work::{Held, Start};
 
-/// Bytes of replies handed over after which a command waits until all were taken: who does not read costs these, and the
-/// one reply that passes them.
+/// After so many bytes of replies handed over, a command waits until the client has taken all of them. So a client that does
+/// not read costs these bytes, and the one reply that exceeds them.
 const OWED: usize = 64 * 1024;
-
-/// Ends with the reply, where there is one to hand over.
-pub(super) type Work = Pin<Box<dyn Future<Output = Option<Frame>> + Send>>;
-type Held = Pin<Box<dyn Future<Output = Work> + Send>>;
-type Start = Box<dyn FnOnce() -> Started + Send>;
-
-/// What comes of starting work.
-pub(super) enum Started {
-    /// It is under way.
-    Now(Work),
-    /// It has to wait before it is, and so has whatever is behind it.
-    Held(Held),
-}
-
-/// When a command starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// As soon as all before it that have a turn of their own are done: beside the others.
-    Beside,
-    /// In a turn of its own: when all before it are done, and nothing behind it starts until it is.
-    Own,
-}
 
 /// What a lane has for its connection.
 enum Word {
@@ -44,13 +29,13 @@ enum Word {
     Ask,
 }
 
-/// A queue of work for one connection. Work is finished, and so answered, in the order it came; nothing but the queue
-/// is kept while there is none.
+/// A queue of work for one connection. Work is finished in the order it came, and answered in that order. A task runs only
+/// while there is work.
 pub(super) struct Lane {
     runtime: Handle,
     inner: Mutex<Inner>,
     say: Box<dyn Fn(Word) + Send + Sync>,
-    /// Bytes handed over of which nobody knows yet whether they were taken.
+    /// Bytes that were handed over since the lane last asked whether all were taken.
     owed: AtomicUsize,
     taken: Notify,
     closed: Notify,
@@ -58,10 +43,10 @@ pub(super) struct Lane {
 
 #[derive(Default)]
 struct Inner {
-    /// All of it came before all that waits.
+    /// Work that has started, or is held. All of it came before all that is waiting.
     started: VecDeque<Started>,
     waiting: VecDeque<(Turn, Start)>,
-    /// Whether something is held or has a turn of its own: until that is over nothing else starts.
+    /// Whether some work is held or has a turn of its own. Until that is over, nothing else starts.
     turn: bool,
     running: bool,
     closed: bool,
@@ -74,7 +59,8 @@ enum Step {
 }
 
 impl Lane {
-    /// The lane of a connection, which has to pass [`on_taken`](delivery::Gateway::on_taken) on to it.
+    /// The lane of a connection. The connection has to pass [`on_taken`](delivery::Gateway::on_taken) on to
+    /// [`taken`](Self::taken).
     pub(super) fn of(runtime: Handle, delivery: Delivery, conn: ConnId) -> Self {
         Self::new(runtime, move |word| match word {
             Word::Replies(frames) => delivery.reply(conn, frames),
@@ -98,7 +84,8 @@ impl Lane {
         let mut inner = self.lock();
         if turn == Turn::Beside && !inner.turn && inner.waiting.is_empty() {
             drop(inner);
-            // Started outside the lock: starting a post takes the writer's. Nobody else starts anything meanwhile.
+            // Started outside the lock, since starting a post takes the lock of the writer. No other thread starts anything
+            // meanwhile.
             let started = start();
             inner = self.lock();
             inner.turn = started.is_held();
@@ -112,7 +99,7 @@ impl Lane {
         }
     }
 
-    /// Something was told on another way than by a reply.
+    /// Counts bytes that the connection is told by another way than a reply.
     pub(super) fn owes(&self, bytes: usize) {
         self.owed.fetch_add(bytes, Ordering::AcqRel);
     }
@@ -122,8 +109,8 @@ impl Lane {
         self.taken.notify_one();
     }
 
-    /// The connection is over: what has started is finished, for its commit is its own; what waits or is held is let go,
-    /// with whatever it holds of the connection and of a room's queue.
+    /// The connection is over. Work that has started is finished, since it may be committed by now. Work that waits or is
+    /// held is dropped, and with it what it holds of the connection and its place in a room's queue.
     pub(super) fn close(&self) {
         let waiting = {
             let mut inner = self.lock();
@@ -157,7 +144,8 @@ impl Lane {
     }
 
     async fn take_turn(&self, start: Start, ready: &mut Vec<Frame>) {
-        // Before it starts: what is held meanwhile would keep a room waiting for a reader who does not read.
+        // The lane waits before the work starts: work that was admitted to a room would keep its place there, and so a client
+        // that does not read would keep the room waiting.
         if self.owed.load(Ordering::Acquire) + bytes(ready) > OWED && !self.until_taken(ready).await {
             return;
         }
@@ -171,7 +159,7 @@ impl Lane {
         }
     }
 
-    /// Waits until all that was handed over has been taken; false once the connection is over.
+    /// Waits until the client has taken all that was handed over. Answers false once the connection is over.
     async fn until_taken(&self, ready: &mut Vec<Frame>) -> bool {
         let mut closed = pin!(self.closed.notified());
         closed.as_mut().enable();
@@ -188,7 +176,7 @@ impl Lane {
         }
     }
 
-    /// Waits until work that is held may begin; nothing begins once the connection is over.
+    /// Waits until work that is held may begin. Nothing begins once the connection is over.
     async fn begin(&self, held: Held, ready: &mut Vec<Frame>) -> Option<Work> {
         let mut closed = pin!(self.closed.notified());
         closed.as_mut().enable();
@@ -210,7 +198,7 @@ impl Lane {
         ready.extend(reply);
     }
 
-    /// Waits for something; what is ready leaves before that.
+    /// Waits for something. If it is not there at once, the replies that are ready leave first.
     async fn wait<T>(&self, mut awaited: impl Future<Output = T> + Unpin, ready: &mut Vec<Frame>) -> T {
         let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut awaited).poll(context))).await;
         match at_once {
@@ -239,14 +227,14 @@ impl Lane {
         Some(Step::Start(start))
     }
 
-    /// Whether nothing came meanwhile: what comes from here on starts the lane again.
+    /// Whether no work came meanwhile. Work that comes after this starts the task again.
     fn is_done(&self) -> bool {
         let mut inner = self.lock();
         inner.running = !inner.started.is_empty() || !inner.waiting.is_empty();
         !inner.running
     }
 
-    /// Starts what waited for this turn alone. Should one of those be held, the turn is now its own.
+    /// The turn is over: starts the work that waited for nothing else. If some of it is held, the turn passes to that.
     fn turn_over(&self) {
         while let Some(start) = self.next_beside() {
             let started = start();
@@ -258,7 +246,7 @@ impl Lane {
         }
     }
 
-    /// What may start beside what has started; without any, the turn is over.
+    /// Work that may start beside what has started. Without any, nobody has the turn.
     fn next_beside(&self) -> Option<Start> {
         let mut inner = self.lock();
         let next = inner.waiting.pop_front_if(|(turn, _)| *turn == Turn::Beside);
@@ -273,192 +261,4 @@ impl Lane {
 
 fn bytes(frames: &[Frame]) -> usize {
     frames.iter().map(Frame::len).sum()
-}
-
-impl Started {
-    /// Work that need not wait.
-    pub(super) fn now(work: impl Future<Output = Option<Frame>> + Send + 'static) -> Self {
-        Self::Now(Box::pin(work))
-    }
-
-    /// Work that starts with what `until` ends with.
-    #[allow(
-        clippy::async_yields_async,
-        reason = "the lane awaits the work later, after starting what is behind it"
-    )]
-    pub(super) fn held<T>(
-        until: impl Future<Output = T> + Send + 'static,
-        start: impl FnOnce(T) -> Work + Send + 'static,
-    ) -> Self
-    where
-        T: Send,
-    {
-        Self::Held(Box::pin(async move { start(until.await) }))
-    }
-
-    const fn is_held(&self) -> bool {
-        match self {
-            Self::Now(_) => false,
-            Self::Held(_) => true,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::{mpsc, oneshot};
-
-    #[tokio::test]
-    async fn posts_start_beside_each_other_and_finish_in_order() {
-        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
-        let (done, mut finished) = mpsc::unbounded_channel();
-        let mut gates = Vec::new();
-        for number in 0..3 {
-            let (gate, opened) = oneshot::channel::<()>();
-            gates.push(gate);
-            let done = done.clone();
-            lane.push(Turn::Beside, move || {
-                Started::now(async move {
-                    let _ = opened.await;
-                    let _ = done.send(number);
-                    None
-                })
-            });
-        }
-        for gate in gates.into_iter().rev() {
-            gate.send(()).unwrap();
-        }
-        for number in 0..3 {
-            assert_eq!(finished.recv().await, Some(number));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_command_waits_for_those_before_it_and_posts_behind_it_start_together() {
-        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
-        let (note, mut noted) = mpsc::unbounded_channel();
-        let (gate, opened) = oneshot::channel::<()>();
-        let started = note.clone();
-        lane.push(Turn::Own, move || {
-            Started::now(async move {
-                let _ = opened.await;
-                let _ = started.send("turn done");
-                None
-            })
-        });
-        for _ in 0..2 {
-            let note = note.clone();
-            lane.push(Turn::Beside, move || {
-                let _ = note.send("post started");
-                Started::now(async move {
-                    let _ = note.send("post done");
-                    None
-                })
-            });
-        }
-        gate.send(()).unwrap();
-        let mut seen = Vec::new();
-        for _ in 0..5 {
-            seen.push(noted.recv().await.unwrap());
-        }
-        assert_eq!(seen, ["turn done", "post started", "post started", "post done", "post done"]);
-    }
-
-    #[tokio::test]
-    async fn work_that_is_held_holds_what_is_behind_it_and_no_longer_than_it_is_held() {
-        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
-        let (note, mut noted) = mpsc::unbounded_channel();
-        let mut gates = Vec::new();
-        for number in 0..4 {
-            let (gate, opened) = oneshot::channel::<()>();
-            gates.push(gate);
-            let note = note.clone();
-            lane.push(Turn::Beside, move || {
-                // The first two are held, one after the other.
-                let begun = note.clone();
-                let work = move || -> Work {
-                    let _ = begun.send(("begun", number));
-                    Box::pin(async move {
-                        let _ = begun.send(("done", number));
-                        None
-                    })
-                };
-                if number > 1 {
-                    return Started::Now(work());
-                }
-                let _ = note.send(("held", number));
-                Started::held(opened, |_| work())
-            });
-        }
-        let mut seen = Vec::new();
-        for gate in gates {
-            let _ = gate.send(());
-        }
-        for _ in 0..10 {
-            seen.push(noted.recv().await.unwrap());
-        }
-        let begun: Vec<_> = seen.iter().filter(|(what, _)| *what == "begun").map(|(_, n)| *n).collect();
-        assert_eq!(begun, [0, 1, 2, 3], "{seen:?}");
-        let at = |what| seen.iter().position(|seen| *seen == what).unwrap();
-        assert!(at(("held", 1)) > at(("begun", 0)), "held only when it is its turn: {seen:?}");
-        assert!(at(("begun", 3)) < at(("done", 1)), "not until it is answered: {seen:?}");
-    }
-
-    #[tokio::test]
-    async fn when_the_connection_is_over_what_has_started_is_finished_and_the_rest_is_let_go() {
-        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
-        let (note, mut noted) = mpsc::unbounded_channel();
-        let (gate, opened) = oneshot::channel::<()>();
-        let started = note.clone();
-        lane.push(Turn::Beside, move || {
-            Started::now(async move {
-                let _ = opened.await;
-                let _ = started.send("started");
-                None
-            })
-        });
-        let (mut admit, admitted) = oneshot::channel::<()>();
-        let held = note.clone();
-        lane.push(Turn::Beside, move || {
-            Started::held(admitted, move |_| {
-                let _ = held.send("held");
-                Box::pin(async { None })
-            })
-        });
-        for turn in [Turn::Own, Turn::Beside] {
-            let waiting = note.clone();
-            lane.push(turn, move || {
-                let _ = waiting.send("waiting");
-                Started::now(async { None })
-            });
-        }
-        drop(note);
-
-        lane.close();
-        gate.send(()).unwrap();
-        assert_eq!(noted.recv().await, Some("started"));
-        assert_eq!(noted.recv().await, None, "what was never started holds nothing any more");
-        admit.closed().await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn work_starts_in_the_order_it_came_however_turns_end_meanwhile() {
-        let lane = Arc::new(Lane::new(Handle::current(), |_| {}));
-        let (note, mut started) = mpsc::unbounded_channel();
-        let pushing = std::thread::spawn(move || {
-            for number in 0..20_000 {
-                let note = note.clone();
-                let turn = if number % 3 == 0 { Turn::Own } else { Turn::Beside };
-                lane.push(turn, move || {
-                    let _ = note.send(number);
-                    Started::now(async { None })
-                });
-            }
-        });
-        for number in 0..20_000 {
-            assert_eq!(started.recv().await, Some(number));
-        }
-        pushing.join().unwrap();
-    }
 }

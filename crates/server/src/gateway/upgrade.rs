@@ -74,7 +74,7 @@ async fn open_in_room(
     open_simple(app, peer, request, Some((room, entry.username))).await
 }
 
-/// A room without a name, which is refused as every name that no room can have.
+/// A path that names no room. It is refused as every name that no room can have.
 async fn open_nowhere(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -110,8 +110,8 @@ async fn open_native(app: Arc<App>, peer: SocketAddr, mut request: Request) -> R
     response
 }
 
-/// A cookie counts only from our own pages: a foreign page can make a browser send it (cross-site WebSocket
-/// hijacking), but cannot forge `Origin`.
+/// The user of a native connection. A cookie counts only from our own pages: another site's page can make a browser send
+/// the cookie (cross-site WebSocket hijacking), but it cannot forge `Origin`.
 async fn native_caller(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Result<Caller, Refusal> {
     let foreign = "This came from another site, which may not use this server's cookie.";
     let token = match (signed_in::bearer(headers), app.doors.origin_is_ours(headers, peer)) {
@@ -155,7 +155,7 @@ async fn open_simple(
                 }
                 app.delivery.attach(conn, socket, leftover, Arc::new(simple::Simple(connection)));
                 still_signed_in(&app, conn, caller.as_ref()).await;
-                // Nobody waits for it who did not name a room.
+                // Without a room in the path nothing waits for this.
                 let _ = now.send(());
             }
             Err(message) => {
@@ -170,7 +170,8 @@ async fn open_simple(
     response
 }
 
-/// Closes a connection whose session ended while it was opened: before it was known to live, the end passed it by.
+/// Closes a connection whose session ended while the connection was opened: `live` did not know the connection yet, and
+/// so could not close it.
 async fn still_signed_in(app: &App, conn: ConnId, caller: Option<&Caller>) {
     let Some(caller) = caller else { return };
     match app.chat.is_signed_in(caller).await {
@@ -183,8 +184,8 @@ async fn still_signed_in(app: &App, conn: ConnId, caller: Option<&Caller>) {
     }
 }
 
-/// Who comes by the simple protocol: the user of a token, or somebody passing where guests are admitted. Cookies say
-/// nothing here.
+/// The user of the token that a simple connection comes with; none for a connection without a token, where guests are
+/// admitted. The simple protocol ignores cookies.
 async fn simple_visitor(
     app: &App,
     peer: SocketAddr,
@@ -217,7 +218,7 @@ struct Shaken {
     deflate: Option<Deflate>,
 }
 
-/// What delivery sends to whoever speaks a protocol.
+/// The encoding in which delivery sends to a client of `protocol`.
 fn spoken(protocol: Encoding, deflate: Option<Deflate>) -> Encoding {
     if deflate.is_some() { protocol.deflated() } else { protocol }
 }
@@ -234,7 +235,7 @@ fn shake_hands(app: &App, request: &mut Request, protocol: Option<&'static str>)
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(upgrade_required("Speak WebSocket version 13.", (SEC_WEBSOCKET_VERSION, "13")));
     }
-    // Twice is once too often (RFC 6455 §11.3.1).
+    // The header must not be there twice (RFC 6455 §11.3.1).
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).into_iter();
     let key = keys.next().filter(|_| keys.next().is_none()).and_then(|key| key.to_str().ok());
     let accept = key.and_then(delivery::accept_key).and_then(|accept| HeaderValue::try_from(accept).ok());

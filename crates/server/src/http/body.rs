@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Beyond the limit this much more is read and dropped, so that the client is listening when it is told.
+/// Of a body that is too large, so much more is read and dropped: a client reads the refusal only once it has sent all.
 const DROPPED: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// When whoever was too slow may try again.
+/// After how long a client whose body was too slow may try again.
 const AGAIN: Duration = Duration::from_secs(1);
 const CONTINUE: &[u8] = b"100-continue";
 
@@ -45,7 +45,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     }
 }
 
-/// Browsers ask before they let one site send this content type to another, and we never allow it.
+/// Whether the request says that its body is JSON. A browser asks the server before it lets another site's page send this
+/// content type, and the server never allows it.
 fn is_json(request: &Request) -> bool {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -25,7 +25,7 @@ pub async fn wrap(
     next: Next,
 ) -> Response {
     let id = Uuid::now_v7().simple().to_string();
-    // At the level of errors, so that the id stands in their lines, too, however little else is logged.
+    // The span has the level of errors: so the id stands in the lines of errors, too, however little else is logged.
     let span = tracing::error_span!("request", id);
     async move {
         let started = Instant::now();
@@ -55,7 +55,7 @@ fn finish(mut response: Response, id: &str) -> Response {
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    // Whatever says nothing else may be about somebody in particular.
+    // An answer that says nothing about caching may be meant for one user alone.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

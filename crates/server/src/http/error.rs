@@ -1,5 +1,6 @@
 //! Refusals over HTTP: which status an error has, and how it leaves.
 
+use crate::refusal::refusal;
 use crate::seats::COME_BACK;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -47,7 +48,7 @@ impl Refusal {
         refusal
     }
 
-    /// As many connections from an address or of a user as there may be.
+    /// An address or a user has as many connections as it may have.
     pub fn too_many_connections() -> Self {
         let message = "Too many connections are open already. Close some, or come back later.";
         Self::later(ErrorCode::RateLimited, message, COME_BACK)
@@ -62,7 +63,7 @@ impl Refusal {
         .with(StatusCode::METHOD_NOT_ALLOWED)
     }
 
-    /// Neither the code's status nor another code fits better.
+    /// The same refusal with another status than that of its code.
     #[must_use]
     pub fn with(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -77,11 +78,7 @@ impl From<Error> for Refusal {
 
 impl From<chat::Error> for Refusal {
     fn from(error: chat::Error) -> Self {
-        let wire = error.wire();
-        if wire.code == ErrorCode::Internal {
-            tracing::error!(%error, "a request failed");
-        }
-        wire.into()
+        refusal(&error).into()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Turns away what must not get further: other people's pages that act in our users' names (CSRF), and whoever comes
-//! by a way that is not served.
+//! Turns requests away before they are served: those that another site's page sends in our user's name (CSRF), and those
+//! of connections that are not served.
 
 use super::error::Refusal;
 use super::signed_in::{self, Peer};
@@ -17,21 +17,21 @@ use std::sync::Arc;
 /// Why the requests of a connection are answered and not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TurnedAway {
-    /// It is plain HTTP where TLS is spoken.
+    /// The connection speaks plain HTTP where TLS is spoken.
     Insecure,
-    /// There are as many connections as there may be.
+    /// The server has as many connections as it may have.
     Crowded,
-    /// There are as many from its address.
+    /// The connection's address has as many as it may have.
     TooMany,
 }
 
-/// Lets a request pass unless it would change something and a browser may have sent it for somebody else's page. A
-/// bearer token is never sent by a browser on its own, so with one there is nothing to forge.
+/// Lets a request pass, unless it would change something and a browser may have sent it for another site's page. No browser
+/// sends a bearer token on its own, so a request with one is not forged.
 pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if let Some(turned_away) = request.extensions().get::<TurnedAway>().copied() {
         let asks_after_us = ["/healthz", "/readyz"].contains(&request.uri().path());
         let mut response = match turned_away {
-            // A server that is full lives, and whoever restarts those that do not must not take it for dead.
+            // A full server is alive: a watchdog must not take it for dead and restart it.
             TurnedAway::Crowded | TurnedAway::TooMany if asks_after_us => next.run(request).await,
             TurnedAway::Insecure | TurnedAway::Crowded | TurnedAway::TooMany => {
                 turned_away.answer(&app, &request)
@@ -71,7 +71,7 @@ pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
 }
 
-/// Whether a request costs more than a file from memory.
+/// Whether a request counts against the address's limit: it costs more than a file from memory.
 fn is_counted(path: &str) -> bool {
     path.starts_with("/api/") || path == "/ws" || path.starts_with("/ws/")
 }
@@ -89,7 +89,7 @@ impl TurnedAway {
     }
 }
 
-/// Browsers are led to the right address; programs are told.
+/// The answer to plain HTTP where TLS is spoken: a browser is redirected, a program is told what to do.
 fn insecure(app: &App, request: &Request) -> Response {
     let page = request.method() == Method::GET && !request.headers().contains_key(UPGRADE);
     let base = match &app.settings.public_url {

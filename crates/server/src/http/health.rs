@@ -1,4 +1,4 @@
-//! For whoever watches the server from outside.
+//! Whether the server lives and is ready, for programs that watch it from outside.
 
 use super::error::Refusal;
 use crate::app::App;
@@ -19,8 +19,8 @@ pub async fn live() -> Json<Done> {
 
 /// Says that the server takes requests and can write its database.
 ///
-/// 503 while it stops, while its disk is full, once its disk has failed, and when its database was found damaged,
-/// after a stop that was none or by somebody who read; the message says which.
+/// 503 while the server stops, while its disk is full, once its disk has failed, and once its database was found damaged.
+/// The message says which.
 #[utoipa::path(get, operation_id = "is_ready", path = "/readyz", tag = "health", responses((status = 200, body = Done)))]
 pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Done>, Refusal> {
     if app.draining.load(Ordering::Acquire) {

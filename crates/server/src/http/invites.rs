@@ -6,23 +6,21 @@ use super::messages::new_nonce;
 use super::parameters::{Path, parsed};
 use super::signed_in::SignedIn;
 use crate::app::App;
+use crate::door::{Answer, ask};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::Room;
 use protocol::frame::{Done, InvitePage, NewInvite};
 use protocol::http::{InviteToken, InviteView, NewInviteLink};
+use protocol::{Command, Room};
 use std::sync::Arc;
 
 /// Lists the invites that still work.
 ///
 /// One's own; all of them for admins. Guests have none.
 #[utoipa::path(get, operation_id = "list_invites", path = "/api/v1/invites", tag = "invites", responses((status = 200, body = InvitePage)))]
-pub async fn list(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-) -> Result<Json<InvitePage>, Refusal> {
-    Ok(Json(app.chat.list_invites(&caller).await?))
+pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Result<Answer, Refusal> {
+    Ok(ask(&app, &caller, Command::ListInvites {}).await?)
 }
 
 /// Makes an invite link.
@@ -34,10 +32,11 @@ pub async fn create(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Body(body): Body<NewInviteLink>,
-) -> Result<(StatusCode, Json<NewInvite>), Refusal> {
-    let nonce = body.nonce.map_or_else(new_nonce, Ok)?;
-    let invite = app.chat.create_invite(&caller, body.room, body.uses, body.hours, nonce).await?;
-    Ok((StatusCode::CREATED, Json(invite)))
+) -> Result<(StatusCode, Answer), Refusal> {
+    let NewInviteLink { room, uses, hours, nonce } = body;
+    let nonce = nonce.map_or_else(new_nonce, Ok)?;
+    let invite = ask(&app, &caller, Command::CreateInvite { room, uses, hours, nonce }).await?;
+    Ok((StatusCode::CREATED, invite))
 }
 
 /// Stops an invite from working.
@@ -47,9 +46,9 @@ pub async fn revoke(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path(id): Path<String>,
-) -> Result<Json<Done>, Refusal> {
-    app.chat.revoke_invite(&caller, parsed(&id, "invite")?).await?;
-    Ok(Json(Done {}))
+) -> Result<Answer, Refusal> {
+    let invite = parsed(&id, "invite")?;
+    Ok(ask(&app, &caller, Command::RevokeInvite { invite }).await?)
 }
 
 /// Says what an invite link is for.

@@ -5,13 +5,13 @@ use super::error::Refusal;
 use super::parameters::{Asked, Path, parsed, room};
 use super::signed_in::SignedIn;
 use crate::app::App;
+use crate::door::{Answer, ask};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use chat::Place;
 use protocol::frame::{EventPage, MessagePage, Posted, Revised};
 use protocol::http::{NewMessage, NewText};
-use protocol::{ErrorCode, Nonce};
+use protocol::{Command, ErrorCode, Nonce};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -53,10 +53,10 @@ pub async fn list(
     SignedIn(caller): SignedIn,
     Path(named): Path<String>,
     Asked(wanted): Asked<Wanted>,
-) -> Result<Json<MessagePage>, Refusal> {
-    let place = Place::named(wanted.before, wanted.after, wanted.around)?;
+) -> Result<Answer, Refusal> {
+    let Wanted { before, after, around, limit } = wanted;
     let room = room(&app, &caller, &named).await?;
-    Ok(Json(app.chat.list_messages(&caller, room, place, wanted.limit).await?))
+    Ok(ask(&app, &caller, Command::ListMessages { room, before, after, around, limit }).await?)
 }
 
 /// Posts a message.
@@ -72,12 +72,13 @@ pub async fn post(
     SignedIn(caller): SignedIn,
     Path(named): Path<String>,
     headers: HeaderMap,
-    Body(body): Body<NewMessage>,
-) -> Result<(StatusCode, Json<Posted>), Refusal> {
-    let nonce = nonce(&headers, body.nonce)?;
+    Body(new): Body<NewMessage>,
+) -> Result<(StatusCode, Answer), Refusal> {
+    let NewMessage { body, nonce } = new;
+    let nonce = nonce_in(&headers, nonce)?;
     let room = room(&app, &caller, &named).await?;
-    let chat = app.pacing.member(&app.chat, &caller, room, body.text.len()).await?;
-    Ok((StatusCode::CREATED, Json(chat.post(&caller, room, &body.text, nonce).await?)))
+    let posted = ask(&app, &caller, Command::PostMessage { room, body, nonce }).await?;
+    Ok((StatusCode::CREATED, posted))
 }
 
 /// Replaces the text of one's own message.
@@ -90,11 +91,10 @@ pub async fn edit(
     SignedIn(caller): SignedIn,
     Path((named, seq)): Path<(String, String)>,
     Body(body): Body<NewText>,
-) -> Result<Json<Revised>, Refusal> {
+) -> Result<Answer, Refusal> {
     let room = room(&app, &caller, &named).await?;
     let seq = parsed(&seq, "message")?;
-    let chat = app.pacing.member(&app.chat, &caller, room, body.text.len()).await?;
-    Ok(Json(chat.edit(&caller, room, seq, &body.text).await?))
+    Ok(ask(&app, &caller, Command::EditMessage { room, seq, text: body.text }).await?)
 }
 
 /// Takes the text of a message away for everyone.
@@ -106,11 +106,10 @@ pub async fn delete(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path((named, seq)): Path<(String, String)>,
-) -> Result<Json<Revised>, Refusal> {
+) -> Result<Answer, Refusal> {
     let room = room(&app, &caller, &named).await?;
     let seq = parsed(&seq, "message")?;
-    let chat = app.pacing.member(&app.chat, &caller, room, 0).await?;
-    Ok(Json(chat.delete(&caller, room, seq).await?))
+    Ok(ask(&app, &caller, Command::DeleteMessage { room, seq }).await?)
 }
 
 /// Lists events of a room, in order and without holes.
@@ -129,12 +128,12 @@ pub async fn events(
     Ok(Json(app.chat.events(caller.key(), room, since.after).await?))
 }
 
-/// A nonce for somebody who gave none: their retry will be something new.
+/// A nonce for a request without one. A retry of such a request creates something new.
 pub fn new_nonce() -> Result<Nonce, Refusal> {
     nonce_of(&Uuid::now_v7().to_string())
 }
 
-fn nonce(headers: &HeaderMap, body: Option<Nonce>) -> Result<Nonce, Refusal> {
+fn nonce_in(headers: &HeaderMap, body: Option<Nonce>) -> Result<Nonce, Refusal> {
     let header =
         headers.get(IDEMPOTENCY_KEY).map(|value| nonce_of(value.to_str().unwrap_or_default())).transpose()?;
     match (body, header) {

@@ -1,4 +1,4 @@
-//! What stands in the path and behind the question mark.
+//! Parameters in a request's path and query.
 
 use super::error::Refusal;
 use crate::app::App;
@@ -12,7 +12,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use utoipa::IntoParams;
 
-/// What stands in the path. A path that cannot be read names nothing.
+/// The parameters in the path. A path that cannot be read is answered as a page that is not there.
 pub struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
@@ -24,7 +24,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
     }
 }
 
-/// What stands behind the question mark. Unknown names are ignored.
+/// The parameters in the query. Unknown names are ignored.
 pub struct Asked<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Asked<T> {
@@ -45,12 +45,12 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Asked<T> {
 /// Where a list goes on.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Cursor {
+pub struct PageToken {
     /// Where to go on: `next` of the page before.
     pub cursor: Option<String>,
 }
 
-/// An id or number in the path; what is neither names nothing.
+/// An id or number in the path. A text that is none is answered as `what` that is not there.
 pub fn parsed<T: FromStr>(text: &str, what: &'static str) -> Result<T, Refusal> {
     text.parse().map_err(|_| Refusal::not_found(what))
 }
@@ -67,7 +67,7 @@ pub async fn room(app: &App, caller: &Caller, named: &str) -> Result<RoomId, Ref
 pub async fn found(app: &App, caller: &Caller, named: &str) -> Result<RoomRef, Refusal> {
     let found = app.chat.room_named(&Visitor::Known(caller.clone()), named, false).await;
     found.map_err(|error| match error {
-        // A name that no room can have is one that no room has.
+        // No room has a name that breaks the rules.
         chat::Error::Invalid { .. } => Refusal::not_found("room"),
         other => other.into(),
     })

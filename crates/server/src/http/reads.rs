@@ -5,10 +5,10 @@ use super::error::Refusal;
 use super::parameters::{Path, room};
 use super::signed_in::SignedIn;
 use crate::app::App;
-use axum::Json;
+use crate::door::{Answer, ask};
 use axum::extract::State;
-use protocol::ReadMark;
 use protocol::http::ReadTo;
+use protocol::{Command, ReadMark};
 use std::sync::Arc;
 
 /// Notes how far one has read.
@@ -22,7 +22,7 @@ pub async fn mark(
     SignedIn(caller): SignedIn,
     Path(named): Path<String>,
     Body(body): Body<ReadTo>,
-) -> Result<Json<ReadMark>, Refusal> {
+) -> Result<Answer, Refusal> {
     let room = room(&app, &caller, &named).await?;
-    Ok(Json(app.chat.mark_read(&caller, room, body.seq).await?))
+    Ok(ask(&app, &caller, Command::MarkRead { room, seq: body.seq }).await?)
 }

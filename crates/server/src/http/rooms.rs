@@ -3,28 +3,29 @@
 use super::body::Body;
 use super::error::Refusal;
 use super::messages::new_nonce;
-use super::parameters::{Asked, Cursor};
+use super::parameters::{Asked, PageToken};
 use super::signed_in::{MaybeSignedIn, Peer, SignedIn};
 use crate::app::App;
+use crate::door::{Answer, ask};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use protocol::Room;
 use protocol::frame::RoomPage;
 use protocol::http::NewRoom;
 use protocol::simple::SimpleRooms;
+use protocol::{Command, Room};
 use std::sync::Arc;
 
 /// Lists one's own rooms and the open ones.
 ///
 /// The own ones on the first page only.
-#[utoipa::path(get, operation_id = "list_rooms", path = "/api/v1/rooms", tag = "rooms", params(Cursor), responses((status = 200, body = RoomPage)))]
+#[utoipa::path(get, operation_id = "list_rooms", path = "/api/v1/rooms", tag = "rooms", params(PageToken), responses((status = 200, body = RoomPage)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
-    Asked(asked): Asked<Cursor>,
-) -> Result<Json<RoomPage>, Refusal> {
-    Ok(Json(app.chat.list_rooms(&caller, asked.cursor.as_deref()).await?))
+    Asked(asked): Asked<PageToken>,
+) -> Result<Answer, Refusal> {
+    Ok(ask(&app, &caller, Command::ListRooms { cursor: asked.cursor }).await?)
 }
 
 /// Opens a room.
@@ -36,11 +37,11 @@ pub async fn open(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Body(body): Body<NewRoom>,
-) -> Result<(StatusCode, Json<Room>), Refusal> {
-    let nonce = body.nonce.map_or_else(new_nonce, Ok)?;
-    let guests_may = app.settings.guests_open_rooms;
-    let room = app.chat.open_room(&caller, &body.name, body.kind, nonce, guests_may).await?;
-    Ok((StatusCode::CREATED, Json(room)))
+) -> Result<(StatusCode, Answer), Refusal> {
+    let NewRoom { name, kind, nonce } = body;
+    let nonce = nonce.map_or_else(new_nonce, Ok)?;
+    let room = ask(&app, &caller, Command::OpenRoom { name, kind, nonce }).await?;
+    Ok((StatusCode::CREATED, room))
 }
 
 /// Lists open rooms with somebody connected, and who that is.

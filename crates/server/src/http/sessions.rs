@@ -108,7 +108,7 @@ pub async fn set_up(
     Ok(let_in(&app, &session, address, false, StatusCode::CREATED))
 }
 
-/// Who is signed in and what the front door offers to whoever sends these headers.
+/// Who is signed in, and what the front door offers to a client that sends these headers.
 pub async fn describe(
     app: &App,
     caller: Option<&Caller>,
@@ -128,7 +128,7 @@ pub async fn describe(
     })
 }
 
-/// The answer to whoever got in: a bearer token for scripts, else a cookie.
+/// The answer to a client that got in: it has a bearer token, if it asked for one, and otherwise a cookie.
 pub fn let_in(app: &App, session: &NewSession, address: IpAddr, token: bool, status: StatusCode) -> Response {
     let caller = &session.caller;
     tracing::info!(%address, user = %caller.user().id, role = ?caller.role(), "signed in");
@@ -138,7 +138,7 @@ pub fn let_in(app: &App, session: &NewSession, address: IpAddr, token: bool, sta
     with_cookie((status, Json(body)).into_response(), cookie)
 }
 
-/// Notes why somebody did not get in. Not under which name: people type passwords into the wrong field.
+/// Notes why somebody did not get in. The name is not logged, since people type passwords into the wrong field.
 pub fn refused(address: IpAddr, error: &chat::Error) {
     tracing::info!(%address, code = ?error.wire().code, "not let in");
 }

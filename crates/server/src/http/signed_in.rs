@@ -12,13 +12,13 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// As long as browsers keep a cookie at most; when the session ends is the server's business.
+/// How long browsers keep the cookie: the longest they allow. The server decides when the session ends.
 const COOKIE_SECONDS: u32 = 400 * 24 * 60 * 60;
 
-/// Somebody is signed in; without, a request is answered 401.
+/// The user who sends a request. Where nobody is signed in, the request is answered 401.
 pub struct SignedIn(pub Caller);
 
-/// Whoever is signed in, if anybody.
+/// The user who sends a request, if anybody is signed in.
 pub struct MaybeSignedIn(pub Option<Caller>);
 
 /// An attempt to get in: counted, and refused beyond the limit. Holds the client's address.
@@ -67,7 +67,7 @@ impl Peer {
     /// As the listener noted it.
     pub fn of(extensions: &Extensions) -> Self {
         let known = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-        // Every listener notes the peer. Were one not to, nobody would pass for somebody at this machine.
+        // Every listener notes the peer. If one did not, this address would at least pass for none at this machine.
         Self(known.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))))
     }
 }
@@ -117,7 +117,8 @@ fn cookie_header(settings: &Settings, value: &str, seconds: u32) -> Option<Heade
     HeaderValue::from_str(&text).ok()
 }
 
-/// Browsers take `__Host-` from this very host by https alone, so that no neighbour can plant one.
+/// The cookie's name. Browsers take a cookie named `__Host-…` only from this very host and by https, so that no other host
+/// of the domain can plant one.
 fn cookie_name(settings: &Settings) -> &'static str {
     if settings.is_secure() { "__Host-roomful" } else { "roomful" }
 }

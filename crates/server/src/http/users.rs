@@ -6,10 +6,11 @@ use super::parameters::Asked;
 use super::sessions;
 use super::signed_in::{Attempt, MaybeSignedIn, SignedIn};
 use crate::app::App;
-use axum::Json;
+use crate::door::{Answer, ask};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use protocol::Command;
 use protocol::frame::UserPage;
 use protocol::http::{self, SignUp};
 use serde::Deserialize;
@@ -35,8 +36,9 @@ pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Asked(wanted): Asked<Wanted>,
-) -> Result<Json<UserPage>, Refusal> {
-    Ok(Json(app.chat.list_users(&caller, &wanted.name, wanted.cursor.as_deref()).await?))
+) -> Result<Answer, Refusal> {
+    let Wanted { name, cursor } = wanted;
+    Ok(ask(&app, &caller, Command::ListUsers { name, cursor }).await?)
 }
 
 /// Makes an account with an invite and signs in.

@@ -2,36 +2,37 @@
 
 use delivery::Frame;
 use protocol::simple::{Chat, ChatIn, SimpleFrame};
-use protocol::{Event, EventKind, Message, ServerFrame};
+use protocol::{Event, Message, ServerFrame};
 use serde::Serialize;
 
+/// A frame of the native protocol.
+pub(crate) fn native(said: &ServerFrame) -> Frame {
+    frame(said)
+}
+
+/// A frame of the simple protocol.
+pub(crate) fn plain(said: &SimpleFrame) -> Frame {
+    frame(said)
+}
+
 /// A WebSocket text frame around a value of the protocol.
-pub(super) fn frame(value: &impl Serialize) -> Frame {
+fn frame(value: &impl Serialize) -> Frame {
     // The types of the protocol have string keys and no floats, so they always have a JSON form.
     Frame::text(serde_json::to_vec(value).unwrap_or_default())
 }
 
-pub(super) fn native(event: Event) -> Frame {
-    frame(&ServerFrame::Event(event))
+/// An event as the native protocol tells it.
+pub(super) fn event(event: Event) -> Frame {
+    native(&ServerFrame::Event(event))
 }
 
-/// The simple protocol tells messages alone.
-pub(super) fn simple(room: &str, event: &Event) -> Option<Frame> {
+/// An event as the simple protocol tells it, which tells messages alone.
+pub(super) fn simple_event(room: &str, event: &Event) -> Option<Frame> {
     let message = event.message()?;
-    Some(frame(&SimpleFrame::Chat(ChatIn { room: room.to_owned(), chat: chat(message) })))
+    Some(plain(&SimpleFrame::Chat(ChatIn { room: room.to_owned(), chat: chat(message) })))
 }
 
 /// A message as the simple protocol shows it.
 pub(super) fn chat(message: Message) -> Chat {
-    Chat { username: message.by.name, text: message.text, ts: message.at, seq: message.seq }
-}
-
-/// Whether an event takes text away that the tail may still hold.
-pub(super) fn takes_back(event: &Event) -> bool {
-    match event.kind {
-        EventKind::MessageEdited { .. } | EventKind::MessageDeleted { .. } => true,
-        EventKind::MessagePosted { .. } | EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {
-            false
-        }
-    }
+    Chat { username: message.by.name, text: message.body.text, ts: message.at, seq: message.seq }
 }

@@ -1,132 +1,20 @@
 //! Native connections: registering, greeting, resuming, and what changes for their users.
 
-use super::room::Head;
-use super::tables::{Change, Conn, Connected, Greeted, NativeConn, Tables};
-use super::{NATIVE, native, plain, room_key, user_key};
-use chat::presence::{self, Person, Shown};
+use super::conns::{Conn, Connected, Greeted, Meanwhile, NativeConn};
+use super::encode::{native, plain};
+use super::job::{Greeting, Resuming};
+use super::keys::{NATIVE, room_key, user_key};
+use super::rooms::Rooms;
+use super::tables::Tables;
+use chat::presence::{Change, Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
-use delivery::{ConnId, Follow, Frame, Refusal};
-use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
+use delivery::{ConnId, Follow, Frame};
+use protocol::frame::{RoomJoined, RoomLeft, SessionEnded};
 use protocol::simple::SimpleFrame;
-use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
+use protocol::{CloseCode, PersonalFrame, Room as View, RoomId, ServerFrame, SessionId, User};
 use sabotage::Bug;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-
-/// What most hear most of the time.
-static NOTHING_MOVED: LazyLock<Frame> =
-    LazyLock::new(|| native(&ServerFrame::Beat(Beat { heads: BTreeMap::new() })));
-
-/// What the beats of a connection have told so far.
-#[derive(Debug, Default)]
-pub struct Beaten {
-    /// When the newest of the rooms had moved, in live's own time.
-    newest: AtomicU64,
-    /// [`Live::moves`](super::Live::moves) when the rooms were last looked at.
-    moves: AtomicU64,
-}
-
-/// The rooms of a connected user: what resuming and beats go by. It follows memberships as they are committed, never
-/// what delivery follows, so that a lost subscription is noticed too. In order of id: most are in few, and a list is a
-/// fraction of a map.
-#[derive(Debug, Default)]
-pub struct Rooms(Mutex<Vec<Arc<Head>>>);
-
-impl Rooms {
-    /// The key of one of the user's rooms.
-    pub fn find(&self, id: RoomId) -> Option<RoomKey> {
-        let rooms = self.lock();
-        place(&rooms, id).ok().map(|place| rooms[place].key)
-    }
-
-    /// The id of one of the user's rooms.
-    pub fn named(&self, key: delivery::Key) -> Option<RoomId> {
-        self.lock().iter().find(|head| room_key(head.key) == key).map(|head| head.id)
-    }
-
-    /// The beat of a connection after those before: the heads of rooms that moved since. `moves` is
-    /// [`Live::moves`](super::Live::moves), asked before. `tells` is true of every room but in a build that is to have a
-    /// bug.
-    pub fn beat(&self, beaten: &Beaten, moves: u64, tells: impl Fn(RoomId) -> bool) -> Frame {
-        // Where all is quiet the rooms are not looked at: they lie all over memory.
-        if beaten.moves.swap(moves, Ordering::Relaxed) == moves {
-            return NOTHING_MOVED.clone();
-        }
-        let since = beaten.newest.load(Ordering::Relaxed);
-        let rooms = self.lock();
-        // Looked for first: a room that moves from here on has moved no earlier, so the next beat tells it.
-        let newest = rooms.iter().map(|head| head.moved()).max().unwrap_or(0);
-        let moved = rooms.iter().filter(|head| head.moved() > 0 && head.moved() >= since);
-        let heads: BTreeMap<_, _> =
-            moved.filter(|head| tells(head.id)).map(|head| (head.id, head.seq())).collect();
-        drop(rooms);
-        beaten.newest.store(newest.max(since), Ordering::Relaxed);
-        if heads.is_empty() {
-            return NOTHING_MOVED.clone();
-        }
-        native(&ServerFrame::Beat(Beat { heads }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Head>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn insert(&self, head: Arc<Head>) {
-        let mut rooms = self.lock();
-        if let Err(place) = place(&rooms, head.id) {
-            rooms.insert(place, head);
-        }
-    }
-
-    fn remove(&self, id: RoomId) -> bool {
-        let mut rooms = self.lock();
-        place(&rooms, id).map(|place| rooms.remove(place)).is_ok()
-    }
-
-    /// Lets all of them go, once: whoever asks for one to be removed after that is told that it is gone.
-    fn drain(&self) -> Vec<RoomKey> {
-        std::mem::take(&mut *self.lock()).iter().map(|head| head.key).collect()
-    }
-
-    /// Takes no more room than `count` rooms need, and in one piece: what is given back by the bit lies about unused.
-    fn reserve(&self, count: usize) {
-        let mut rooms = self.lock();
-        let more = count.saturating_sub(rooms.len());
-        rooms.reserve_exact(more);
-    }
-}
-
-/// Where a room stands among others, or would.
-fn place(rooms: &[Arc<Head>], id: RoomId) -> Result<usize, usize> {
-    rooms.binary_search_by(|head| head.id.cmp(&id))
-}
-
-/// What a new connection is told first.
-pub struct Greeting {
-    /// `hello`, its rooms still empty.
-    pub hello: Hello,
-    /// The user's rooms, read after the connection was registered.
-    pub rooms: Vec<(RoomKey, View)>,
-}
-
-/// A room to be taken up again.
-pub struct Resuming {
-    /// By whom.
-    pub conn: ConnId,
-    /// Which.
-    pub room: RoomId,
-    /// The last `seq` the connection has, once it has read `preface`.
-    pub after: u64,
-    /// The refusal after which it was told what was missing; `None` where the room is taken up whatever was refused.
-    pub makes_up_for: Option<Refusal>,
-    /// What it is told first.
-    pub preface: Vec<Frame>,
-    /// Only answers with the head when more than this was missed, or `after` lies beyond the head. Without it the room
-    /// is taken up in any case: what was just read from the database may lie ahead of what was told.
-    pub most: Option<u64>,
-}
+use std::sync::Arc;
 
 impl Tables {
     pub(super) fn register(&mut self, conn: ConnId, caller: &Caller) -> Arc<Rooms> {
@@ -136,7 +24,7 @@ impl Tables {
         self.connected(conn, caller)
     }
 
-    /// One more connection of a user.
+    /// Takes note of one more connection of a user.
     pub(super) fn connected(&mut self, conn: ConnId, caller: &Caller) -> Arc<Rooms> {
         let entry = self.users.entry(caller.key()).or_insert_with(|| Connected {
             shown: Arc::new(Shown::user(caller.shared_user())),
@@ -151,30 +39,28 @@ impl Tables {
 
     pub(super) fn greet(&mut self, conn: ConnId, greeting: Greeting) {
         let Some(Conn::Native(native_conn)) = self.conns.get_mut(&conn) else {
-            // Its session ended before it was attached, when nothing could be said to it yet.
+            // Its session ended before the connection was attached, when nothing could be told to it yet.
             return self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
         };
         let user = native_conn.user;
-        let Greeted::NotYet(changes) = &mut native_conn.state else { return };
-        let changes = std::mem::take(changes);
+        let Greeted::NotYet(meanwhile) = &mut native_conn.state else { return };
+        let meanwhile = std::mem::take(meanwhile);
         let Greeting { mut hello, mut rooms } = greeting;
-        for change in changes {
-            match change {
-                Change::Joined(key, view) => {
+        let mut personal = Vec::new();
+        for told in meanwhile {
+            match told {
+                Meanwhile::Joined(key, view) => {
                     rooms.retain(|(room, _)| *room != key);
                     rooms.push((key, view));
                 }
-                Change::Left(key) => rooms.retain(|(room, _)| *room != key),
-                Change::Read(id, read) => {
-                    for (_, view) in rooms.iter_mut().filter(|(_, view)| view.id == id) {
-                        view.read = ReadMark { seq: view.read.seq.max(read.seq), n: view.read.n.max(read.n) };
-                    }
-                }
+                Meanwhile::Left(key) => rooms.retain(|(room, _)| *room != key),
+                Meanwhile::Personal(frame) => personal.push(frame),
             }
         }
         native_conn.state = Greeted::Yes(Vec::with_capacity(rooms.len()));
         hello.rooms = rooms.iter().map(|(_, view)| view.clone()).collect();
-        let preface = vec![native(&ServerFrame::Hello(hello))];
+        let mut preface = vec![native(&ServerFrame::Hello(hello))];
+        preface.append(&mut personal);
         self.delivery.follow(Follow { preface, ..Follow::anew(conn, user_key(user), 0, 0) });
         if let Some(entry) = self.users.get(&user) {
             entry.rooms.reserve(rooms.len());
@@ -191,7 +77,7 @@ impl Tables {
         else {
             return;
         };
-        // The database may tell of a membership before the stream does: it counts once.
+        // The database may tell of a membership before the stream of what was committed does. It counts once.
         let is_new = !followed.contains(&key);
         if is_new {
             followed.push(key);
@@ -217,8 +103,9 @@ impl Tables {
     fn arrive_as_user(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
         let Some(entry) = self.users.get(&user) else { return };
         let shown = Arc::clone(&entry.shown);
-        if self.arrive(conn, key, Person::User(user), shown) == presence::Change::Nothing {
-            // Here by another connection already, so nobody is told anything: this one has not heard who is here.
+        if self.arrive(conn, key, Person::User(user), shown) == Change::Nothing {
+            // The user is here by another connection already, so nobody is told anything. This connection has not heard yet
+            // who is here.
             if let Some(frame) = self.presence_frame(key) {
                 self.delivery.unicast(conn, frame);
             }
@@ -227,7 +114,8 @@ impl Tables {
 
     pub(super) fn resume(&mut self, resuming: Resuming) -> Option<u64> {
         let Resuming { conn, room: id, after, makes_up_for, preface, most } = resuming;
-        // Not before the hello: until then it follows nothing, and nothing would be unfollowed when the user leaves.
+        // Refused before the hello: until then the task does not know what the connection follows, and could not unfollow
+        // the room when the user leaves it.
         let Some(Conn::Native(NativeConn { user, state: Greeted::Yes(followed), .. })) =
             self.conns.get(&conn)
         else {
@@ -251,8 +139,8 @@ impl Tables {
         Some(head)
     }
 
-    /// Tells a connection its preface, then follows. Not as the preface of the follow: where the tail does not reach back,
-    /// that one would be dropped, and the log be read from beyond it.
+    /// Tells a connection the preface, and then makes it follow. The preface does not go along with the follow: a tail that
+    /// does not reach back would drop it, and the log would then be read from behind the preface, which nobody has told.
     fn take_up(&mut self, mut follow: Follow) {
         for frame in std::mem::take(&mut follow.preface) {
             self.delivery.unicast(follow.conn, frame);
@@ -268,7 +156,7 @@ impl Tables {
         for conn in conns {
             let Some(Conn::Native(NativeConn { state, .. })) = self.conns.get_mut(&conn) else { continue };
             match state {
-                Greeted::NotYet(changes) => changes.push(Change::Joined(key, view.clone())),
+                Greeted::NotYet(meanwhile) => meanwhile.push(Meanwhile::Joined(key, view.clone())),
                 Greeted::Yes(_) => self.follow(conn, user, key, &view, vec![frame.clone()]),
             }
         }
@@ -280,8 +168,8 @@ impl Tables {
         let frame = native(&ServerFrame::RoomLeft(RoomLeft { room: id, seq, by }));
         for conn in conns {
             match self.conns.get_mut(&conn) {
-                Some(Conn::Native(NativeConn { state: Greeted::NotYet(changes), .. })) => {
-                    changes.push(Change::Left(key));
+                Some(Conn::Native(NativeConn { state: Greeted::NotYet(meanwhile), .. })) => {
+                    meanwhile.push(Meanwhile::Left(key));
                 }
                 Some(Conn::Native(NativeConn { state: Greeted::Yes(followed), .. })) => {
                     if let Some(at) = followed.iter().position(|followed| *followed == key) {
@@ -309,16 +197,18 @@ impl Tables {
         self.depart(key, Person::User(user));
     }
 
-    pub(super) fn read_marked(&mut self, user: UserKey, id: RoomId, read: ReadMark) {
+    /// Tells every native connection of a user how something of theirs stands: one that is being greeted right behind its
+    /// hello, all others now.
+    pub(super) fn tell_user(&mut self, user: UserKey, frame: PersonalFrame) {
         let Some(entry) = self.users.get(&user) else { return };
+        let frame = native(&frame.into());
         for conn in &entry.conns {
-            if let Some(Conn::Native(NativeConn { state: Greeted::NotYet(changes), .. })) =
+            if let Some(Conn::Native(NativeConn { state: Greeted::NotYet(meanwhile), .. })) =
                 self.conns.get_mut(conn)
             {
-                changes.push(Change::Read(id, read));
+                meanwhile.push(Meanwhile::Personal(frame.clone()));
             }
         }
-        let frame = native(&ServerFrame::ReadMarked(ReadMarked { room: id, read }));
         self.tell_fleeting(user_key(user), NATIVE, frame);
     }
 
@@ -328,13 +218,13 @@ impl Tables {
         let over: Vec<ConnId> = entry.conns.iter().copied().filter(of_session).collect();
         for conn in over {
             let goodbye = match self.conns.get(&conn) {
-                Some(Conn::Native(_)) => native(&ServerFrame::SessionEnded {}),
+                Some(Conn::Native(_)) => native(&ServerFrame::SessionEnded(SessionEnded {})),
                 Some(Conn::Simple(_)) => plain(&signed_out()),
                 None => continue,
             };
             self.delivery.unicast(conn, goodbye);
             self.delivery.close(conn, CloseCode::SessionEnded.number(), "session ended");
-            // Nothing more is theirs to hear, however long the close takes.
+            // The connection may hear nothing more, however long the close takes.
             self.closed(conn);
         }
     }
@@ -353,7 +243,7 @@ impl Tables {
         self.disconnected(conn, user);
     }
 
-    /// One connection of a user less; with the last one the user's rooms are let go.
+    /// Takes note that a connection of a user is over. With the last one the user's rooms are let go.
     pub(super) fn disconnected(&mut self, conn: ConnId, user: UserKey) {
         let Some(entry) = self.users.get_mut(&user) else { return };
         entry.conns.retain(|other| *other != conn);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
-/// How far a room has been told, shared with whoever makes beats.
+/// How far a room has been told. The shards share it, for beats.
 #[derive(Debug)]
 pub struct Head {
     pub(super) id: RoomId,
     pub(super) key: RoomKey,
     seq: AtomicU64,
-    /// When it last moved, in milliseconds of the task's own clock; 0 when it has not.
+    /// When the room last moved, in milliseconds of the task's own clock; 0 when it has not.
     moved: AtomicU64,
 }
 
@@ -26,7 +26,7 @@ impl Head {
         self.seq.load(Ordering::Acquire)
     }
 
-    /// When it last moved.
+    /// When the room last moved, by the task's own clock; 0 when it has not.
     pub(super) fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
     }
@@ -42,9 +42,9 @@ pub(super) struct Room {
     pub(super) name: String,
     pub(super) kind: RoomKind,
     pub(super) head: Arc<Head>,
-    /// Connected users who are members, and visitors: at zero the entry goes.
+    /// How many hold the room: connected users who are members of it, and visitors. At zero the entry goes.
     pub(super) holders: usize,
-    /// Connections that follow it, by wire protocol: nothing is encoded for nobody.
+    /// Connections that follow the room, by wire protocol: an event is encoded only for a protocol that has some.
     pub(super) native: usize,
     pub(super) simple: usize,
     /// Bytes published since the last milestone.

@@ -1,56 +1,17 @@
 //! Simple connections: entering and leaving rooms, one at a time.
 
-use super::tables::{Conn, Tables};
-use super::told::{names, roster};
-use super::{encode, plain, room_key};
+use super::conns::{Conn, Visit};
+use super::encode::{self, plain};
+use super::job::{Entered, Entering};
+use super::keys::room_key;
+use super::tables::Tables;
+use super::told::{FEW, names, roster};
 use chat::presence::{Change, Person, Shown};
 use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
+use protocol::RoomKind;
 use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
-use protocol::{RoomKind, SessionId};
 use std::sync::Arc;
-
-/// A simple connection.
-pub(super) struct Visit {
-    room: Option<RoomKey>,
-    person: Person,
-    name: String,
-    /// Who they are to the database, once they are anybody.
-    user: Option<UserKey>,
-    /// Who came with a token: that user, in that session, as long as the connection lives.
-    token: Option<(UserKey, SessionId)>,
-}
-
-impl Visit {
-    pub(super) fn session(&self) -> Option<SessionId> {
-        self.token.map(|(_, session)| session)
-    }
-}
-
-/// Somebody at the door of a room.
-pub struct Entering {
-    /// By which connection.
-    pub conn: ConnId,
-    /// Which room.
-    pub room: RoomRef,
-    /// Who.
-    pub visitor: Visitor,
-    /// The name they go by.
-    pub name: chat::Name,
-    /// What was said last in the room.
-    pub history: History,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entered {
-    /// They are in.
-    In,
-    /// Somebody here goes by this name: they stay where they were.
-    NameTaken,
-    /// The history was read at another moment than the room was told up to: read it again.
-    Stale,
-}
 
 impl Tables {
     pub(super) fn visit(&mut self, conn: ConnId, caller: Option<&Caller>) {
@@ -66,21 +27,21 @@ impl Tables {
     pub(super) fn enter(&mut self, entering: Entering) -> Entered {
         let Entering { conn, room, visitor, name, mut history } = entering;
         let Some(Conn::Simple(visit)) = self.conns.get(&conn) else {
-            // Gone at the door: a room opened for them alone goes, too.
+            // The connection has ended meanwhile. If the room was opened for its sake alone, the room goes, too.
             if !self.rooms.contains_key(&room.key) && history.as_of == 0 {
                 self.remove(room.key);
             }
             return Entered::In;
         };
         let person = match &visitor {
-            // A person who spoke here before stays the same one: others see one person, not two.
+            // A visitor who became a user by speaking stays the person that the others saw before: they see one, not two.
             Visitor::Known(caller) if visit.user != Some(caller.key()) => Person::User(caller.key()),
             Visitor::Known(_) => visit.person,
             Visitor::Passing(_) => Person::Visitor(conn.number()),
         };
         let (key, shown) = (room.key, name.shown().to_owned());
         if let Some(room) = self.rooms.get(&key) {
-            // Read ahead of what was told: the rest is told to them like to everybody.
+            // The history may have been read ahead of what was told. What is not told yet comes as it comes to everybody.
             history.messages.retain(|message| message.seq <= room.head.seq());
         }
         if visit.room == Some(key) && visit.name == shown && visit.person == person {
@@ -91,7 +52,7 @@ impl Tables {
         if self.presence.is_name_here(key, name.folded(), own) {
             return Entered::NameTaken;
         }
-        // The tail is never used to catch up: it may not reach back, and history is at hand.
+        // A tail may not reach back to what is missing, and the history does: so the history is read again instead.
         let stale = match self.rooms.get(&key) {
             Some(room) => room.head.seq() > history.as_of,
             None => self.passed(key) > history.as_of,
@@ -125,7 +86,7 @@ impl Tables {
             visit.user = visitor.caller().map(Caller::key);
         }
         let shown = Arc::new(Shown::named(&name, visitor.caller().map(Caller::shared_user)));
-        // In the welcome the one who enters is here already; the others hear of it after.
+        // The welcome counts the person who enters among those who are here. The others hear of it afterwards.
         let welcome = self.welcome_with(key, person, &name, history);
         self.delivery.follow(Follow {
             preface: vec![plain(&welcome)],
@@ -139,7 +100,8 @@ impl Tables {
         }
     }
 
-    /// Who is here by another connection already moves nobody; still the script that joins waits for these two.
+    /// Tells a connection that it joined, and the roster, where nobody else is told. So it is when the person was here by
+    /// another connection already. A script that joins waits for these two frames.
     fn tell_alone(&mut self, conn: ConnId, key: RoomKey, username: String) {
         let Some(room) = self.rooms.get(&key) else { return };
         self.delivery.unicast(conn, plain(&SimpleFrame::Joined { room: room.name.clone(), username }));
@@ -151,7 +113,7 @@ impl Tables {
         if !self.presence.is_person_here(key, person) {
             match &mut count {
                 Some(count) => *count += 1,
-                None if users.len() >= super::told::FEW => count = Some(users.len() as u64 + 1),
+                None if users.len() >= FEW => count = Some(users.len() as u64 + 1),
                 None => users.push(name.to_owned()),
             }
         }
@@ -173,7 +135,7 @@ impl Tables {
         let Some(Conn::Simple(visit)) = self.conns.get_mut(&conn) else { return };
         let Some(key) = visit.room.take() else { return };
         let (person, user) = (visit.person, visit.user);
-        // First out of hearing, then told: `left` goes to those who stay.
+        // The connection stops hearing the room before `left` is told: that frame is for those who stay.
         self.delivery.unfollow(conn, room_key(key));
         if let Some(room) = self.rooms.get_mut(&key) {
             room.simple = room.simple.saturating_sub(1);
@@ -212,7 +174,7 @@ impl Tables {
         self.conns.remove(&conn);
     }
 
-    /// The membership of a visitor's user ended: out of the room, and told so.
+    /// The user of a simple connection is no longer a member of a room: takes the connection out of it and says so.
     pub(super) fn put_out(&mut self, conn: ConnId, key: RoomKey) {
         let Some(Conn::Simple(visit)) = self.conns.get(&conn) else { return };
         if visit.room == Some(key) {

@@ -1,25 +1,25 @@
 //! What the task knows: connections, users, rooms, who is here.
 
-use super::people::Rooms;
+use super::conns::{Conn, Connected};
+use super::encode;
+use super::job::{Here, Job};
+use super::keys::{NATIVE, SIMPLE, room_key};
 use super::room::{Due, Head, Room};
-use super::simple::Visit;
-use super::{Here, NATIVE, Order, SIMPLE, encode, room_key};
 use crate::pacing::Pacing;
-use chat::presence::{Presence, Shown};
+use chat::presence::Presence;
 use chat::{Chat, Committed, RoomKey, UserKey};
 use delivery::{ConnId, Delivery, Frame, Gathering, Publication};
-use protocol::{Event, ReadMark, Room as View, RoomId, RoomKind, SessionId};
-use smallvec::SmallVec;
+use protocol::{Event, RoomId, RoomKind, SessionId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// All of it is owned by one task: no lock.
+/// What the task knows. It alone owns all of this, so there is no lock.
 pub(super) struct Tables {
     pub(super) chat: Chat,
-    /// What is told together leaves together: see [`run`](super::run).
+    /// Gathers what is told, until [`run`](super::task::run) hands it over.
     pub(super) delivery: Gathering,
     pacing: Pacing,
     encoded: Arc<AtomicU64>,
@@ -29,63 +29,18 @@ pub(super) struct Tables {
     pub(super) users: HashMap<UserKey, Connected>,
     pub(super) rooms: HashMap<RoomKey, Room>,
     pub(super) presence: Presence,
-    /// How many are reading what they will be told first.
+    /// How many [`Arrival`](super::Arrival)s there are.
     pub(super) arriving: usize,
-    /// While somebody is: how far rooms were told that nobody held then.
+    /// Kept while there is an arrival: how far rooms were told that nobody held at the time.
     passed: HashMap<RoomKey, u64>,
-    /// Rooms that are being removed, or were while somebody arrives: who has read one may not enter it any more.
+    /// Rooms that are being removed from the database.
     removing: HashSet<RoomKey>,
+    /// Kept while there is an arrival: rooms whose removal has ended. A connection that read one before may not enter it.
     removed: HashSet<RoomKey>,
-    orders: mpsc::WeakUnboundedSender<Order>,
-    /// In order of time: every wait is equally long.
+    jobs: mpsc::WeakUnboundedSender<Job>,
+    /// In order of time, because every wait is equally long.
     pub(super) due: VecDeque<Due>,
     pub(super) started: Instant,
-}
-
-/// A connection by its wire protocol.
-pub(super) enum Conn {
-    Native(NativeConn),
-    Simple(Box<Visit>),
-}
-
-pub(super) struct NativeConn {
-    pub(super) user: UserKey,
-    pub(super) session: Option<SessionId>,
-    pub(super) state: Greeted,
-}
-
-/// How far a native connection has come.
-pub(super) enum Greeted {
-    /// Its memberships are being read; what changes meanwhile wins over what is read.
-    NotYet(Vec<Change>),
-    /// It follows these rooms of its user.
-    Yes(Vec<RoomKey>),
-}
-
-/// A change of memberships or read marks.
-#[derive(Clone)]
-pub(super) enum Change {
-    Joined(RoomKey, View),
-    Left(RoomKey),
-    Read(RoomId, ReadMark),
-}
-
-/// A user with connections.
-pub(super) struct Connected {
-    pub(super) shown: Arc<Shown>,
-    pub(super) rooms: Arc<Rooms>,
-    /// All of theirs, of both protocols.
-    pub(super) conns: SmallVec<[ConnId; 2]>,
-}
-
-impl Conn {
-    /// The session it lives by; none for somebody passing.
-    pub(super) fn session(&self) -> Option<SessionId> {
-        match self {
-            Self::Native(native) => native.session,
-            Self::Simple(visit) => visit.session(),
-        }
-    }
 }
 
 impl Tables {
@@ -94,7 +49,7 @@ impl Tables {
         delivery: Delivery,
         pacing: Pacing,
         encoded: Arc<AtomicU64>,
-        orders: mpsc::WeakUnboundedSender<Order>,
+        jobs: mpsc::WeakUnboundedSender<Job>,
     ) -> Self {
         Self {
             chat,
@@ -110,7 +65,7 @@ impl Tables {
             passed: HashMap::new(),
             removing: HashSet::new(),
             removed: HashSet::new(),
-            orders,
+            jobs,
             due: VecDeque::new(),
             started: Instant::now(),
         }
@@ -122,33 +77,33 @@ impl Tables {
             Committed::Event { room, event } => self.tell(room, event),
             Committed::Joined { user, room, view } => self.joined(user, room, view),
             Committed::Left { user, room, id, seq, by } => self.left(user, room, id, seq, by),
-            Committed::ReadMarked { user, id, read } => self.read_marked(user, id, read),
+            Committed::Personal { user, frame } => self.tell_user(user, frame),
             Committed::SessionEnded { user, session } => self.session_ended(user, session),
         }
     }
 
-    /// Publishes an event to whoever follows the room: encoded once for each protocol that has a listener.
+    /// Publishes an event to the connections that follow the room. It is encoded once for each protocol that they speak.
     fn tell(&mut self, key: RoomKey, event: Event) {
         let now = self.now();
         let Some(room) = self.rooms.get_mut(&key) else { return self.pass(key, event.seq) };
-        // Told before this node listened: whoever follows has read the room from beyond it.
+        // The room was read from the database beyond this event, so those who follow it have it.
         if event.seq <= room.head.seq() {
             return;
         }
         room.head.advance(event.seq, now);
         self.moves.fetch_add(1, Ordering::Release);
-        let (seq, cut) = (Some(event.seq), encode::takes_back(&event));
-        // Each protocol has a tail of its own: the one that fills faster counts.
+        let (seq, cut) = (Some(event.seq), event.kind.takes_text_back());
+        // Each protocol has a tail of its own, and the pace of the room is that of the tail which fills faster.
         let mut longest = 0;
         if room.simple > 0
-            && let Some(frame) = encode::simple(&room.name, &event)
+            && let Some(frame) = encode::simple_event(&room.name, &event)
         {
             self.encoded.fetch_add(1, Ordering::Relaxed);
             longest = frame.len();
             self.delivery.publish(room_key(key), SIMPLE, &Publication { seq, frame, cut });
         }
         if room.native > 0 {
-            let frame = encode::native(event);
+            let frame = encode::event(event);
             self.encoded.fetch_add(1, Ordering::Relaxed);
             longest = longest.max(frame.len());
             self.delivery.publish(room_key(key), NATIVE, &Publication { seq, frame, cut });
@@ -160,19 +115,19 @@ impl Tables {
         }
     }
 
-    /// Publishes something true for a moment.
+    /// Publishes something that is true for a moment, and has no `seq`.
     pub(super) fn tell_fleeting(&mut self, key: delivery::Key, encoding: delivery::Encoding, frame: Frame) {
         self.delivery.publish(key, encoding, &Publication { seq: None, frame, cut: false });
     }
 
-    /// Notes how far a room was told that nobody holds: whoever arrives may have read it before.
+    /// Notes how far a room was told that nobody holds: an arriving connection may have read it before that.
     fn pass(&mut self, key: RoomKey, seq: u64) {
         if self.arriving > 0 {
             self.passed.insert(key, seq);
         }
     }
 
-    /// Somebody has read what they are told first, and was told.
+    /// An [`Arrival`](super::Arrival) is over.
     pub(super) fn arrived(&mut self) {
         self.arriving = self.arriving.saturating_sub(1);
         if self.arriving == 0 {
@@ -181,12 +136,12 @@ impl Tables {
         }
     }
 
-    /// How far a room was told that nobody holds, if that was while somebody arrives.
+    /// How far a room was told that nobody held then; 0 if it was not told since the first of the present arrivals.
     pub(super) fn passed(&self, key: RoomKey) -> u64 {
         self.passed.get(&key).copied().unwrap_or_default()
     }
 
-    /// Holds a room, making its entry when there is none. `head` is what the database said.
+    /// Holds a room once more, and makes its entry when there is none. `head` is what the database said.
     pub(super) fn hold(
         &mut self,
         key: RoomKey,
@@ -219,19 +174,19 @@ impl Tables {
     /// Removes a room that nobody is in, if nothing was ever said in it.
     pub(super) fn remove(&mut self, key: RoomKey) {
         self.removing.insert(key);
-        let (chat, orders) = (self.chat.clone(), self.orders.clone());
+        let (chat, jobs) = (self.chat.clone(), self.jobs.clone());
         tokio::spawn(async move {
             if let Err(error) = chat.remove_provisional(key).await {
                 tracing::warn!(%error, "an empty provisional room was not removed");
             }
-            if let Some(orders) = orders.upgrade() {
+            if let Some(jobs) = jobs.upgrade() {
                 // After the end of the task nobody enters any more.
-                let _ = orders.send(Order::Removed { room: key });
+                let _ = jobs.send(Job::Removed { room: key });
             }
         });
     }
 
-    /// The removal is over, one way or the other.
+    /// The removal of a room is over, whether or not the room is gone.
     pub(super) fn removed(&mut self, key: RoomKey) {
         self.removing.remove(&key);
         if self.arriving > 0 {
@@ -239,7 +194,7 @@ impl Tables {
         }
     }
 
-    /// Whether a room may be gone by now, whatever was read of it.
+    /// Whether a room may be gone by now, although it was read from the database before.
     pub(super) fn may_be_gone(&self, key: RoomKey) -> bool {
         self.removing.contains(&key) || self.removed.contains(&key)
     }
@@ -263,7 +218,7 @@ impl Tables {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// A connection is over, by whichever protocol.
+    /// A connection of either protocol is over.
     pub(super) fn closed(&mut self, conn: ConnId) {
         match self.conns.get(&conn) {
             Some(Conn::Native(_)) => self.native_closed(conn),

@@ -1,8 +1,10 @@
 //! Telling who is here: at once for a few, at most once a second for many.
 
+use super::conns::Conn;
+use super::encode::{native, plain};
+use super::keys::{NATIVE, SIMPLE, room_key};
 use super::room::{Due, Room};
 use super::tables::Tables;
-use super::{NATIVE, SIMPLE, native, plain, room_key};
 use chat::RoomKey;
 use chat::presence::{Change, Person, Presence, Shown};
 use delivery::{ConnId, Frame};
@@ -12,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// People up to whom every arrival is told to everybody; above, n arrivals would cost n² frames.
+/// Up to so many people in a room, each arrival is told to all of them at once. With more, n arrivals would cost n²
+/// frames.
 pub(super) const FEW: usize = 100;
-/// How often the others hear of changes at most.
+/// The least time between two tellings of who is here.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Tables {
-    /// One more connection of a person in a room; tells whoever is there when the person is new.
+    /// One more connection of a person is in a room. Tells those who are there, when the person is new.
     pub(super) fn arrive(&mut self, conn: ConnId, key: RoomKey, person: Person, shown: Arc<Shown>) -> Change {
         let name = shown.name().to_owned();
         let change = self.presence.arrive(key, person, shown);
@@ -31,7 +34,7 @@ impl Tables {
         change
     }
 
-    /// One connection less of a person in a room; tells whoever stays when the person is gone.
+    /// One connection less of a person is in a room. Tells those who stay, when the person is gone.
     pub(super) fn depart(&mut self, key: RoomKey, person: Person) {
         let name = self.presence.name_of(key, person).map(str::to_owned).unwrap_or_default();
         if self.presence.depart(key, person) == Change::Moved {
@@ -59,7 +62,7 @@ impl Tables {
                 }
             } else {
                 room.roster_due = true;
-                // A native connection would not understand it.
+                // The frame is of the simple protocol.
                 if let Some(conn) = concerned.filter(|conn| self.conns.get(conn).is_some_and(is_simple)) {
                     self.delivery.unicast(conn, frame);
                 }
@@ -68,7 +71,7 @@ impl Tables {
         self.tell_known(key);
     }
 
-    /// Native connections hear who is here, soon.
+    /// Who is here has changed: native connections are told soon.
     pub(super) fn tell_known(&mut self, key: RoomKey) {
         if let Some(room) = self.rooms.get_mut(&key) {
             room.presence_due = true;
@@ -76,18 +79,18 @@ impl Tables {
         self.tell_or_wait(key);
     }
 
-    /// Tells at once if the last time is long enough ago, else when it is.
+    /// Tells who is here at once, if the last telling is a [`PAUSE`] ago. Otherwise it is due later.
     fn tell_or_wait(&mut self, key: RoomKey) {
         let now = Instant::now();
         let Some(room) = self.rooms.get(&key) else { return };
         match room.told_at {
             Some(told_at) if told_at > now => {}
             Some(told_at) if told_at + PAUSE > now => {
-                // From now, not from then: so the queue stays in order of time.
+                // Due a pause from now, and not from the last telling: so the queue stays in order of time.
                 let at = now + PAUSE;
                 self.due.push_back(Due { at, room: key });
                 if let Some(room) = self.rooms.get_mut(&key) {
-                    // Lies ahead: until then nobody else queues this room.
+                    // This time lies ahead, and until it comes the room is not queued again.
                     room.told_at = Some(at);
                 }
             }
@@ -140,7 +143,7 @@ impl Tables {
     }
 }
 
-/// The names of the first people here, and how many there are when those are not all.
+/// The names of the first [`FEW`] people here. Where there are more, also how many there are.
 pub(super) fn names(presence: &Presence, key: RoomKey) -> (Vec<String>, Option<u64>) {
     let users = presence.first(key, FEW).map(|shown| shown.name().to_owned()).collect();
     let count = presence.count(key);
@@ -152,9 +155,9 @@ pub(super) fn roster(room: &Room, presence: &Presence, key: RoomKey) -> Frame {
     plain(&SimpleFrame::Roster { room: room.name.clone(), users, count })
 }
 
-fn is_simple(conn: &super::tables::Conn) -> bool {
+fn is_simple(conn: &Conn) -> bool {
     match conn {
-        super::tables::Conn::Simple(_) => true,
-        super::tables::Conn::Native(_) => false,
+        Conn::Simple(_) => true,
+        Conn::Native(_) => false,
     }
 }

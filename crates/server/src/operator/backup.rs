@@ -99,14 +99,15 @@ impl Backup {
             bail!("a backup is nothing for a terminal; send it to a file or a program");
         }
         has_room(directory.path(), database_bytes(directory))?;
-        // The one place that is sure to be there, to be private, and to have had room for a database before.
+        // The data directory is the one place that is sure to be there, to be private, and to have had room for a database
+        // before.
         let copy =
             Unfinished::create(&directory.path().join(format!("backup-{}{UNFINISHED}", std::process::id())))?;
         self.write(directory, beside, &copy, BufWriter::new(io::stdout().lock()), progress)
             .context("the backup was not written")
     }
 
-    /// The database first: what the files beside it hold may be newer than it, and must not be older.
+    /// Writes the database first: the files beside it may be newer than the database, and must not be older.
     fn write(
         &self,
         directory: &Directory,
@@ -127,7 +128,7 @@ impl Backup {
         let (mut writer, mut done) = (Writer::new(out), 0);
         for (name, path) in files {
             let file = match File::open(&path) {
-                // It was deleted since, and so has no part in what is kept.
+                // The file was deleted since, and so is no part of what is kept.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 file => file.with_context(|| format!("the file {}", path.display()))?,
             };
@@ -156,8 +157,8 @@ impl Backup {
     }
 }
 
-/// Whether what is about to be written may take this name. With `force` it may take that of another file, never that of
-/// something else, such as a device or a link: the new file would stand in its place.
+/// Refuses a name that the backup may not take. With `force` it may take the place of another file, but never that of
+/// something else, such as a device or a link.
 pub(super) fn may_be_written(file: &Path, force: bool) -> Result<()> {
     match fs::symlink_metadata(file) {
         Ok(there) if !there.is_file() => bail!("{} is no ordinary file; name another", file.display()),
@@ -168,14 +169,14 @@ pub(super) fn may_be_written(file: &Path, force: bool) -> Result<()> {
     }
 }
 
-/// A file that goes unless it gets its name.
+/// A file under a name of its own for as long as it is being written. Unless it is given its final name, it is removed.
 pub(super) struct Unfinished {
     pub(super) path: PathBuf,
     pub(super) file: File,
 }
 
 impl Unfinished {
-    /// Makes it anew, for its owner alone, in the place of what somebody left behind who was killed.
+    /// Makes the file anew, for its owner alone, in the place of one that a killed process has left behind.
     ///
     /// # Errors
     /// When it cannot be made, or somebody else is writing it.
@@ -207,7 +208,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // Renamed, it is not there any more.
+        // Where the file was renamed, nothing stands under the old name any more.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -218,7 +219,7 @@ pub(super) fn with(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// The database with what is not folded into it yet.
+/// The bytes of the database and of its WAL.
 pub(super) fn database_bytes(directory: &Directory) -> u64 {
     let database = directory.database();
     length(&database) + length(&with(&database, "-wal"))

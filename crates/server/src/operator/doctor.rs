@@ -43,7 +43,8 @@ enum Look {
     Inside(checks::Check),
 }
 
-/// In the order in which they are told: what is outside first, for it explains what is inside.
+/// The checks of the installation, in the order in which they are told. They come before those of the database, since
+/// they explain what is found there.
 const AROUND: [Check; 12] = [
     around("settings", "The settings are right, and there is nothing odd about them.", network::settings),
     around("exposure", "Passwords do not travel where others can read them.", network::exposure),
@@ -69,10 +70,10 @@ fn checks() -> impl Iterator<Item = Check> {
     AROUND.into_iter().chain(checks::Check::ALL.into_iter().map(inside))
 }
 
-/// Whom the doctor looks at.
+/// The installation that the doctor looks at.
 struct Patient<'a> {
     loaded: &'a Loaded,
-    /// Nothing where no server ever ran.
+    /// The data directory; none where no server ever ran.
     directory: Option<Directory>,
     findings: Option<Result<Findings, DatabaseError>>,
     /// Where a server answers, if one does.
@@ -181,7 +182,7 @@ fn look(patient: &Patient<'_>) -> Vec<(&'static str, Finding)> {
 
 fn print(found: &[(&'static str, Finding)]) -> Result<()> {
     for (name, Finding { verdict, what, advice }) in found {
-        // What follows belongs to the line above it.
+        // Lines that follow the first are indented.
         let indented = |text: &str| text.replace('\n', &format!("\n{:18} ", ""));
         say(&format!("{:<5} {name:<12} {}", verdict.word(), indented(what)))?;
         if let Some(advice) = advice {

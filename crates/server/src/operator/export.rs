@@ -27,7 +27,7 @@ impl Export {
         let database = directory.database();
         let Some(file) = self.file else {
             return match export(&database, &mut BufWriter::new(io::stdout().lock())) {
-                // Whoever reads has enough (`roomful export | head`).
+                // The reader has read enough (`roomful export | head`).
                 Err(DatabaseError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
                 done => done.map(drop).with_context(|| format!("the database {}", database.display())),
             };

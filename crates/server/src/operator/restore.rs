@@ -223,7 +223,7 @@ fn named(data: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
 
 impl Staging {
     fn create(target: &Target) -> Result<Self> {
-        // They may be why there is no room.
+        // Folders that earlier restores left may be why there is no room.
         for left in abandoned(&target.path) {
             fs::remove_dir_all(&left).with_context(|| format!("the folder {}", left.display()))?;
         }

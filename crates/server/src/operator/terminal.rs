@@ -11,7 +11,7 @@ use crate::serve::Signals;
 /// How often the line moves.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Prints a line. Unlike `println!` it does not panic when whoever reads has gone (`roomful user list | head -1`).
+/// Prints a line. Unlike `println!` it does not panic when the reader has gone (`roomful user list | head -1`).
 pub(super) fn say(line: &str) -> Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -19,7 +19,7 @@ pub(super) fn say(line: &str) -> Result<()> {
     }
 }
 
-/// Says something to whoever waits at a terminal, and nothing to a program that waits: what it wants is the exit code.
+/// Says something to a person who waits at a terminal. A program that waits is told nothing: it looks at the exit code.
 pub(super) fn tell(line: &str) {
     if io::stderr().is_terminal() {
         eprintln!("{line}");

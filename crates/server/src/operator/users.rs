@@ -3,7 +3,6 @@
 use super::terminal::say;
 use crate::config::Loaded;
 use crate::directory::Directory;
-use crate::serve;
 use anyhow::{Context, Result, bail};
 use chat::{Account, Chat, Clock};
 use clap::{Subcommand, ValueEnum};
@@ -58,8 +57,8 @@ pub(super) async fn keep(loaded: &Loaded, command: UserCommand) -> Result<()> {
     let directory = Directory::open(&loaded.config.data)?;
     let (chat, mut committed) = Chat::open(&directory.database(), Clock::system())
         .await
-        .with_context(|| serve::database(&directory))?;
-    // What this process commits, its own connections would hear of; there are none.
+        .with_context(|| directory.database_shown())?;
+    // The stream of what this process commits must be read, and is dropped: there is no connection to tell.
     tokio::spawn(async move { while committed.recv().await.is_some() {} });
     let done = match command {
         UserCommand::Add { name, role } => add(&chat, &name, role.into()).await,

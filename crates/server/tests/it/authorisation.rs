@@ -192,7 +192,7 @@ fn messages() -> Vec<Row> {
             |cell| (format!("/api/v1/rooms/{}/messages", cell.room), Some(json!({ "text": "hi" }))),
             [401, 404, 404, 404, 201, 201, 201],
         )
-        .or(|cell| Command::PostMessage { room: cell.room, text: "hi".into(), nonce: nonce(cell) }),
+        .or(|cell| Command::PostMessage { room: cell.room, body: "hi".into(), nonce: nonce(cell) }),
         row(
             "PATCH /api/v1/rooms/{room}/messages/{seq}",
             |cell| {

@@ -1,7 +1,7 @@
 //! The same tables in PostgreSQL, where several nodes may start at once.
 
 use crate::sql::{Postgres, Sql, SqlResult};
-use crate::store::writer::OpenError;
+use crate::store::opening::OpenError;
 use refinery::Runner;
 
 refinery::embed_migrations!("src/store/migrations/postgres");

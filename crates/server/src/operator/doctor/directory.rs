@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What the server reads there and does not write.
+/// The files in the data directory that the server reads and does not write.
 const SETTINGS: &str = "config.toml";
 
 pub(super) fn owner(patient: &Patient<'_>) -> Finding {
@@ -57,7 +57,7 @@ pub(super) fn modes(patient: &Patient<'_>) -> Finding {
 fn are_read(folder: &Path, files: &[PathBuf]) -> bool {
     let mode = |path: &Path| fs::metadata(path).map_or(0, |file| file.permissions().mode());
     let through = mode(folder);
-    // The group, then everybody.
+    // First the bits of the group, then those of everybody.
     [3_u32, 0].into_iter().any(|class| {
         let reads = |path: &PathBuf| path.is_file() && mode(path) >> class & 0o4 != 0;
         through >> class & 0o1 != 0 && files.iter().any(reads)
@@ -70,7 +70,7 @@ pub(super) fn leftovers(patient: &Patient<'_>) -> Finding {
     let mut left = abandoned(&path);
     let contents = directory.contents().unwrap_or_default();
     let unfinished = contents.unfinished.iter().map(|path| directory.path().join(path));
-    // Whoever still writes one has it locked.
+    // A file that is still being written is locked by its writer.
     left.extend(unfinished.filter(|path| File::open(path).is_ok_and(|file| file.try_lock().is_ok())));
     let remove =
         |path: &PathBuf| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };

@@ -7,7 +7,7 @@ use crate::operator::terminal::{bytes, time};
 use chat::Clock;
 use std::fs;
 
-/// Below this little works; below that it will be soon.
+/// Free bytes of the disk: below the first the server hardly works, below the second that is near.
 const NO_SPACE: u64 = 64 << 20;
 const LITTLE_SPACE: u64 = 1 << 30;
 /// 2026-01-01. A machine that believes in an earlier time has lost its clock.
@@ -71,7 +71,8 @@ pub(super) fn open_files(patient: &Patient<'_>) -> Finding {
     Finding::warn(what, advice)
 }
 
-/// As the kernel knows it: a service has other limits than the shell that the doctor runs in.
+/// The limit of a running server, as the kernel knows it: a service has other limits than the shell that the doctor runs
+/// in.
 fn limit_of_server(patient: &Patient<'_>) -> Option<u64> {
     let signed = patient.directory.as_ref()?.signed()?;
     let process = signed.split_whitespace().find_map(|word| word.parse::<u32>().ok())?;

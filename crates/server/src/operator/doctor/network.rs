@@ -13,7 +13,7 @@ use x509_parser::prelude::FromDer;
 
 /// How long before its end a certificate should have been renewed.
 const RENEWED: i64 = 14 * 24 * 60 * 60 * 1_000;
-/// Proxies commonly cut what is silent for a minute.
+/// Proxies commonly cut connections that are silent for a minute.
 const SILENCE: u64 = 60;
 
 pub(super) fn settings(patient: &Patient<'_>) -> Finding {
@@ -103,7 +103,7 @@ fn is_for(name: &GeneralName<'_>, host: &str) -> bool {
     let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     match (name, address) {
         (GeneralName::DNSName(name), None) => match name.strip_prefix("*.") {
-            // For one label, and no more.
+            // A `*` stands for one label, and no more.
             Some(rest) => host.split_once('.').is_some_and(|(_, under)| under.eq_ignore_ascii_case(rest)),
             None => name.eq_ignore_ascii_case(host),
         },

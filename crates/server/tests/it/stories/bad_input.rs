@@ -87,7 +87,7 @@ async fn what_is_no_command_is_refused_and_the_socket_goes_on() {
 
 async fn posts(bare: &mut Connection, room: RoomId, text: &str) {
     let nonce = Nonce::new(uuid::Uuid::now_v7().to_string()).unwrap();
-    bare.send(Command::PostMessage { room, text: text.to_owned(), nonce }).await.unwrap();
+    bare.send(Command::PostMessage { room, body: text.into(), nonce }).await.unwrap();
     let reply = next_reply(bare).await;
     assert!(reply.ok.is_some(), "{reply:?}");
 }

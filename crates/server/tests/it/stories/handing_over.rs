@@ -130,7 +130,7 @@ async fn all_were_shown(watchers: Vec<(Client, Events)>, lobby: RoomId, said: &[
         let mut shown = Vec::new();
         loop {
             let (_, message) = in_time("the last message", news.next_message()).await.unwrap();
-            shown.push((message.text, message.at));
+            shown.push((message.body.text, message.at));
             if shown.last().is_some_and(|(text, _)| text == LAST) {
                 break;
             }

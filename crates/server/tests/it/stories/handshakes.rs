@@ -3,7 +3,7 @@
 use super::support::{client, connection, everyone_agrees, next_reply, room, texts};
 use super::wire::Wire;
 use crate::support::{Actor, Answer, Ask, PASSWORD, Server};
-use protocol::{Command, Nonce};
+use protocol::{Body, Command, Nonce};
 use serde_json::json;
 
 /// An opening handshake, answered or refused.
@@ -153,7 +153,9 @@ async fn sixteen_unanswered_commands_throttle_but_lose_nothing() {
     let mut bare = connection(&ben).await;
     for number in 1..=POSTS {
         let nonce = Nonce::new(number.to_string()).unwrap();
-        bare.send(Command::PostMessage { room: lobby, text: number.to_string(), nonce }).await.unwrap();
+        bare.send(Command::PostMessage { room: lobby, body: Body { text: number.to_string() }, nonce })
+            .await
+            .unwrap();
         if number % 50 == 0 {
             bare.send(Command::ListMembers { room: lobby, cursor: None }).await.unwrap();
         }

@@ -36,7 +36,7 @@ async fn post_again(
 ) -> protocol::frame::Reply {
     let mut bare = connection(who).await;
     let nonce = Nonce::new("ana-1").unwrap();
-    bare.send(Command::PostMessage { room, text: text.to_owned(), nonce }).await.unwrap();
+    bare.send(Command::PostMessage { room, body: text.into(), nonce }).await.unwrap();
     let reply = next_reply(&mut bare).await;
     super::support::nothing_broke(server);
     reply
@@ -50,7 +50,7 @@ async fn a_retry_gets_the_first_reply_also_after_an_edit_and_a_deletion_of_the_r
     let lobby = room(&device, "lobby");
     let mut bare = connection(&ana).await;
     let nonce = Nonce::new("ana-1").unwrap();
-    bare.send(Command::PostMessage { room: lobby, text: "once".into(), nonce }).await.unwrap();
+    bare.send(Command::PostMessage { room: lobby, body: "once".into(), nonce }).await.unwrap();
     let first = ben.hears("once").await.unwrap();
     // Gone before the reply is read.
     bare.sever();

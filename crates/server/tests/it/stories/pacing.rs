@@ -51,12 +51,12 @@ async fn brought(server: &Server, who: &Actor, room: RoomId, whom: &Actor) {
 
 async fn post(connection: &mut Connection, room: RoomId, text: &str) -> u64 {
     let nonce = Nonce::new(uuid::Uuid::now_v7().simple().to_string()).unwrap();
-    connection.send(Command::PostMessage { room, text: text.to_owned(), nonce }).await.unwrap()
+    connection.send(Command::PostMessage { room, body: text.into(), nonce }).await.unwrap()
 }
 
 async fn next_text(connection: &mut Connection) -> String {
     match next_event(connection).await.kind {
-        EventKind::MessagePosted { text, .. } => text,
+        EventKind::MessagePosted(posted) => posted.body.text,
         other => panic!("{other:?} in place of a message"),
     }
 }

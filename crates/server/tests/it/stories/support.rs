@@ -75,7 +75,7 @@ pub async fn all_have(clients: &[&Client], room: RoomId, seq: u64) {
 
 /// The texts of a timeline, oldest first.
 pub fn texts(client: &Client, room: RoomId) -> Vec<String> {
-    client.messages(room).into_iter().map(|message| message.text).collect()
+    client.messages(room).into_iter().map(|message| message.body.text).collect()
 }
 
 /// The recorded texts as JSON.

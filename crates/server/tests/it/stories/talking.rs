@@ -48,7 +48,7 @@ async fn two_people_talk() {
     ben.wait_until("the deletion", |state| {
         state.timelines[&lobby]
             .message(said.seq)
-            .is_some_and(|message| message.deleted && message.text.is_empty())
+            .is_some_and(|message| message.deleted && message.body.text.is_empty())
     })
     .await
     .unwrap();
