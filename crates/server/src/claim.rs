@@ -23,7 +23,7 @@ impl Claim {
     /// # Errors
     /// When another server uses the directory, or the address is taken.
     pub async fn stake(config: &Config, passed: Option<TcpListener>) -> Result<Self> {
-        let directory = Directory::open(&config.data)?;
+        let directory = Directory::open(config)?;
         let lock = directory.lock()?;
         Self::complete(config, directory, lock, passed).await
     }
@@ -36,14 +36,17 @@ impl Claim {
         config: &Config,
         passed: Option<TcpListener>,
     ) -> Result<(Self, Option<Predecessor>)> {
-        let directory = Directory::open(&config.data)?;
+        let directory = Directory::open(config)?;
         if let Ok(lock) = directory.try_lock()? {
             return Ok((Self::complete(config, directory, lock, passed).await?, None));
         }
         let (mut predecessor, listener) = Predecessor::ask(&directory).await?;
         let listener = Listener::passed(listener)?;
         Certificate::of(config)?;
-        Chat::check(&directory.database()).with_context(|| directory.database_shown())?;
+        let database = directory.database_of(config);
+        tokio::task::spawn_blocking(move || Chat::check(&database))
+            .await?
+            .with_context(|| directory.database_shown(config))?;
         if config.listen.port() != 0 && config.listen != listener.address() {
             let (here, there) = (listener.address(), config.listen);
             tracing::warn!(%here, "listening where the server before did; `listen` = {there} waits for a stop");

@@ -11,6 +11,7 @@ pub(crate) use values::without_default_port;
 pub use values::{Guests, LogFormat, PublicUrl};
 
 use crate::pacing::Bounds;
+use chat::Database;
 use ipnet::IpNet;
 use settings::SETTINGS;
 use std::fmt::Write as _;
@@ -30,6 +31,8 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// The folder that holds everything the server keeps.
     pub data: PathBuf,
+    /// The PostgreSQL database that holds what is said, in place of the file in `data`.
+    pub database: Option<Database>,
     /// The community's name.
     pub name: String,
     /// The address people type, when it is not the one the server listens on.
@@ -62,6 +65,7 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             data: PathBuf::from("roomful-data"),
+            database: None,
             name: "Roomful".to_owned(),
             public_url: None,
             trusted_proxies: Vec::new(),

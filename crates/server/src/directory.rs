@@ -1,7 +1,9 @@
 //! The data directory: everything the server keeps, and the lock that keeps a second server out.
 
+use crate::config::Config;
 use crate::owners;
 use anyhow::{Context, Result, anyhow, bail};
+use chat::Database;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
@@ -13,17 +15,21 @@ use std::path::{Path, PathBuf};
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// Opens the folder at `path`, making it when there is none.
+    /// Opens the folder that `config` names, making it when there is none.
     ///
     /// # Errors
     /// When it cannot be made, is no folder, or cannot be closed to others.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(config: &Config) -> Result<Self> {
+        let path = &*config.data;
         let folder = || format!("the data directory {}", path.display());
         if !path.exists() {
             DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(folder)?;
         }
         let directory = Self(path.to_owned());
         directory.close_to_others().with_context(folder)?;
+        if config.database.is_some() {
+            return Ok(directory);
+        }
         directory.look_for_a_lost_database();
         // The file is made here with the right mode, and SQLite gives the same mode to the files that it puts beside it. A
         // copy keeps the mode, wherever it goes.
@@ -101,9 +107,14 @@ impl Directory {
         self.0.join(DATABASE)
     }
 
+    /// Where what is said is kept: in the file inside it, unless `config` names another database.
+    pub fn database_of(&self, config: &Config) -> Database {
+        config.database.clone().unwrap_or_else(|| self.database().into())
+    }
+
     /// The database for people, in front of what is wrong with it.
-    pub fn database_shown(&self) -> String {
-        format!("the database {}", self.database().display())
+    pub fn database_shown(&self, config: &Config) -> String {
+        format!("the database {}", self.database_of(config).shown())
     }
 
     /// The socket on which a running server hears of the server that is to follow it.

@@ -16,12 +16,46 @@ pub enum Database {
     Postgres(String),
 }
 
+impl Database {
+    /// The PostgreSQL database at an address.
+    ///
+    /// # Errors
+    /// When it is no address of one, with a sentence that goes on after the name of a setting.
+    pub fn at(address: &str) -> Result<Self, String> {
+        if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
+            return Err("must be empty or an address such as postgres://user:password@host/name".to_owned());
+        }
+        Ok(Self::Postgres(address.to_owned()))
+    }
+
+    /// The database for people: the path of a file, or an address without its password.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Postgres(address) => without_password(address),
+        }
+    }
+}
+
+/// The address without its password, wherever it may stand: behind the name, or among the parameters.
+fn without_password(address: &str) -> String {
+    let (front, parameters) = address.split_once('?').unwrap_or((address, ""));
+    let (scheme, rest) = front.split_once("://").unwrap_or(("", front));
+    let front = match rest.rsplit_once('@') {
+        Some((who, at)) => format!("{scheme}://{}@{at}", who.split(':').next().unwrap_or_default()),
+        None => front.to_owned(),
+    };
+    let secret = |name: &str| name.to_ascii_lowercase().contains("password");
+    let kept: Vec<&str> = parameters
+        .split('&')
+        .filter(|one| !one.is_empty() && !secret(one.split('=').next().unwrap_or_default()))
+        .collect();
+    if kept.is_empty() { front } else { format!("{front}?{}", kept.join("&")) }
+}
+
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Postgres(_) => f.write_str("postgres://…"),
-        }
+        f.write_str(&self.shown())
     }
 }
 
@@ -112,4 +146,25 @@ pub(super) fn connect_beside(path: &Path) -> Result<Sqlite, SqlError> {
         "pragma trusted_schema = off; pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;",
     )?;
     Ok(Sqlite::new(connection))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password_wherever_that_stands() {
+        for (address, shown) in [
+            ("postgres://ana:se:cr@et@db/roomful", "postgres://ana@db/roomful"),
+            (
+                "postgres://ana@db/roomful?sslmode=require&password=x",
+                "postgres://ana@db/roomful?sslmode=require",
+            ),
+            ("postgresql://db/roomful?sslpassword=x", "postgresql://db/roomful"),
+            ("postgres:///roomful?host=%2Frun%2Fpg", "postgres:///roomful?host=%2Frun%2Fpg"),
+        ] {
+            assert_eq!(Database::at(address).map(|database| database.shown()).as_deref(), Ok(shown));
+        }
+        assert!(Database::at("mysql://db/roomful").is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! The table of all settings: name, explanation, how it is read and shown.
 
 use super::Config;
+use chat::Database;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::num::NonZero;
@@ -23,7 +24,7 @@ pub struct Setting {
 }
 
 /// All of them, in the order of the example file.
-pub const SETTINGS: [Setting; 22] = [
+pub const SETTINGS: [Setting; 23] = [
     Setting {
         name: "listen",
         about: "Where the server listens: address and port. 0.0.0.0 or [::] means every network of this machine.",
@@ -64,6 +65,18 @@ pub const SETTINGS: [Setting; 22] = [
                 return Err("must name a folder".to_owned());
             }
             config.data = PathBuf::from(path);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "database",
+        about: "The PostgreSQL database that holds people, rooms and messages: postgres://user:password@host/name. Empty\n\
+                means a file in the folder above, which is right for one machine. A password stands here or in the\n\
+                environment, for everybody on the machine can read flags.",
+        show: |config| config.database.as_ref().map_or_else(String::new, Database::shown).into(),
+        set: |config, value| {
+            let address = text(value)?;
+            config.database = if address.is_empty() { None } else { Some(Database::at(address)?) };
             Ok(())
         },
     },

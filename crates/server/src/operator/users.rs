@@ -54,10 +54,10 @@ pub(super) async fn keep(loaded: &Loaded, command: UserCommand) -> Result<()> {
     if lists && !loaded.config.data.exists() {
         bail!("There is no data directory {}. Name the right one with --data.", loaded.config.data.display());
     }
-    let directory = Directory::open(&loaded.config.data)?;
-    let (chat, mut committed) = Chat::open(&directory.database(), Clock::system())
+    let directory = Directory::open(&loaded.config)?;
+    let (chat, mut committed) = Chat::open(directory.database_of(&loaded.config), Clock::system())
         .await
-        .with_context(|| directory.database_shown())?;
+        .with_context(|| directory.database_shown(&loaded.config))?;
     // The stream of what this process commits must be read, and is dropped: there is no connection to tell.
     tokio::spawn(async move { while committed.recv().await.is_some() {} });
     let done = match command {

@@ -74,8 +74,9 @@ impl Server {
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let (address, socket) = (listener.address(), listener.copy()?);
         lock.sign(address)?;
-        let (chat, committed) =
-            Chat::open(&directory.database(), clock).await.with_context(|| directory.database_shown())?;
+        let (chat, committed) = Chat::open(directory.database_of(config), clock)
+            .await
+            .with_context(|| directory.database_shown(config))?;
         chat.clear_leftovers().await?;
         let options = delivery::Options {
             heartbeat: config.heartbeat,
