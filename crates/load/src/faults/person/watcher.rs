@@ -188,7 +188,7 @@ impl Watcher {
             ServerFrame::Hello(_)
             | ServerFrame::Presence(_)
             | ServerFrame::ReadMarked(_)
-            | ServerFrame::SessionEnded {} => {}
+            | ServerFrame::SessionEnded(_) => {}
         }
     }
 
