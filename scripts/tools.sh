@@ -28,6 +28,22 @@ need_browser() {
   return 1
 }
 
+need_postgres() {
+  if command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then return 0; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Debian's postgresql: tests start servers of their own with it. Debian's own server is not made."
+    local settings=/etc/postgresql-common/createcluster.d status=0
+    mkdir -p "$settings" && echo "create_main_cluster = false" >"$settings/roomful-tests.conf"
+    apt-get update -qq &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null || status=$?
+    # Whoever installs another version later gets the server that Debian makes.
+    rm -f "$settings/roomful-tests.conf"
+    [ "$status" -eq 0 ] && return 0
+  fi
+  echo "The tests need PostgreSQL's server, with initdb on the PATH or where Debian has it (Debian: apt-get install postgresql)."
+  return 1
+}
+
 need_npm_packages() {
   if npm_has typescript "$typescript" && npm_has axe-core "$axe" && npm_has ws "$ws"; then return 0; fi
   command -v npm >/dev/null || { echo "The web checks need npm (Debian: apt-get install npm)."; return 1; }

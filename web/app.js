@@ -2,11 +2,12 @@
 /**
  * Puts the client together: state, wire and views meet here and nowhere else.
  *
- * @import { Command, MessagePage, Refusal, Room, RoomId, ServerFrame, Session } from "./types/protocol.d.ts"
- * @import { Actions, App, Loading, State } from "./types/state.d.ts"
+ * @import { Command, Refusal, Room, RoomId, ServerFrame, Session } from "./types/protocol.d.ts"
+ * @import { Actions, App, Noun, State } from "./types/state.d.ts"
+ * @import { Door } from "./actions/account.js"
  * @import { Clock } from "./net/socket.js"
  * @import { Shelf } from "./state/outbox.js"
- * @import { Signal } from "./vendor/signals-core.js"
+ * @import { Signal } from "./vendor/all.js"
  *
  * @typedef {{
  *   session: Session,
@@ -23,21 +24,22 @@
  * }} World What the browser gives: everything that is not a pure function of the rest.
  */
 
-import { api } from "./net/api.js";
 import { Outbox, ReadMarks } from "./net/outbox.js";
+import { Pages } from "./net/pages.js";
 import { Socket } from "./net/socket.js";
-import { nonces, passes } from "./state/outbox.js";
+import { nonces } from "./state/outbox.js";
+import * as rooms from "./state/rooms.js";
 import * as store from "./state/store.js";
-import { isOutdated, placeOf } from "./state/timeline.js";
-import { strings } from "./strings/en.js";
-import { signal } from "./vendor/signals.js";
+import { hasHope } from "./state/timeline.js";
+import { more, strings } from "./strings/en.js";
+import { signal } from "./vendor/all.js";
 
 /** Frames that come within this time are shown together. */
 const FRAME_MS = 16;
 /** A beat may overtake the events it speaks of by this much. */
 const BEAT_GRACE_MS = 1_000;
-/** How often a page is asked for again when it is out of date on arrival. */
-const CHASES = 3;
+/** A reply may overtake the event of what it answers by this much. */
+const REPLY_GRACE_MS = 1_000;
 
 export class Client {
   /** @type {World} */
@@ -48,59 +50,50 @@ export class Client {
   #shown;
   #shownAt = 0;
   #showing = false;
-  /** @type {ReturnType<typeof api>} */
-  #api;
   /** @type {Socket} */
   #socket;
-  #nonce;
   /** @type {Outbox} */
   #outbox;
   /** @type {ReadMarks} */
   #marks;
-  /** @type {Map<string, Promise<void>>} */
-  #loads = new Map();
-  /** @type {Map<RoomId, Promise<void>>} */
-  #turns = new Map();
+  /** @type {Pages} */
+  #pages;
+  #rooms;
+  #account;
+  /** What was asked and shows before it is answered. @type {Set<Command>} */
+  #hopes = new Set();
   /** What waits for a connection. @type {Array<{ resolve(): void, reject(error: Refusal): void }>} */
   #waiting = [];
-  /** Nonces of creations whose outcome is not known. @type {Map<string, string>} */
-  #making = new Map();
-  /** Invite token → name of the room it leads to. @type {Map<string, string>} */
-  #leads = new Map();
 
   /** @param {World} world */
   constructor(world) {
     this.#world = world;
     this.#state = store.initial(world.session, world.path);
     this.#shown = signal(this.#state);
-    this.#api = api(world.fetch);
-    this.#nonce = nonces(world.fill);
     this.#socket = new Socket({
       url: world.url,
       WebSocket: world.WebSocket,
       clock: world.clock,
       onFrame: (frame) => this.#hear(frame),
       onChange: (connection) => this.#change(store.withConnection(this.#state, connection)),
-      isSignedIn: () => this.#isSignedIn(),
+      isSignedIn: async () => (await this.#account()).isSignedIn(),
       probe: () => this.#probe(),
     });
-    const desk = {
-      state: () => this.#state,
-      change: (/** @type {State} */ next) => this.#change(next),
-      send: (/** @type {Command} */ command) => this.#socket.send(command),
-      nonce: this.#nonce,
-      clock: world.clock,
-      shelf: world.shelf,
-      locks: world.locks,
-    };
-    this.#outbox = new Outbox(desk);
-    this.#marks = new ReadMarks(desk);
+    const door = this.#door();
+    this.#outbox = new Outbox(door);
+    this.#marks = new ReadMarks(door);
+    this.#pages = new Pages(door);
+    this.#rooms = fetched(() => import("./actions/rooms.js").then((all) => all.rooms(door)));
+    this.#account = fetched(() => import("./actions/account.js").then((all) => all.account(door)));
     if (this.#state.me !== null) this.#start();
   }
 
   /** What views get. @returns {App} */
   get app() {
-    return { state: this.#shown, actions: this.#actions(), strings };
+    // Filled up by `learn`: a view that needs more texts waits for them.
+    const texts = /** @type {App["strings"]} */ ({ ...strings });
+    const learn = async (/** @type {Noun} */ noun) => void Object.assign(texts, await more[noun]());
+    return { state: this.#shown, actions: this.#actions(), strings: texts, learn };
   }
 
   /** The page was shown again, or the network changed. */
@@ -149,7 +142,7 @@ export class Client {
   #show() {
     this.#showing = false;
     this.#shownAt = this.#world.clock.now();
-    this.#shown.value = this.#state;
+    this.#shown.value = store.hoped(this.#state, this.#hopes);
   }
 
   #start() {
@@ -163,7 +156,7 @@ export class Client {
     const before = this.#state;
     this.#change(store.apply(before, frame), frame.type !== "hello");
     if (frame.type === "hello") this.#greeted(before);
-    const after = frame.type === "lagged" ? store.cursor(this.#state, frame.room) : null;
+    const after = frame.type === "lagged" ? rooms.cursor(this.#state, frame.room) : null;
     if (frame.type === "lagged" && after !== null) this.#socket.resume(frame.room, after, true);
     this.#fillGaps();
   }
@@ -175,20 +168,20 @@ export class Client {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
     for (const room of before.timelines.keys()) {
       const forgotten = this.#state.rooms.has(room) && !this.#state.timelines.has(room);
-      if (forgotten) this.#load(room, "newest").catch(() => {});
+      if (forgotten) this.#pages.load(room, "newest").catch(() => {});
     }
     this.#marks.flush();
     this.#outbox.release();
   }
 
   #fillGaps() {
-    for (const { room, after } of store.gaps(this.#state)) this.#socket.resume(room, after);
+    for (const { room, after } of rooms.gaps(this.#state)) this.#socket.resume(room, after);
   }
 
   /** @param {Record<RoomId, number>} heads */
   #beat(heads) {
     this.#world.clock.after(BEAT_GRACE_MS, () => {
-      this.#change(store.missed(this.#state, heads), true);
+      this.#change(rooms.missed(this.#state, heads), true);
       this.#fillGaps();
       const unheardOf = Object.keys(heads).some((room) => !this.#state.rooms.has(room));
       if (unheardOf) this.#learnRooms().catch(() => {});
@@ -199,71 +192,8 @@ export class Client {
   async #learnRooms() {
     const { mine } = await this.#socket.send({ type: "list_rooms" });
     for (const room of /** @type {Room[]} */ (mine)) {
-      if (!this.#state.rooms.has(room.id)) this.#change(store.joined(this.#state, room));
+      if (!this.#state.rooms.has(room.id)) this.#change(rooms.joined(this.#state, room));
     }
-  }
-
-  /**
-   * @param {RoomId} room
-   * @param {Loading} request
-   * @param {number} [seq]
-   * @returns {Promise<void>}
-   */
-  #load(room, request, seq) {
-    const key = JSON.stringify([room, request, seq]);
-    const known = this.#loads.get(key);
-    if (known !== undefined) return known;
-    // One at a time: an older and a newest page would disagree on which window they belong to.
-    const turn = (this.#turns.get(room) ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => this.#fetch(room, request, seq));
-    const load = turn.finally(() => {
-      this.#loads.delete(key);
-      if (this.#turns.get(room) === turn) this.#turns.delete(room);
-    });
-    this.#loads.set(key, load);
-    this.#turns.set(room, turn);
-    return load;
-  }
-
-  /**
-   * @param {RoomId} room
-   * @param {Loading} request
-   * @param {number} [seq]
-   */
-  async #fetch(room, request, seq) {
-    const { me } = this.#state;
-    for (let chases = 0; ;) {
-      await this.#connected();
-      if (this.#state.me?.id !== me?.id) return;
-      const wanted = placeOf(this.#state.timelines.get(room), request, seq);
-      if (wanted === null) return;
-      this.#change(store.loading(this.#state, room, wanted.request));
-      try {
-        const page = await this.#socket.send({ type: "list_messages", room, ...wanted.place });
-        const before = this.#state;
-        this.#change(store.paged(before, room, wanted.request, page, wanted.asked));
-        if (!this.#isLate(before, room, wanted.request, page) || ++chases > CHASES) return;
-      } catch (thrown) {
-        const error = /** @type {Refusal} */ (thrown);
-        this.#change(store.unloaded(this.#state, room));
-        if (!passes(error)) throw error;
-        if (this.#state.connection.status === "open") await this.#pause(error.retry_after_ms ?? 1_000);
-      }
-    }
-  }
-
-  /**
-   * Whether a page has to be asked for again.
-   * @param {State} before
-   * @param {RoomId} room
-   * @param {Loading} request
-   * @param {MessagePage} page
-   */
-  #isLate(before, room, request, page) {
-    const timeline = before.timelines.get(room);
-    if (timeline !== undefined && isOutdated(timeline, page)) return true;
-    return request === "newest" && this.#state.timelines.get(room)?.moreAfter === true;
   }
 
   /** @returns {Promise<void>} once there is a connection */
@@ -272,43 +202,10 @@ export class Client {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /**
-   * @param {number} ms
-   * @returns {Promise<void>}
-   */
-  #pause(ms) {
-    return new Promise((resolve) => void this.#world.clock.after(ms, resolve));
-  }
-
   /** @returns {Command} */
   #probe() {
     for (const [room, { last }] of this.#state.timelines) return { type: "resume", room, after: last };
     return { type: "list_rooms" };
-  }
-
-  async #isSignedIn() {
-    const session = await this.#api.session();
-    this.#change(store.withSession(this.#state, session));
-    return session.user !== null;
-  }
-
-  /**
-   * Signs in by `asking`, and connects as whoever that makes me.
-   * @param {Promise<unknown>} asking
-   */
-  async #enter(asking) {
-    await asking;
-    const session = await this.#api.session();
-    const { me, path, build } = this.#state;
-    if (me !== null && me.id === session.user?.id) {
-      this.#change(store.withSession(this.#state, session));
-      this.#socket.start();
-    } else {
-      this.#leave();
-      this.#change({ ...store.initial(session, path), build });
-      if (session.user !== null) this.#start();
-    }
-    if (/^\/(sign-in|setup|invite)$/.test(path)) this.#navigate("/", { replace: true });
   }
 
   /** Ends everything that goes on for the present user. */
@@ -318,26 +215,6 @@ export class Client {
     const over = { code: "unauthenticated", params: {}, message: "You are signed out." };
     for (const { reject } of this.#waiting.splice(0)) reject(over);
     this.#marks.clear();
-  }
-
-  async #signOut() {
-    await this.#api.signOut();
-    const { me, session, build } = this.#state;
-    this.#leave();
-    if (me !== null) this.#outbox.forget(me.id);
-    const now = await this.#api.session().catch(() => ({ ...session, user: null, role: undefined, session: null }));
-    this.#change({ ...store.initial(now, "/"), build });
-    this.#navigate("/");
-  }
-
-  /** @param {{ invite: string, name: string, password: string }} draft */
-  async #signUp(draft) {
-    await this.#enter(this.#api.signUp(draft));
-    const lead = this.#leads.get(draft.invite);
-    if (lead === undefined) return;
-    await this.#connected();
-    const found = [...this.#state.rooms.values()].find(({ room }) => room.name === lead);
-    if (found !== undefined) this.#navigate(`/rooms/${found.room.id}`, { replace: true });
   }
 
   /**
@@ -350,82 +227,93 @@ export class Client {
   }
 
   /**
-   * Creates something, under the same nonce as before when nobody knows what became of the last attempt.
-   * @template T
-   * @param {unknown} draft
-   * @param {(nonce: string) => Command} command
-   * @returns {Promise<T>}
+   * Asks the server something, and shows what it hopes for until that has come, or was refused.
+   * @param {Command} command
    */
-  async #create(draft, command) {
-    const key = JSON.stringify(draft);
-    const nonce = this.#making.get(key) ?? this.#nonce(this.#world.clock.now());
-    this.#making.set(key, nonce);
+  async #ask(command) {
+    if (!hasHope(command)) return this.#socket.send(command);
+    const end = () => {
+      this.#hopes.delete(command);
+      this.#show();
+    };
+    this.#hopes.add(command);
+    this.#show();
     try {
-      const made = await this.#socket.send(command(nonce));
-      this.#making.delete(key);
-      return made;
+      const answer = await this.#socket.send(command);
+      this.#world.clock.after(REPLY_GRACE_MS, end);
+      return answer;
     } catch (thrown) {
-      if (/** @type {Refusal} */ (thrown).code !== "unknown") this.#making.delete(key);
+      end();
       throw thrown;
     }
   }
 
-  /** @param {RoomId} room */
-  async #leaveRoom(room) {
-    if (this.#state.rooms.get(room)?.leftBy === undefined) await this.#socket.send({ type: "leave_room", room });
-    this.#change(store.left(this.#state, room));
+  /** What the parts of the client work with. @returns {Door} */
+  #door() {
+    const [world, socket] = [this.#world, this.#socket];
+    return {
+      state: () => this.#state,
+      change: (next) => this.#change(next),
+      send: (command) => socket.send(command),
+      connected: () => this.#connected(),
+      nonce: nonces(world.fill),
+      clock: world.clock,
+      shelf: world.shelf,
+      locks: world.locks,
+      fetch: world.fetch,
+      connect: () => socket.start(),
+      start: () => this.#start(),
+      leave: () => this.#leave(),
+      forget: (user) => this.#outbox.forget(user),
+      navigate: (path, how) => this.#navigate(path, how),
+    };
   }
 
   /** @returns {Actions} */
   #actions() {
-    /** @param {Command} command */
-    const send = (command) => this.#socket.send(command);
-    /** @param {Room} room */
-    const member = (room) => {
-      this.#change(store.joined(this.#state, room));
-      return room;
-    };
+    const [rooms, account] = [this.#rooms, this.#account];
     return {
+      ask: (command) => this.#ask(command),
       post: (room, text) => this.#outbox.post(room, text),
       retry: (nonce) => this.#outbox.retry(nonce),
       discard: (nonce) => this.#outbox.discard(nonce),
-      edit: (room, seq, text) => send({ type: "edit_message", room, seq, text }),
-      remove: (room, seq) => send({ type: "delete_message", room, seq }),
-      markRead: (room, seq, now) => this.#marks.note(room, seq, now),
-      openRoom: async ({ name, kind }) => member(await this.#create(
-        ["open_room", name, kind], (nonce) => ({ type: "open_room", name, kind, nonce }))),
-      joinRoom: async (room) => member(await send({ type: "join_room", room })),
-      leaveRoom: (room) => this.#leaveRoom(room),
-      inviteMember: (room, user) => send({ type: "invite_member", room, user }),
-      removeMember: (room, user) => send({ type: "remove_member", room, user }),
-      loadNewest: (room) => this.#load(room, "newest"),
-      loadOlder: (room) => this.#load(room, "older"),
-      loadNewer: (room) => this.#load(room, "newer"),
-      loadAround: (room, seq) => this.#load(room, "around", seq),
       setDraft: (room, text) => this.#outbox.setDraft(room, text),
-      createInvite: (draft) => this.#create(
-        ["create_invite", draft], (nonce) => ({ type: "create_invite", ...draft, nonce })),
-      listInvites: () => send({ type: "list_invites" }),
-      revokeInvite: (invite) => send({ type: "revoke_invite", invite }),
-      listRooms: (cursor) => send({ type: "list_rooms", cursor }),
-      listMembers: (room, cursor) => send({ type: "list_members", room, cursor }),
-      listUsers: (name, cursor) => send({ type: "list_users", name, cursor }),
+      markRead: (room, seq, now) => this.#marks.note(room, seq, now),
+      loadNewest: (room) => this.#pages.load(room, "newest"),
+      loadOlder: (room) => this.#pages.load(room, "older"),
+      loadNewer: (room) => this.#pages.load(room, "newer"),
+      loadAround: (room, seq) => this.#pages.load(room, "around", seq),
       reconnectNow: () => (this.#state.connection.status === "open" ? this.wake() : this.#socket.start()),
-      signIn: (draft) => this.#enter(this.#api.signIn(draft)),
-      signOut: () => this.#signOut(),
-      comeIn: (draft) => this.#enter(this.#api.comeIn(draft)),
-      setUp: (draft) => this.#enter(this.#api.setUp(draft)),
-      signUp: (draft) => this.#signUp(draft),
-      acceptInvite: (token) => this.#api.acceptInvite(token),
-      viewInvite: async (token) => {
-        const view = await this.#api.viewInvite(token);
-        if (view.room !== undefined) this.#leads.set(token, view.room);
-        return view;
-      },
       setTheme: (theme) => this.#world.paint(theme),
       navigate: (path, how) => this.#navigate(path, how),
+      openRoom: async (draft) => (await rooms()).openRoom(draft),
+      joinRoom: async (room) => (await rooms()).joinRoom(room),
+      leaveRoom: async (room) => (await rooms()).leaveRoom(room),
+      createInvite: async (draft) => (await rooms()).createInvite(draft),
+      signIn: async (draft) => (await account()).signIn(draft),
+      signOut: async () => (await account()).signOut(),
+      comeIn: async (draft) => (await account()).comeIn(draft),
+      setUp: async (draft) => (await account()).setUp(draft),
+      signUp: async (draft) => (await account()).signUp(draft),
+      viewInvite: async (token) => (await account()).viewInvite(token),
+      acceptInvite: async (token) => (await account()).acceptInvite(token),
     };
   }
+}
+
+/**
+ * A part of the client that the first view does without: its code is fetched when it is first needed.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {() => Promise<T>}
+ */
+function fetched(load) {
+  /** @type {Promise<T> | null} */
+  let part = null;
+  return () => (part ??= load().catch(() => {
+    part = null;
+    throw /** @type {Refusal} */ ({ code: "offline", params: {}, message: "A part of the page could not be fetched." });
+  }));
 }
 
 /** Storage of a browser that forbids storing: the page works, and forgets. @type {Shelf} */

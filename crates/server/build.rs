@@ -77,13 +77,26 @@ fn collect(folder: &Path, inside: &str, files: &mut Files) -> io::Result<()> {
     Ok(())
 }
 
-/// The stylesheets that `order.txt` names, in its order.
+/// The stylesheets in the order of `order.txt`, where `*` stands for those that it does not name.
 fn styles(folder: &Path) -> io::Result<Vec<u8>> {
     let order = String::from_utf8_lossy(&read(&folder.join("order.txt"))?).into_owned();
+    let named: Vec<&str> = order.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".css") && !named.contains(&name.as_str()) {
+            others.push(name);
+        }
+    }
+    others.sort();
     let mut styles = Vec::new();
-    for name in order.lines().map(str::trim).filter(|name| !name.is_empty()) {
-        styles.extend(read(&folder.join(name))?);
-        styles.push(b'\n');
+    for line in named {
+        let names: Vec<&str> =
+            if line == "*" { others.iter().map(String::as_str).collect() } else { vec![line] };
+        for name in names {
+            styles.extend(read(&folder.join(name))?);
+            styles.push(b'\n');
+        }
     }
     Ok(styles)
 }

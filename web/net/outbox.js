@@ -2,7 +2,7 @@
 /**
  * What goes out by itself when there is a connection: my messages and my read marks.
  *
- * @import { Nonce, Refusal, RoomId } from "../types/protocol.d.ts"
+ * @import { Command, Nonce, Refusal, RoomId } from "../types/protocol.d.ts"
  * @import { Pending, State } from "../types/state.d.ts"
  * @import { Shelf } from "../state/outbox.js"
  * @import { Clock } from "./socket.js"
@@ -10,17 +10,20 @@
  * @typedef {{
  *   state(): State,
  *   change(next: State): void,
- *   send(command: import("../types/protocol.d.ts").Command): Promise<any>,
+ *   send(command: Command): Promise<any>,
+ *   connected(): Promise<void>,
  *   nonce(now: number): Nonce,
  *   clock: Clock,
  *   shelf: Shelf,
  *   locks: Pick<LockManager, "request"> | undefined,
- * }} Desk What the outbox works with; `change` puts a state in place of the present one.
+ * }} Desk What the parts of the client work with: `change` puts a state in place of the present one, `send` asks
+ * something over the connection, `connected` waits until there is one.
  */
 
 import { delay } from "./socket.js";
 import * as outbox from "../state/outbox.js";
-import { apply, posted, seen, withDraftText, withOutbox } from "../state/store.js";
+import { seen } from "../state/rooms.js";
+import { apply, posted, withDraftText, withOutbox } from "../state/store.js";
 
 /**
  * Sends what I wrote: one message of a room at a time, again and again under the same nonce until it is answered, and

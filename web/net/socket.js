@@ -28,6 +28,8 @@
  * }} Asked
  */
 
+import { isKnown } from "../state/store.js";
+
 const SUBPROTOCOL = "roomful.v1";
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
@@ -324,16 +326,11 @@ export function decode(text) {
     return null;
   }
   if (typeof frame !== "object" || frame === null || typeof frame.type !== "string") return null;
-  if (KNOWN.has(frame.type)) return frame;
+  if (isKnown(frame.type)) return frame;
   return typeof frame.room === "string" && Number.isInteger(frame.seq)
     ? { type: "unknown", room: frame.room, seq: frame.seq }
     : { type: "unknown" };
 }
-
-const KNOWN = new Set([
-  "hello", "reply", "beat", "presence", "reset", "lagged", "room_joined", "room_left", "read_marked", "session_ended",
-  "message_posted", "message_edited", "message_deleted", "member_joined", "member_left",
-]);
 
 /** @param {string} text */
 function bytes(text) {

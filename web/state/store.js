@@ -4,13 +4,17 @@
  * one it was given when nothing changes.
  *
  * @import {
- *   Hello, MessagePage, Posted, ReadMark, Room, RoomId, ServerFrame, Session, User, Event,
+ *   Command, Event, Hello, MessagePage, Posted, Reset, RoomId, ServerFrame, Session, User,
  * } from "../types/protocol.d.ts"
- * @import { Connection, Loading, Pending, RoomEntry, State, Timeline } from "../types/state.d.ts"
+ * @import { Connection, Loading, Pending, State } from "../types/state.d.ts"
  */
 
 import { without } from "./outbox.js";
-import { fresh, withEvent, withHead, withPage, withPosted, withReset } from "./timeline.js";
+import {
+  behind, byName, counted, cursor, dropped, joined, left, placed, restated, set, withEntry, withHeads, withRead,
+  withTimeline,
+} from "./rooms.js";
+import { fresh, isEvent, withEvent, withHope, withPage, withPosted, withReset } from "./timeline.js";
 
 /** Replaced by what `hello` says. */
 const HEARTBEAT_MS = 25_000;
@@ -24,7 +28,7 @@ export function initial(session, path) {
   return {
     session,
     me: session.user,
-    role: session.role ?? null,
+    may: [],
     limits: session.limits,
     epoch: null,
     build: session.build,
@@ -46,75 +50,56 @@ export function initial(session, path) {
  * @returns {State}
  */
 export function apply(state, frame) {
-  switch (frame.type) {
-    case "hello":
-      return greeted(state, frame);
-    case "presence":
-      return withEntry(state, frame.room, (entry) =>
-        ({ ...entry, presence: { count: frame.count, here: frame.here } }));
-    case "reset":
-      return withoutPosted(
-        withEntry(
-          withTimeline(state, frame.room, (timeline) => withReset(timeline, frame)),
-          frame.room,
-          (entry) => ({ ...entry, gap: null, room: counted(entry.room, frame.as_of, frame.messages.at(-1)?.n) })),
-        frame.messages);
-    case "lagged":
-      return behind(state, frame.room, Infinity);
-    case "room_joined":
-      return joined(state, frame.room);
-    case "room_left":
-      return left(state, frame.room, frame.seq, frame.by);
-    case "read_marked":
-      return withRead(state, frame.room, frame);
-    case "reply":
-    case "beat":
-    case "session_ended":
-      return state;
-    default:
-      return frame.room === undefined ? state : happened(state, frame);
+  const applied = Object.hasOwn(frames, frame.type) ? /** @type {any} */ (frames)[frame.type] : happened;
+  return frame.type === "unknown" && frame.room === undefined ? state : applied(state, frame);
+}
+
+/**
+ * Whether this client knows what to do with a frame of this type.
+ * @param {string} type
+ */
+export function isKnown(type) {
+  return Object.hasOwn(frames, type) || isEvent(type);
+}
+
+/**
+ * What is shown while these commands are not answered.
+ * @param {State} state
+ * @param {Iterable<Command>} commands
+ */
+export function hoped(state, commands) {
+  let shown = state;
+  for (const command of commands) {
+    const { me } = state;
+    if (me === null || !("room" in command) || command.room === undefined) continue;
+    shown = withTimeline(shown, command.room, (timeline) => withHope(timeline, command, me));
   }
+  return shown;
 }
 
-/**
- * Rooms of which something after `after` is missing.
- * @param {State} state
- * @returns {Array<{ room: RoomId, after: number }>}
- */
-export function gaps(state) {
-  const found = [];
-  for (const [room, entry] of state.rooms) {
-    const gap = state.timelines.has(room) ? state.timelines.get(room)?.gap : entry.gap;
-    if (gap && entry.leftBy === undefined) found.push({ room, after: gap.after });
-  }
-  return found;
-}
+/** @param {State} state */
+const unchanged = (state) => state;
 
 /**
- * The heads a beat told, a moment later: what has not come by now was lost.
- * @param {State} state
- * @param {Record<RoomId, number>} heads
+ * What each frame that is no durable event makes of the state; `rows` and `touching` of timeline.js say it of those.
+ * @type {{
+ *   [T in Exclude<ServerFrame["type"], Event["type"]>]:
+ *     (state: State, frame: Extract<ServerFrame, { type: T }>) => State
+ * }}
  */
-export function missed(state, heads) {
-  return Object.entries(heads).reduce((so, [room, head]) => behind(so, room, head), state);
-}
-
-/**
- * The last `seq` this client has applied of a room; null when it is not one of mine.
- * @param {State} state
- * @param {RoomId} room
- */
-export function cursor(state, room) {
-  return state.timelines.get(room)?.last ?? state.rooms.get(room)?.room.head ?? null;
-}
-
-/**
- * How many messages I have not read.
- * @param {RoomEntry} entry
- */
-export function unread({ room }) {
-  return Math.max(0, room.n - room.read.n);
-}
+const frames = {
+  hello: greeted,
+  presence: (state, { room, count, here }) =>
+    withEntry(state, room, (entry) => ({ ...entry, presence: { count, here } })),
+  reset: restarted,
+  lagged: (state, { room }) => behind(state, room, Infinity),
+  room_joined: (state, { room }) => joined(state, room),
+  room_left: (state, { room, seq, by }) => left(state, room, seq, by),
+  read_marked: (state, mark) => withRead(state, mark.room, mark),
+  reply: unchanged,
+  beat: unchanged,
+  session_ended: unchanged,
+};
 
 /**
  * @param {State} state
@@ -213,44 +198,6 @@ export function withDraftText(state, room, text) {
 }
 
 /**
- * All up to `seq` was seen, so far as the messages here tell which ordinal that is.
- * @param {State} state
- * @param {RoomId} room
- * @param {number} seq
- */
-export function seen(state, room, seq) {
-  const n = state.timelines.get(room)?.messages.findLast((message) => message.seq <= seq)?.n;
-  return n === undefined ? state : withRead(state, room, { seq, n });
-}
-
-/**
- * A room I am in, as told by `room_joined`, `join_room`, `open_room` or a list of mine.
- * @param {State} state
- * @param {Room} room
- */
-export function joined(state, room) {
-  const rooms = new Map(state.rooms).set(room.id, restated(state, room));
-  return withHeads({ ...state, rooms: byName(rooms) }, [room]);
-}
-
-/**
- * A room I am not in any more. Whoever did it to me is kept for the notice.
- * @param {State} state
- * @param {RoomId} room
- * @param {number} [seq] of the leave, where told
- * @param {User} [by]
- */
-export function left(state, room, seq, by) {
-  const entry = state.rooms.get(room);
-  // Told of an older membership: I am back in by now.
-  if (entry === undefined || (seq !== undefined && (cursor(state, room) ?? 0) > seq)) return state;
-  const rooms = new Map(state.rooms);
-  if (by === undefined || by.id === state.me?.id) rooms.delete(room);
-  else rooms.set(room, { ...entry, presence: null, gap: null, leftBy: by });
-  return { ...state, rooms, timelines: dropped(state.timelines, (known) => known === room) };
-}
-
-/**
  * @param {State} state
  * @param {Hello} hello
  * @returns {State}
@@ -273,7 +220,7 @@ function greeted(state, hello) {
     rooms,
     session: { ...state.session, user: hello.user, role: hello.role },
     me: hello.user,
-    role: hello.role,
+    may: hello.may,
     limits: hello.limits,
     epoch: hello.epoch,
     newBuild: state.newBuild || hello.build !== state.build,
@@ -284,40 +231,15 @@ function greeted(state, hello) {
 }
 
 /**
- * A room as the server tells it, with what only this client knows. A read mark of mine may be ahead of the server's,
- * because it is sent late.
+ * Too much of a room was missed: only the page of the reset counts from now on.
  * @param {State} state
- * @param {Room} room
- * @returns {RoomEntry}
+ * @param {Reset} reset
  */
-function restated(state, room) {
-  const known = state.rooms.get(room.id);
-  if (known === undefined || known.leftBy !== undefined) return { room, presence: null, gap: null };
-  const read = further(known.room.read, room.read);
-  const head = state.timelines.get(room.id)?.last ?? Math.max(room.head, known.room.head);
-  const n = Math.max(room.n, known.room.n);
-  return { room: { ...room, head, n, read }, presence: known.presence, gap: null };
-}
-
-/**
- * Where a timeline is behind its room's head, that is a gap. A room without a timeline just goes on from its head.
- * @param {State} state
- * @param {Room[]} rooms
- */
-function withHeads(state, rooms) {
-  return rooms.reduce(
-    (so, room) => withTimeline(so, room.id, (timeline) => withHead(timeline, room.head)), state);
-}
-
-/**
- * @param {State} state
- * @param {RoomId} room
- * @param {number} head
- */
-function behind(state, room, head) {
-  if (state.timelines.has(room)) return withTimeline(state, room, (timeline) => withHead(timeline, head));
-  return withEntry(state, room, (entry) =>
-    head > entry.room.head && entry.gap === null ? { ...entry, gap: { after: entry.room.head } } : entry);
+function restarted(state, reset) {
+  const shown = withTimeline(state, reset.room, (timeline) => withReset(timeline, reset));
+  const told = withEntry(shown, reset.room, (entry) =>
+    ({ ...entry, gap: null, room: counted(entry.room, reset.as_of, reset.messages.at(-1)?.n) }));
+  return withoutPosted(told, reset.messages);
 }
 
 /**
@@ -326,26 +248,15 @@ function behind(state, room, head) {
  * @param {Event} event
  */
 function happened(state, event) {
-  const withRows = withTimeline(state, event.room, (timeline) => withEvent(timeline, event));
+  const mine = event.type !== "unknown" && event.by.id === state.me?.id;
+  const withRows = withTimeline(state, event.room, (timeline) => withEvent(timeline, event, mine));
   const told = withEntry(withRows, event.room, (entry) => {
     const { head, gap } = placed(entry, event.seq, withRows.timelines.get(event.room));
     const room = counted(entry.room, head, event.type === "message_posted" ? event.n : undefined);
     return room === entry.room && gap === entry.gap ? entry : { ...entry, room, gap };
   });
-  if (event.type !== "message_posted" || event.by.id !== state.me?.id) return told;
+  if (event.type !== "message_posted" || !mine) return told;
   return withRead(withoutPosted(told, [event]), event.room, event);
-}
-
-/**
- * How far a room has come with an event, and what is missing. A timeline keeps both; without one the entry does.
- * @param {RoomEntry} entry
- * @param {number} seq
- * @param {Timeline} [timeline]
- */
-function placed({ room: { head }, gap }, seq, timeline) {
-  if (timeline !== undefined) return { head: timeline.last, gap: null };
-  if (seq <= head) return { head, gap };
-  return seq === head + 1 ? { head: seq, gap: null } : { head, gap: gap ?? { after: head } };
 }
 
 /**
@@ -359,77 +270,3 @@ function withoutPosted(state, messages) {
   return withOutbox(state, without(state.outbox, (nonce) => mine.has(nonce)));
 }
 
-/**
- * @param {Room} room
- * @param {number} head
- * @param {number} [n] an ordinal that exists
- */
-function counted(room, head, n = 0) {
-  return head === room.head && n <= room.n ? room : { ...room, head, n: Math.max(n, room.n) };
-}
-
-/**
- * @param {State} state
- * @param {RoomId} room
- * @param {ReadMark} mark
- */
-function withRead(state, room, { seq, n }) {
-  return withEntry(state, room, (entry) => {
-    const read = further(entry.room.read, { seq, n });
-    return read === entry.room.read ? entry : { ...entry, room: { ...entry.room, read } };
-  });
-}
-
-/**
- * @param {ReadMark} a
- * @param {ReadMark} b
- */
-function further(a, b) {
-  return b.seq <= a.seq && b.n <= a.n ? a : { seq: Math.max(a.seq, b.seq), n: Math.max(a.n, b.n) };
-}
-
-/**
- * @param {State} state
- * @param {RoomId} room
- * @param {(entry: RoomEntry) => RoomEntry} change
- */
-function withEntry(state, room, change) {
-  const entry = state.rooms.get(room);
-  const next = entry && change(entry);
-  return next === undefined || next === entry ? state : { ...state, rooms: set(state.rooms, room, next) };
-}
-
-/**
- * @param {State} state
- * @param {RoomId} room
- * @param {(timeline: Timeline) => Timeline} change
- */
-function withTimeline(state, room, change) {
-  const timeline = state.timelines.get(room);
-  const next = timeline && change(timeline);
-  return next === undefined || next === timeline ? state : { ...state, timelines: set(state.timelines, room, next) };
-}
-
-/**
- * @template V
- * @param {Map<string, V>} map
- * @param {string} key
- * @param {V} value
- */
-function set(map, key, value) {
-  return new Map(map).set(key, value);
-}
-
-/**
- * @template V
- * @param {Map<string, V>} map
- * @param {(key: string, value: V) => boolean} gone
- */
-function dropped(map, gone) {
-  return new Map([...map].filter(([key, value]) => !gone(key, value)));
-}
-
-/** @param {Map<RoomId, RoomEntry>} rooms */
-function byName(rooms) {
-  return new Map([...rooms].sort(([, a], [, b]) => a.room.name.localeCompare(b.room.name)));
-}

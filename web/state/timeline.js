@@ -5,14 +5,19 @@
  *
  * crates/client/src/timeline.rs does the same; both run crates/protocol/fixtures/timelines.
  *
- * @import { Event, Message, MessagePage, MessagePosted, Reset, RoomId } from "../types/protocol.d.ts"
- * @import { Loading, Revision, Timeline } from "../types/state.d.ts"
+ * @import {
+ *   Command, Event, Message, MessagePage, MessagePosted, MessageReacted, Reset, RoomId, User,
+ * } from "../types/protocol.d.ts"
+ * @import { Known, Loading, Timeline, Touch, TouchingEvent } from "../types/state.d.ts"
  */
 
 /** The most messages a window holds; the far end goes first, and can be loaded again. */
 const WINDOW = 2000;
-/** Enough to correct the pages that can be under way at once. */
-const REVISIONS = 1000;
+/** How many people a reaction names. */
+const NAMED = 3;
+/** How many messages' touches are kept, and how many of each: enough to correct the pages that can be under way. */
+const TOUCHED = 1000;
+const TOUCHES = 100;
 
 /**
  * A timeline that has seen nothing yet and goes on from `last`.
@@ -23,35 +28,100 @@ const REVISIONS = 1000;
 export function fresh(room, last) {
   return {
     room, last, messages: [], moreBefore: last > 0, moreAfter: false, loading: null, gap: null,
-    revisions: new Map(), heard: last, since: last, newest: 0,
+    touches: new Map(), heard: last, since: last, newest: 0,
   };
 }
 
 /**
  * What a durable event makes of it: applied when it is the next one, ignored when it is known, a gap when one between
- * is missing.
+ * is missing. `mine`: whether I caused it.
  * @param {Timeline} timeline
  * @param {Event} event
+ * @param {boolean} mine
  * @returns {Timeline}
  */
-export function withEvent(timeline, event) {
+export function withEvent(timeline, event, mine) {
   if (event.seq <= timeline.last) return timeline;
   if (event.seq > timeline.last + 1) {
     return timeline.gap === null ? { ...timeline, gap: { after: timeline.last } } : timeline;
   }
   const next = { ...timeline, last: event.seq, gap: null };
-  switch (event.type) {
-    case "message_posted":
-      return posted(next, messageOf(event));
-    case "message_edited":
-      return revised(next, event.target, {
-        rev: event.rev, text: event.text, edited_at: event.edited_at, deleted: event.deleted,
-      });
-    case "message_deleted":
-      return revised(next, event.target, { rev: event.rev, text: "", deleted: true });
-    default:
-      return next;
-  }
+  if (Object.hasOwn(touching, event.type)) return touched(next, { event: /** @type {TouchingEvent} */ (event), mine });
+  return Object.hasOwn(rows, event.type) ? /** @type {any} */ (rows)[event.type](next, event) : next;
+}
+
+/**
+ * Whether this client knows durable events of this type.
+ * @param {string} type
+ */
+export function isEvent(type) {
+  return Object.hasOwn(rows, type) || Object.hasOwn(touching, type);
+}
+
+/** @param {Timeline} timeline */
+const withoutRow = (timeline) => timeline;
+
+/**
+ * What each durable event that touches no earlier message makes of a timeline, which may be changed in place.
+ * @type {{
+ *   [T in Exclude<Event["type"], TouchingEvent["type"] | "unknown">]:
+ *     (timeline: Timeline, event: Extract<Event, { type: T }>) => Timeline
+ * }}
+ */
+const rows = {
+  message_posted: (timeline, event) => posted(timeline, messageOf(event)),
+  member_joined: withoutRow,
+  member_left: withoutRow,
+};
+
+/**
+ * What each event that touches a message makes of it; the very message when it is known already.
+ * @type {{
+ *   [T in TouchingEvent["type"]]: (message: Known, event: Extract<TouchingEvent, { type: T }>, mine: boolean) => Known
+ * }}
+ */
+const touching = {
+  message_edited: (message, { rev, text, edited_at, deleted }) => revised(message, rev, { text, edited_at, deleted }),
+  message_deleted: (message, { rev }) => revised(message, rev, { text: "", deleted: true }),
+  message_reacted: (message, event, mine) =>
+    event.seq <= knownOf(message) ? message : { ...reacted(message, event, mine), known: event.seq },
+};
+
+/**
+ * What each command shows while it is not answered, where it shows anything. It must change nothing once its event has
+ * come, because that may be before the answer.
+ * @type {{
+ *   [T in Command["type"]]?: (timeline: Timeline, command: Extract<Command, { type: T }>, me: User) => Timeline
+ * }}
+ */
+const hopes = {
+  react: (timeline, { seq, emoji, on }, by) => {
+    const at = timeline.messages.findIndex((message) => message.seq === seq);
+    const known = timeline.messages[at]?.reactions?.find((one) => one.emoji === emoji);
+    if (at < 0 || (known?.mine ?? false) === on) return timeline;
+    const count = (known?.count ?? 0) + (on ? 1 : -1);
+    const message = reacted(timeline.messages[at], { emoji, on, count, by }, true);
+    return { ...timeline, messages: timeline.messages.with(at, message) };
+  },
+};
+
+/**
+ * What is shown while `command` is not answered.
+ * @param {Timeline} timeline
+ * @param {Command} command
+ * @param {User} me
+ * @returns {Timeline}
+ */
+export function withHope(timeline, command, me) {
+  return /** @type {any} */ (hopes)[command.type](timeline, command, me);
+}
+
+/**
+ * Whether a command shows anything before it is answered.
+ * @param {Command} command
+ */
+export function hasHope(command) {
+  return Object.hasOwn(hopes, command.type);
 }
 
 /**
@@ -89,7 +159,8 @@ export function placeOf(timeline, request, seq) {
  * @param {number} [asked]
  * @returns {Timeline}
  */
-export function withPage(timeline, request, page, asked) {
+export function withPage(timeline, request, { messages, ...rest }, asked) {
+  const page = { ...rest, messages: asOf(messages, rest.as_of) };
   const arrived = { ...timeline, loading: null };
   if (isOutdated(timeline, page)) return arrived;
   const seqs = page.messages.map((message) => message.seq);
@@ -129,7 +200,7 @@ export function isOutdated(timeline, page) {
  * @returns {Timeline}
  */
 export function withReset(timeline, reset) {
-  const messages = reset.messages;
+  const messages = asOf(reset.messages, reset.as_of);
   const next = { ...fresh(timeline.room, reset.as_of), loading: timeline.loading, messages };
   next.newest = messages.at(-1)?.seq ?? 0;
   return beginning(next, reset.more);
@@ -211,55 +282,116 @@ function posted(timeline, message) {
 }
 
 /**
- * @param {Timeline} timeline changed in place
- * @param {number} target
- * @param {Revision} revision
+ * @param {Message[]} messages as a page has them
+ * @param {number} seq what the page is as of
+ * @returns {Known[]}
  */
-function revised(timeline, target, revision) {
-  const revisions = new Map(timeline.revisions);
-  if ((revisions.get(target)?.rev ?? 0) < revision.rev) revisions.set(target, revision);
-  for (const [seq, { rev }] of revisions) {
-    if (revisions.size <= REVISIONS) break;
-    revisions.delete(seq);
-    timeline.heard = Math.max(timeline.heard, rev);
-  }
-  timeline.revisions = revisions;
+const asOf = (messages, seq) => messages.map((message) => ({ ...message, known: seq }));
+
+/** @param {Known} message */
+const knownOf = (message) => message.known ?? message.seq;
+
+/**
+ * Something touched a message, which need not be in the window.
+ * @param {Timeline} timeline changed in place
+ * @param {Touch} touch
+ */
+function touched(timeline, touch) {
+  const { target } = touch.event;
+  const all = [...timeline.touches.get(target) ?? [], touch];
+  timeline.touches = new Map(timeline.touches).set(target, all.slice(-TOUCHES));
+  const [oldest] = timeline.touches.keys();
+  const lost = timeline.touches.size > TOUCHED ? timeline.touches.get(oldest) ?? [] : all.slice(0, -TOUCHES);
+  if (timeline.touches.size > TOUCHED) timeline.touches.delete(oldest);
+  timeline.heard = Math.max(timeline.heard, ...lost.map(({ event }) => Math.max(event.seq, revOf(event))));
   const at = timeline.messages.findIndex(({ seq }) => seq === target);
   if (at >= 0) {
-    const message = corrected(timeline.messages[at], revision);
+    const message = corrected(timeline.messages[at], [touch]);
     if (message !== timeline.messages[at]) timeline.messages = timeline.messages.with(at, message);
   }
   return timeline;
 }
 
+/** @param {TouchingEvent} event */
+const revOf = (event) => ("rev" in event ? event.rev : 0);
+
 /**
- * @param {Message} message
- * @param {Revision | undefined} revision
- * @returns {Message}
+ * A message after what touched it.
+ * @param {Known} message
+ * @param {Touch[]} [touches]
+ * @returns {Known}
  */
-function corrected(message, revision) {
-  if (revision === undefined || revision.rev <= message.rev) return message;
-  const next = { ...message, rev: revision.rev, text: revision.text };
-  if (revision.edited_at !== undefined) next.edited_at = revision.edited_at;
-  if (revision.deleted) next.deleted = true;
-  return next;
+function corrected(message, touches = []) {
+  return touches.reduce(
+    (so, { event, mine }) => /** @type {any} */ (touching)[event.type](so, event, mine), message);
 }
 
 /**
- * Both lists by `seq`; of two versions the one with the higher `rev`, and the older object if nothing changed.
- * @param {Timeline} timeline
- * @param {Message[]} added
+ * @param {Known} message
+ * @param {number} rev
+ * @param {{ text: string, edited_at?: number, deleted?: boolean }} revision
  */
-function merged({ messages, revisions }, added) {
+function revised(message, rev, { text, edited_at, deleted }) {
+  if (rev <= message.rev) return message;
+  const next = { ...message, rev, text };
+  if (edited_at !== undefined) next.edited_at = edited_at;
+  return deleted ? emptied(next) : next;
+}
+
+/**
+ * A message after somebody reacted to it, or took that back: by then `count` people react with the emoji.
+ * @param {Known} message
+ * @param {Pick<MessageReacted, "emoji" | "on" | "count" | "by">} change
+ * @param {boolean} mine
+ * @returns {Known}
+ */
+function reacted({ reactions = [], ...message }, { emoji, on, count, by }, mine) {
+  const at = reactions.findIndex((one) => one.emoji === emoji);
+  const before = reactions[at] ?? { mine: false, users: [] };
+  const others = before.users.filter(({ id }) => id !== by.id);
+  const stays = !on || others.length < before.users.length;
+  const users = (stays ? (on ? before.users : others) : [...others, by]).slice(0, Math.min(count, NAMED));
+  const after = { emoji, count, mine: mine ? on : before.mine, users };
+  const next = at < 0 ? [...reactions, after] : reactions.with(at, after);
+  const left = next.filter((one) => one.count > 0);
+  return left.length === 0 ? message : { ...message, reactions: left };
+}
+
+/** What is left of a message that was deleted. @param {Known} message @returns {Known} */
+function emptied({ seq, n, at, by, rev, nonce, edited_at }) {
+  const left = { seq, n, at, by, text: "", rev, nonce, deleted: true, known: Infinity };
+  return edited_at === undefined ? left : { ...left, edited_at };
+}
+
+/**
+ * Of two versions of a message: the text by the higher `rev`, all else by what is known further; the older object when
+ * the other adds nothing.
+ * @param {Known} older
+ * @param {Known} newer
+ * @returns {Known}
+ */
+function newest(older, newer) {
+  const [text, rest] = [newer.rev > older.rev ? newer : older, knownOf(newer) > knownOf(older) ? newer : older];
+  if (text === rest) return text;
+  const { rev, edited_at, deleted } = text;
+  return { ...rest, rev, text: text.text, ...(edited_at && { edited_at }), ...(deleted && { deleted }) };
+}
+
+/**
+ * Both lists by `seq`; of two versions what each knows best, and the older object if nothing changed.
+ * @param {Timeline} timeline
+ * @param {Known[]} added
+ */
+function merged({ messages, touches }, added) {
   const last = messages.at(-1);
   if (added.length === 1 && (last === undefined || last.seq < added[0].seq)) {
-    return [...messages, corrected(added[0], revisions.get(added[0].seq))];
+    return [...messages, corrected(added[0], touches.get(added[0].seq))];
   }
   const bySeq = new Map(messages.map((message) => [message.seq, message]));
   for (const message of added) {
-    const newer = corrected(message, revisions.get(message.seq));
+    const newer = corrected(message, touches.get(message.seq));
     const known = bySeq.get(message.seq);
-    if (known === undefined || newer.rev > known.rev) bySeq.set(message.seq, newer);
+    bySeq.set(message.seq, known === undefined ? newer : newest(known, newer));
   }
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }

@@ -116,7 +116,7 @@ test("a beat in time keeps the connection", async () => {
 
 test("a server that beats but does not answer is left", async () => {
   const tab = await connected();
-  const asking = assert.rejects(tab.actions.listRooms(), { code: "unknown" });
+  const asking = assert.rejects(tab.actions.ask({ type: "list_rooms" }), { code: "unknown" });
   for (let beats = 0; beats < 2; beats += 1) {
     await tab.clock.pass(25_000);
     tab.wires.last.says({ type: "beat", heads: {} });
@@ -286,7 +286,7 @@ test("a handshake that fails because the server is away is tried again", async (
 
 test("not more commands are under way than the server allows; the rest go out as answers come", async () => {
   const tab = await connected();
-  for (const name of ["a", "b", "c", "d", "e", "f"]) void tab.actions.listUsers(name).catch(() => {});
+  for (const name of ["a", "b", "c", "d", "e", "f"]) void tab.actions.ask({ type: "list_users", name }).catch(() => {});
   assert.deepEqual(tab.wires.last.asked("list_users").map(({ name }) => name), ["a", "b", "c", "d"]);
   tab.wires.last.answers("list_users", { users: [] }, 0);
   assert.deepEqual(tab.wires.last.asked("list_users").map(({ name }) => name), ["a", "b", "c", "d", "e"]);
@@ -294,15 +294,16 @@ test("not more commands are under way than the server allows; the rest go out as
 
 test("losing the connection refuses what was asked as unknown, and what was not as offline", async () => {
   const tab = await connected();
-  const asking = ["a", "b", "c", "d", "e"].map((name) => tab.actions.listUsers(name).catch(({ code }) => code));
+  const asking =
+    ["a", "b", "c", "d", "e"].map((name) => tab.actions.ask({ type: "list_users", name }).catch(({ code }) => code));
   tab.wires.last.ends(1006);
   assert.deepEqual(await Promise.all(asking), ["unknown", "unknown", "unknown", "unknown", "offline"]);
-  await assert.rejects(tab.actions.listUsers("f"), { code: "offline" });
+  await assert.rejects(tab.actions.ask({ type: "list_users", name: "f" }), { code: "offline" });
 });
 
 test("an answer without an id is the oldest command's", async () => {
   const tab = await connected();
-  const asking = tab.actions.listUsers("a");
+  const asking = tab.actions.ask({ type: "list_users", name: "a" });
   tab.wires.last.says({ type: "reply", id: null, error: { code: "bad_request", params: {}, message: "" } });
   await assert.rejects(asking, { code: "bad_request" });
 });
@@ -311,17 +312,20 @@ test("creating again after a lost answer uses the same nonce, after a clear one 
   const tab = await connected();
   const open = () => tab.actions.openRoom({ name: "garden", kind: "closed" });
   const lost = open();
+  await settled();
   const first = tab.wires.last.asked("open_room")[0].nonce;
   tab.wires.last.ends(1006);
   await assert.rejects(lost, { code: "unknown" });
   await tab.clock.pass(1000);
   tab.wires.last.says(hello([room()]));
   const made = open();
+  await settled();
   assert.equal(tab.wires.last.asked("open_room")[0].nonce, first);
   tab.wires.last.answers("open_room", room(garden, { head: 1 }));
   assert.equal((await made).id, garden);
   assert.ok(tab.state.rooms.has(garden));
   void open().catch(() => {});
+  await settled();
   assert.notEqual(tab.wires.last.asked("open_room")[1].nonce, first);
 });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { apply, cursor, gaps, initial, joined, loading, missed, seen, unread } from "../state/store.js";
+import { cursor, gaps, joined, missed, seen, unread } from "../state/rooms.js";
+import { apply, initial, loading } from "../state/store.js";
 import { ana, ben, garden, hello, lobby, message, posted, room, session } from "./world.js";
 
 const greeted = (...rooms) => apply(initial(session, "/"), hello(rooms));
@@ -93,4 +94,13 @@ test("names like those of an object's insides are rooms like any other", () => {
     posted(2, "x", { room: "__proto__", n: 2 }));
   assert.equal(count(state, "__proto__"), 2);
   assert.deepEqual(gaps(missed(state, JSON.parse('{"__proto__":9}'))), [{ room: "__proto__", after: 2 }]);
+});
+
+test("what one may do is what the server says, and nothing before it has said so", () => {
+  const before = initial(session, "/");
+  assert.deepEqual(before.may, []);
+  const greeted = apply(before, hello([room(lobby, { role: "owner", may: ["post"] })], { may: ["find_people"] }));
+  assert.deepEqual([greeted.may, greeted.rooms.get(lobby).room.may], [["find_people"], ["post"]]);
+  const told = apply(greeted, { type: "room_joined", room: room(lobby, { role: "guest", may: ["post", "invite"] }) });
+  assert.deepEqual(told.rooms.get(lobby).room.may, ["post", "invite"]);
 });

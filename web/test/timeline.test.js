@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { withDraft, withRefusal } from "../state/outbox.js";
-import { apply, initial, joined, loading, paged, posted as withReply, withOutbox } from "../state/store.js";
+import { joined } from "../state/rooms.js";
+import { apply, initial, loading, paged, posted as withReply, withOutbox } from "../state/store.js";
 import { decode } from "../net/socket.js";
 import { ana, lobby, message, page, posted, room, session } from "./world.js";
 

@@ -3,6 +3,9 @@
  * locks that several clients share. And the cast.
  */
 
+// A test counts on what is fetched when first needed to be there at once.
+import "../actions/account.js";
+import "../actions/rooms.js";
 import { Client } from "../app.js";
 
 export const ana = { id: "0192f0c1-0000-7000-8000-00000000000a", name: "Ana" };
@@ -24,14 +27,15 @@ export const session = {
 export function room(id = lobby, more = {}) {
   return {
     id, name: id === lobby ? "lobby" : "garden", kind: id === lobby ? "open" : "closed",
-    head: 0, n: 0, read: { seq: 0, n: 0 }, role: "owner", ...more,
+    head: 0, n: 0, read: { seq: 0, n: 0 }, role: "owner",
+    may: ["post", "react", "invite", "remove", "delete_any"], ...more,
   };
 }
 
 export function hello(rooms, more = {}) {
   return {
     type: "hello", version: "0.1.0", build: "b1", features: [], epoch: "e1", user: ana, role: "owner", limits,
-    heartbeat_ms: 25000, rooms, ...more,
+    heartbeat_ms: 25000, rooms, may: ["open_room", "open_closed", "invite", "find_people"], ...more,
   };
 }
 

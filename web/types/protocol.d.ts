@@ -12,6 +12,24 @@ export type InviteId = string;
 export type Nonce = string;
 
 export type Role = "guest" | "member" | "moderator" | "admin" | "owner";
+/** What one may do in a room. */
+export type RoomRight =
+  | "post"
+  | "react"
+  | "invite"
+  | "remove"
+  | "pin"
+  | "mention_all"
+  | "delete_any"
+  | "edit_room"
+  | "time_out"
+  | "ban"
+  | "call";
+/** What one may do on the server: open a room of either kind, make a link that leads to no room, look people up. */
+export type ServerRight = "open_room" | "open_closed" | "invite" | "find_people";
+/** What one may do to a member. */
+export type MemberRight = "remove";
+
 export type RoomKind = "open" | "closed" | "direct";
 
 export interface User {
@@ -35,8 +53,9 @@ export interface Room {
   /** How many messages were ever posted. */
   n: number;
   read: ReadMark;
-  /** My role in this room. */
+  /** My role in this room, to be shown; what follows from it is in `may`. */
   role: Role;
+  may: RoomRight[];
 }
 
 export interface OpenRoom {
@@ -49,6 +68,7 @@ export interface OpenRoom {
 export interface Member extends User {
   role: Role;
   here: boolean;
+  may?: MemberRight[];
 }
 
 export interface Message {
@@ -65,6 +85,18 @@ export interface Message {
   nonce: Nonce;
   edited_at?: number;
   deleted?: boolean;
+  /** In order of first use. */
+  reactions?: Reaction[];
+}
+
+/** An emoji that somebody reacted with. */
+export interface Reaction {
+  emoji: string;
+  /** How many people reacted with it. */
+  count: number;
+  mine: boolean;
+  /** Up to three of them. */
+  users: User[];
 }
 
 export interface Invite {
@@ -150,6 +182,14 @@ export interface MessageDeleted extends EventHead {
   target: number;
   rev: number;
 }
+export interface MessageReacted extends EventHead {
+  type: "message_reacted";
+  target: number;
+  emoji: string;
+  on: boolean;
+  /** How many people reacted with it, after this. */
+  count: number;
+}
 export interface MemberJoined extends EventHead {
   type: "member_joined";
   user: User;
@@ -165,7 +205,14 @@ export interface UnknownEvent {
   room: RoomId;
   seq: number;
 }
-export type Event = MessagePosted | MessageEdited | MessageDeleted | MemberJoined | MemberLeft | UnknownEvent;
+export type Event =
+  | MessagePosted
+  | MessageEdited
+  | MessageDeleted
+  | MessageReacted
+  | MemberJoined
+  | MemberLeft
+  | UnknownEvent;
 
 export interface Hello {
   type: "hello";
@@ -178,6 +225,7 @@ export interface Hello {
   limits: Limits;
   heartbeat_ms: number;
   rooms: Room[];
+  may: ServerRight[];
 }
 export interface Reply {
   type: "reply";
@@ -248,6 +296,7 @@ export type Command =
   | { type: "post_message"; room: RoomId; text: string; nonce: Nonce }
   | { type: "edit_message"; room: RoomId; seq: number; text: string }
   | { type: "delete_message"; room: RoomId; seq: number }
+  | { type: "react"; room: RoomId; seq: number; emoji: string; on: boolean }
   | { type: "mark_read"; room: RoomId; seq: number }
   | { type: "open_room"; name: string; kind: RoomKind; nonce: Nonce }
   | { type: "join_room"; room: RoomId }
@@ -263,6 +312,30 @@ export type Command =
   | { type: "list_invites" }
   | { type: "revoke_invite"; invite: InviteId };
 
+/** What each command is answered with. */
+export interface Replies {
+  post_message: Posted;
+  edit_message: Revised;
+  delete_message: Revised;
+  react: Reaction;
+  mark_read: ReadMark;
+  open_room: Room;
+  join_room: Room;
+  leave_room: Done;
+  invite_member: Done;
+  remove_member: Done;
+  resume: Resumed;
+  list_rooms: RoomPage;
+  list_messages: MessagePage;
+  list_members: MemberPage;
+  list_users: UserPage;
+  create_invite: NewInvite;
+  list_invites: InvitePage;
+  revoke_invite: Done;
+}
+
+/** It was done, and there is nothing to say about it. */
+export type Done = Record<string, never>;
 export interface Posted {
   seq: number;
   n: number;
@@ -327,6 +400,8 @@ export interface Session {
 export interface SignedIn {
   user: User;
   role: Role;
+  /** For programs that asked for one. */
+  token?: string;
 }
 export interface InviteView {
   by: User;

@@ -4,7 +4,7 @@
 /** @import { Room } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, html } from "./parts.js";
 
 /** A field with one line in it is lower than this, in pixels. */
@@ -90,7 +90,11 @@ export function Composer({ ui, room, draft, limit, empty }) {
   const { words } = ui;
   const { field, length, tall, keep, send } = useWriting(ui, room, draft, limit);
   const left = limit - length;
-  return html`<form class="composer${tall ? " is-tall" : ""}" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send())}>
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    send();
+  };
+  return html`<form class="composer${tall ? " is-tall" : ""}" onSubmit=${submit}>
     <textarea
       ref=${field}
       rows="1"
@@ -107,13 +111,18 @@ export function Composer({ ui, room, draft, limit, empty }) {
       <span class="composer__left figures${left < 0 ? " is-over" : ""}" id="composer-left" role="status">
         ${left < Math.min(200, limit / 5) ? words.composer.left(left) : ""}
       </span>
-      <span class="composer__hint" aria-hidden="true"><kbd class="key">${words.keys.enter}</kbd> ${words.composer.sends}</span>
-      <button type="submit" class="button is-main composer__send" aria-label=${words.composer.send} aria-disabled=${length === 0 || left < 0}>
+      <span class="composer__hint" aria-hidden="true"><kbd class="key">${words.keys.enter}</kbd> ${words.composer.sends}
+      </span>
+      <button type="submit" class="button is-main composer__send" aria-label=${words.composer.send}
+        aria-disabled=${length === 0 || left < 0}>
         <span>${words.composer.send}</span><${Icon} name="send" size="small" />
       </button>
     </div>
   </form>`;
 }
+
+/** Whether nothing is held down beside the key. @param {KeyboardEvent} event */
+const isBare = (event) => !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
 
 /**
  * @param {KeyboardEvent} event
@@ -130,7 +139,7 @@ function press(event, ui, room, send) {
     if (!always && (event.shiftKey || event.altKey || glass.matches)) return;
     event.preventDefault();
     send();
-  } else if (event.key === "ArrowUp" && !area.value && !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey) {
+  } else if (event.key === "ArrowUp" && !area.value && isBare(event)) {
     const last = editLast(ui, room);
     if (last) event.preventDefault();
   } else if (event.key === "PageUp" || event.key === "PageDown") {

@@ -4,15 +4,18 @@
 /** @import { Room, RoomKind } from "../types/protocol.d.ts" */
 /** @import { Dialog, Ui } from "./shell.js" */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, Tool, html, later } from "./parts.js";
 
-const Switcher = later(() => import("./switcher.js").then((all) => all.Switcher));
-const Find = later(() => import("./people.js").then((all) => all.Find));
-const Invite = later(() => import("./people.js").then((all) => all.Invite));
+const Switcher = later(() => import("./switcher.js").then((all) => all.Switcher), "switcher", "people");
+const Find = later(() => import("./people.js").then((all) => all.Find), "people");
+const Invite = later(() => import("./people.js").then((all) => all.Invite), "people");
 
 /** @type {Record<string, any>} */
-const views = { switcher: Switcher, find: Find, invite: Invite, open: OpenRoom, link: InviteLink, ready: Ready, confirm: Confirm, notice: Notice, copy: CopyOut, keys: Keys };
+const views = {
+  switcher: Switcher, find: Find, invite: Invite, open: OpenRoom, link: InviteLink, ready: Ready, confirm: Confirm,
+  notice: Notice, copy: CopyOut, keys: Keys,
+};
 
 /** @param {{ ui: Ui, dialog: Dialog }} props */
 export function Overlay({ ui, dialog }) {
@@ -42,9 +45,13 @@ export function Frame({ ui, title, look, bare, children }) {
   const press = (/** @type {MouseEvent} */ event) => {
     if (event.target === box.current) close();
   };
-  return html`<dialog ref=${box} class="dialog${look ? ` ${look}` : ""}" aria-label=${title} onCancel=${(/** @type {Event} */ event) => (event.preventDefault(), close())} onPointerDown=${press}>
+  return html`<dialog ref=${box} class="dialog${look ? ` ${look}` : ""}" aria-label=${title}
+    onCancel=${(/** @type {Event} */ event) => (event.preventDefault(), close())} onPointerDown=${press}>
     <div class="dialog__inside">
-      ${!bare && html`<header class="dialog__head"><h2>${title}</h2><${Tool} icon="close" name=${ui.words.close} press=${close} /></header>`}
+      ${!bare &&
+        html`<header class="dialog__head"><h2>${title}</h2>
+          <${Tool} icon="close" name=${ui.words.close} press=${close} />
+        </header>`}
       ${children}
     </div>
   </dialog>`;
@@ -78,7 +85,9 @@ export function useWork(ui) {
 
 /** What went wrong, in a place of its own. @param {{ text: string, id?: string }} props */
 export function Wrong({ text, id }) {
-  return html`<div role="alert" id=${id}>${text && html`<p class="wrong"><${Icon} name="alert" size="small" /><span>${text}</span></p>`}</div>`;
+  return html`<div role="alert" id=${id}>
+    ${text && html`<p class="wrong"><${Icon} name="alert" size="small" /><span>${text}</span></p>`}
+  </div>`;
 }
 
 /** @param {{ ui: Ui, title: string, text: string, keep: string, yes: string, run: () => Promise<unknown> }} props */
@@ -104,14 +113,23 @@ function Notice({ ui, title, text }) {
   return html`<${Frame} ui=${ui} title=${title} bare>
     <h2>${title}</h2>
     <p class="dialog__text">${text}</p>
-    <div class="dialog__answers"><button type="button" class="button is-plain" autofocus onClick=${() => (ui.dialog.value = null)}>${ui.words.close}</button></div>
+    <div class="dialog__answers">
+      <button type="button" class="button is-plain" autofocus onClick=${() => (ui.dialog.value = null)}>
+        ${ui.words.close}
+    </button>
+    </div>
   <//>`;
 }
 
 /** @param {{ ui: Ui, name?: string }} props */
 function OpenRoom({ ui, name = "" }) {
   const { words, app } = ui;
-  const [kind, setKind] = useState(/** @type {RoomKind} */ ("open"));
+  const { may, limits } = app.state.value;
+  const choices = [
+    ...(may.includes("open_room") ? [["open", words.open.open]] : []),
+    ...(may.includes("open_closed") ? [["closed", words.open.closed]] : []),
+  ];
+  const [kind, setKind] = useState(/** @type {RoomKind} */ (choices[0]?.[0] ?? "open"));
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const work = useWork(ui);
   const submit = async (/** @type {Event} */ event) => {
@@ -130,10 +148,13 @@ function OpenRoom({ ui, name = "" }) {
     <form class="form" onSubmit=${submit}>
       <div class="field">
         <label for="open-name">${words.open.name}</label>
-        <input ref=${field} class="input" id="open-name" autofocus autocomplete="off" maxlength=${app.state.value.limits.name_chars} defaultValue=${name} dir="auto" aria-invalid=${Boolean(work.wrong)} aria-describedby="open-wrong" />
+        <input ref=${field} class="input" id="open-name" autofocus autocomplete="off"
+          maxlength=${limits.name_chars} defaultValue=${name} dir="auto"
+          aria-invalid=${Boolean(work.wrong)} aria-describedby="open-wrong" />
         <${Wrong} id="open-wrong" text=${work.wrong} />
       </div>
-      ${app.state.value.role !== "guest" && html`<${Choice} name=${words.open.kind} value=${kind} choose=${setKind} choices=${[["open", words.open.open], ["closed", words.open.closed]]} />`}
+      ${choices.length > 1 &&
+        html`<${Choice} name=${words.open.kind} value=${kind} choose=${setKind} choices=${choices} />`}
       <p class="hint">${kind === "open" ? words.open.openHint : words.open.closedHint}</p>
       <div class="dialog__answers">
         <button type="button" class="button is-plain" onClick=${() => (ui.dialog.value = null)}>${words.cancel}</button>
@@ -161,7 +182,10 @@ export function Choice({ name, value, choose, choices }) {
     <span class="field__name" id="choice-name">${name}</span>
     <div class="segments" role="radiogroup" aria-labelledby="choice-name" onKeyDown=${move}>
       ${choices.map(
-        ([one, text]) => html`<button type="button" role="radio" aria-checked=${one === value} tabindex=${one === value ? 0 : -1} onClick=${() => choose(one)}>${text}</button>`,
+        ([one, text]) =>
+          html`<button type="button" role="radio" aria-checked=${one === value} tabindex=${one === value ? 0 : -1}
+            onClick=${() => choose(one)}>${text}
+          </button>`,
       )}
     </div>
   </div>`;
@@ -173,7 +197,10 @@ function InviteLink({ ui, room }) {
   return html`<${Frame} ui=${ui} title=${words.link.title}>
     <p class="dialog__text">${words.link.text(room?.name ?? null)}</p>
     <${NewLink} ui=${ui} room=${room?.id} />
-    <div class="dialog__answers"><button type="button" class="button is-plain" onClick=${() => (ui.dialog.value = null)}>${words.link.done}</button></div>
+    <div class="dialog__answers">
+      <button type="button" class="button is-plain" onClick=${() => (ui.dialog.value = null)}>${words.link.done}
+    </button>
+    </div>
   <//>`;
 }
 
@@ -184,7 +211,9 @@ function Ready({ ui }) {
     <h2 class="display">${words.ready.title}</h2>
     <p class="dialog__text">${words.ready.text}</p>
     <${NewLink} ui=${ui} />
-    <div class="dialog__answers"><button type="button" class="button is-plain" onClick=${() => (ui.dialog.value = null)}>${words.ready.go}</button></div>
+    <div class="dialog__answers">
+      <button type="button" class="button is-plain" onClick=${() => (ui.dialog.value = null)}>${words.ready.go}</button>
+    </div>
   <//>`;
 }
 
@@ -201,8 +230,11 @@ export function NewLink({ ui, room }) {
   const link = made ? location.origin + made.link : "";
   return html`<div class="made">
     <div class="made__line">
-      <input class="input" readonly aria-label=${words.link.field} value=${link || words.link.making} onFocus=${(/** @type {any} */ event) => event.target.select()} />
-      <button type="button" class="button is-main is-large" aria-disabled=${!link} onClick=${() => link && ui.copy(link)}><${Icon} name="copy" /><span>${words.copy}</span></button>
+      <input class="input" readonly aria-label=${words.link.field} value=${link || words.link.making}
+        onFocus=${(/** @type {any} */ event) => event.target.select()} />
+      <button type="button" class="button is-main is-large" aria-disabled=${!link}
+        onClick=${() => link && ui.copy(link)}><${Icon} name="copy" /><span>${words.copy}</span>
+      </button>
     </div>
     ${made && html`<p class="hint">${words.link.facts(made.uses, made.expires_at)}</p>`}
     <${Wrong} text=${work.wrong} />
@@ -215,7 +247,9 @@ function CopyOut({ ui, text }) {
   const { words } = ui;
   return html`<${Frame} ui=${ui} title=${words.copyOut.title}>
     <p class="dialog__text">${words.copyOut.text}</p>
-    <textarea class="input" readonly rows="3" aria-label=${words.copyOut.title} autofocus onFocus=${(/** @type {any} */ event) => event.target.select()} defaultValue=${text}></textarea>
+    <textarea class="input" readonly rows="3" aria-label=${words.copyOut.title} autofocus
+      onFocus=${(/** @type {any} */ event) => event.target.select()} defaultValue=${text}>
+    </textarea>
   <//>`;
 }
 

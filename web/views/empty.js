@@ -6,10 +6,14 @@
 /** @import { IconName } from "./parts.js" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useState } from "../vendor/hooks.js";
+import { useEffect, useState } from "../vendor/all.js";
+import { mayOpen } from "./rooms.js";
 import { Icon, Tool, html } from "./parts.js";
 
-/** A lit doorway with stools before it; or, for a room that stays shut, the door alone. @param {{ shut?: boolean }} props */
+/**
+ * A lit doorway with stools before it; or, for a room that stays shut, the door alone.
+ * @param {{ shut?: boolean }} props
+ */
 function Doorway({ shut }) {
   const stools = [[40, 108], [84, 117], [246, 111]];
   return html`<svg class="empty__art" viewBox="0 0 300 150" stroke-width="1.5" aria-hidden="true">
@@ -17,11 +21,16 @@ function Doorway({ shut }) {
     ${!shut && html`<path d="M116 132h68l50 18H66z" class="art-spill" />`}
     <path d="M112 132V66a38 38 0 0 1 76 0v66z" class="art-door" />
     ${shut
-      ? html`<path d="M120 132V66a30 30 0 0 1 60 0v66z" class="art-leaf" /><circle cx="171" cy="98" r="2.500" class="art-glow" />`
+      ? html`<path d="M120 132V66a30 30 0 0 1 60 0v66z" class="art-leaf" />
+        <circle cx="171" cy="98" r="2.500" class="art-glow" />`
       : html`<path d="M119 132V66a31 31 0 0 1 62 0v66z" class="art-glow" />
           <path d="M150 35v22" class="art-cord" /><path d="M138 67a12 12 0 0 1 24 0z" class="art-shade" />
           <path d="m188 66 30 12v70l-30-13z" class="art-door" /><circle cx="212" cy="111" r="2.500" class="art-glow" />
-          ${stools.map(([x, y]) => html`<path d=${`M${x} ${y + 6}v26M${x + 16} ${y + 6}v26M${x - 4} ${y}h24a3 3 0 0 1 0 6h-24a3 3 0 0 1 0-6z`} class="art-stool" />`)}
+          ${stools.map(
+            ([x, y]) =>
+              html`<path
+                d=${`M${x} ${y + 6}v26M${x + 16} ${y + 6}v26M${x - 4} ${y}h24a3 3 0 0 1 0 6h-24a3 3 0 0 1 0-6z`}
+                class="art-stool" />`)}
           <path d="M142 128v19M158 128v19M138 122h24a3 3 0 0 1 0 6h-24a3 3 0 0 1 0-6z" class="art-stool is-near" />`}
   </svg>`;
 }
@@ -40,14 +49,19 @@ function Start({ icon, name, text, run }) {
 /** @param {{ ui: Ui, room: Room }} props */
 export function Empty({ ui, room }) {
   const { words } = ui;
-  const guest = ui.app.state.value.role === "guest";
+  const invites = room.may.includes("invite");
+  const finds = ui.app.state.value.may.includes("find_people");
   return html`<div class="empty" data-region tabindex="0" role="group" aria-label=${words.timeline.title(room.name)}>
     <${Doorway} />
     <h2 class="display">${room.kind === "open" ? words.empty.title : words.empty.closedTitle}</h2>
     <p class="lead">${words.empty.text(room.name)}</p>
     <ul class="starts">
-      ${!guest && html`<${Start} icon="people" name=${words.empty.invite} text=${words.empty.inviteText} run=${() => ui.ask("invite", { room })} />`}
-      ${!guest && html`<${Start} icon="link" name=${words.empty.link} text=${words.empty.linkText} run=${() => ui.ask("link", { room })} />`}
+      ${invites && finds &&
+        html`<${Start} icon="people" name=${words.empty.invite} text=${words.empty.inviteText}
+          run=${() => ui.ask("invite", { room })} />`}
+      ${invites &&
+        html`<${Start} icon="link" name=${words.empty.link} text=${words.empty.linkText}
+          run=${() => ui.ask("link", { room })} />`}
       <${Start} icon="edit" name=${words.empty.write} text=${words.empty.writeText} run=${() => ui.writing?.focus()} />
     </ul>
   </div>`;
@@ -69,7 +83,10 @@ export function Removed({ ui, entry }) {
   </div>`;
 }
 
-/** In place of a room: one that is open can be joined, any other stays shut. @param {{ ui: Ui, id: string | null }} props */
+/**
+ * In place of a room: one that is open can be joined, any other stays shut.
+ * @param {{ ui: Ui, id: string | null }} props
+ */
 export function Absent({ ui, id }) {
   const { words, app } = ui;
   const [found, setFound] = useState(/** @type {OpenRoom | null | undefined} */ (undefined));
@@ -89,15 +106,25 @@ export function Absent({ ui, id }) {
     }
   };
   return html`
-    ${ui.narrow.value && html`<header class="header"><${Tool} icon="back" name=${words.room.back} press=${() => app.actions.navigate("/")} /></header>`}
+    ${ui.narrow.value &&
+      html`<header class="header">
+        <${Tool} icon="back" name=${words.room.back} press=${() => app.actions.navigate("/")} />
+      </header>`}
     <div class="empty" data-region tabindex="-1">
       <${Doorway} shut=${!found && Boolean(id)} />
       <h1 class="display">${title}</h1>
       <p class="lead">${text}</p>
       <p class="empty__ways">
-        ${found && html`<button type="button" class="button is-main is-large" onClick=${join}>${words.absent.join(found.name)}</button>`}
-        ${!found && html`<button type="button" class="button is-main is-large" onClick=${() => ui.ask("find")}>${words.rooms.find}</button>`}
-        ${!found && html`<button type="button" class="button is-plain is-large" onClick=${() => ui.ask("open")}>${words.rooms.open}</button>`}
+        ${found &&
+          html`<button type="button" class="button is-main is-large" onClick=${join}>${words.absent.join(found.name)}
+          </button>`}
+        ${!found &&
+          html`<button type="button" class="button is-main is-large" onClick=${() => ui.ask("find")}>${words.rooms.find}
+          </button>`}
+        ${!found && mayOpen(app.state.value) &&
+          html`<button type="button" class="button is-plain is-large" onClick=${() => ui.ask("open")}>
+            ${words.rooms.open}
+          </button>`}
       </p>
     </div>
   `;
@@ -113,7 +140,7 @@ async function find(ui, id) {
   /** @type {string | undefined} */
   let cursor;
   do {
-    const page = await ui.app.actions.listRooms(cursor);
+    const page = await ui.app.actions.ask({ type: "list_rooms", cursor });
     const room = page.open.find((one) => one.id === id);
     if (room) return room;
     cursor = page.next;

@@ -4,7 +4,7 @@
 /** @import { InviteView, Refusal } from "../types/protocol.d.ts" */
 /** @import { Place, Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Wrong, useWork } from "./dialogs.js";
 import { Scene } from "./scene.js";
 import { Avatar, Icon, Mark, html } from "./parts.js";
@@ -26,7 +26,9 @@ export function Entry({ ui, place }) {
           : html`<${Invited} ui=${ui} />`
         : html`<${FrontDoor} ui=${ui} />`;
   return html`<div class="entry">
-    <${Scene} name=${page === "setup" ? ui.words.entry.stepsName : undefined}>${page === "setup" && html`<${Steps} ui=${ui} />`}<//>
+    <${Scene} name=${page === "setup" ? ui.words.entry.stepsName : undefined}>
+      ${page === "setup" && html`<${Steps} ui=${ui} />`}
+    <//>
     <main class="entry__main" aria-label=${session.name} id="conversation" tabindex="-1">
       <div class="entry__mark"><${Mark} /></div>
       ${inside}
@@ -39,7 +41,8 @@ function Steps({ ui }) {
   return html`<ol class="steps">
     ${ui.words.entry.steps.map(
       ([name, text], step) => html`<li class=${step ? "" : "is-on"} aria-current=${step ? undefined : "step"}>
-        <span class="steps__number" aria-hidden="true">${step + 1}</span><span><b>${name}</b><small>${text}</small></span>
+        <span class="steps__number" aria-hidden="true">${step + 1}</span><span><b>${name}</b><small>${text}</small>
+        </span>
       </li>`,
     )}
   </ol>`;
@@ -47,7 +50,10 @@ function Steps({ ui }) {
 
 /**
  * A field with its label, its hint and, for a password, a way to see it.
- * @param {{ ui: Ui, id: string, label: string, auto: string, hint?: string, secret?: boolean, first?: boolean, value?: string, max?: number, wrong?: string }} props
+ * @param {{
+ *   ui: Ui, id: string, label: string, auto: string, hint?: string, secret?: boolean, first?: boolean, value?: string,
+ *   max?: number, wrong?: string,
+ * }} props
  */
 function Field({ ui, id, label, auto, hint, secret, first, value, max, wrong }) {
   const [seen, setSeen] = useState(false);
@@ -55,9 +61,15 @@ function Field({ ui, id, label, auto, hint, secret, first, value, max, wrong }) 
   return html`<div class="field">
     <label for=${id}>${label}</label>
     <div class="field__line">
-      <input class="input" id=${id} name=${id} type=${secret && !seen ? "password" : "text"} autocomplete=${auto} autofocus=${first} maxlength=${max} required
-        autocapitalize=${secret ? "none" : undefined} spellcheck=${false} dir="auto" defaultValue=${value ?? ""} aria-invalid=${Boolean(wrong)} aria-describedby=${`${hint ? `${id}-hint ` : ""}form-wrong`} />
-      ${secret && html`<button type="button" class="field__show" aria-pressed=${seen} aria-label=${`${seen ? words.entry.hide : words.entry.show} ${label}`} onClick=${() => setSeen(!seen)}>${seen ? words.entry.hide : words.entry.show}</button>`}
+      <input class="input" id=${id} name=${id} type=${secret && !seen ? "password" : "text"} autocomplete=${auto}
+        autofocus=${first} maxlength=${max} required
+        autocapitalize=${secret ? "none" : undefined} spellcheck=${false} dir="auto" defaultValue=${value ?? ""}
+          aria-invalid=${Boolean(wrong)} aria-describedby=${`${hint ? `${id}-hint ` : ""}form-wrong`} />
+      ${secret &&
+        html`<button type="button" class="field__show" aria-pressed=${seen}
+          aria-label=${`${seen ? words.entry.hide : words.entry.show} ${label}`} onClick=${() => setSeen(!seen)}>
+          ${seen ? words.entry.hide : words.entry.show}
+        </button>`}
     </div>
     ${hint && html`<span class="hint" id=${`${id}-hint`}>${hint}</span>`}
   </div>`;
@@ -65,7 +77,10 @@ function Field({ ui, id, label, auto, hint, secret, first, value, max, wrong }) 
 
 /**
  * A form that asks, sends once, and says what went wrong; what was typed stays.
- * @param {{ ui: Ui, submit: string, send: (values: Record<string, string>) => Promise<unknown>, children?: any, refused?: (refusal: Refusal) => void }} props
+ * @param {{
+ *   ui: Ui, submit: string, send: (values: Record<string, string>) => Promise<unknown>, children?: any,
+ *   refused?: (refusal: Refusal) => void,
+ * }} props
  */
 function Form({ ui, submit, send, children, refused }) {
   const { words } = ui;
@@ -78,18 +93,21 @@ function Form({ ui, submit, send, children, refused }) {
   }, []);
   const go = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const fields = /** @type {HTMLInputElement[]} */ ([.../** @type {HTMLFormElement} */ (form.current).querySelectorAll("input")]);
+    const fields =
+      /** @type {HTMLInputElement[]} */ ([.../** @type {HTMLFormElement} */ (form.current).querySelectorAll("input")]);
     const empty = fields.find((field) => !(field.type === "password" ? field.value : field.value.trim()));
-    setMissing(empty ? (empty.autocomplete.includes("password") ? words.entry.passwordMissing : words.entry.nameMissing) : "");
+    const isSecret = (/** @type {HTMLInputElement} */ field) => field.autocomplete.includes("password");
+    setMissing(!empty ? "" : isSecret(empty) ? words.entry.passwordMissing : words.entry.nameMissing);
     if (empty) return empty.focus();
-    const values = Object.fromEntries(fields.map((field) => [field.name, field.autocomplete.includes("password") ? field.value : field.value.trim()]));
+    const values = Object.fromEntries(
+      fields.map((field) => [field.name, isSecret(field) ? field.value : field.value.trim()]));
     const done = await work.run(() =>
       send(values).catch((refusal) => {
         refused?.(refusal);
         throw refusal;
       }),
     );
-    if (!done) (fields.find((field) => field.autocomplete.includes("password")) ?? fields[0])?.focus();
+    if (!done) (fields.find(isSecret) ?? fields[0])?.focus();
     return undefined;
   };
   return html`<form class="form" ref=${form} novalidate onSubmit=${go}>
@@ -104,16 +122,20 @@ function FrontDoor({ ui }) {
   const { words, app } = ui;
   const { session, limits } = app.state.value;
   const [way, setWay] = useState(session.guests && app.state.value.path !== "/sign-in" ? "guest" : "sign-in");
-  const ways = [["guest", words.entry.asGuest], session.setup ? ["setup", words.entry.setUp] : ["sign-in", words.entry.signIn]];
+  const ways =
+    [["guest", words.entry.asGuest], session.setup ? ["setup", words.entry.setUp] : ["sign-in", words.entry.signIn]];
   const title = { guest: words.entry.title, setup: words.entry.setUpTitle }[way] ?? words.entry.signInTitle;
   return html`<div class="entry__form">
     <p class="entry__house">${session.name}</p>
     <h1 class="display">${title}</h1>
     ${session.guests && html`<${Ways} name=${words.entry.ways} ways=${ways} way=${way} choose=${setWay} />`}
-    <div role=${session.guests ? "tabpanel" : undefined} id="way" aria-labelledby=${session.guests ? `way-${way}` : undefined}>
+    <div role=${session.guests ? "tabpanel" : undefined} id="way"
+      aria-labelledby=${session.guests ? `way-${way}` : undefined}>
       ${way === "guest"
-        ? html`<${Form} key="guest" ui=${ui} submit=${words.entry.join} send=${(/** @type {any} */ draft) => app.actions.comeIn({ name: draft.name })}>
-            <${Field} ui=${ui} id="name" label=${words.entry.callYou} auto="nickname" first hint=${words.entry.guestHint} max=${limits.name_chars} />
+        ? html`<${Form} key="guest" ui=${ui} submit=${words.entry.join}
+          send=${(/** @type {any} */ draft) => app.actions.comeIn({ name: draft.name })}>
+            <${Field} ui=${ui} id="name" label=${words.entry.callYou} auto="nickname" first
+              hint=${words.entry.guestHint} max=${limits.name_chars} />
           <//>`
         : way === "setup"
           ? html`<${SetUpForm} ui=${ui} />`
@@ -134,7 +156,10 @@ function Ways({ name, ways, way, choose }) {
   };
   return html`<div class="segments is-tall" role="tablist" aria-label=${name} onKeyDown=${move}>
     ${ways.map(
-      ([one, text]) => html`<button type="button" role="tab" id=${`way-${one}`} aria-controls="way" aria-selected=${one === way} tabindex=${one === way ? 0 : -1} onClick=${() => choose(one)}>${text}</button>`,
+      ([one, text]) =>
+        html`<button type="button" role="tab" id=${`way-${one}`} aria-controls="way" aria-selected=${one === way}
+          tabindex=${one === way ? 0 : -1} onClick=${() => choose(one)}>${text}
+        </button>`,
     )}
   </div>`;
 }
@@ -142,7 +167,8 @@ function Ways({ name, ways, way, choose }) {
 /** @param {{ ui: Ui }} props */
 function SignInForm({ ui }) {
   const { words, app } = ui;
-  return html`<${Form} key="sign-in" ui=${ui} submit=${words.entry.signIn} send=${(/** @type {any} */ draft) => app.actions.signIn({ name: draft.name, password: draft.password })}>
+  return html`<${Form} key="sign-in" ui=${ui} submit=${words.entry.signIn}
+    send=${(/** @type {any} */ draft) => app.actions.signIn({ name: draft.name, password: draft.password })}>
     <${Field} ui=${ui} id="name" label=${words.entry.name} auto="username" first />
     <${Field} ui=${ui} id="password" label=${words.entry.password} auto="current-password" secret />
   <//>`;
@@ -169,20 +195,26 @@ function Invited({ ui }) {
   }, []);
   if (spent) return html`<${Spent} ui=${ui} title=${words.entry.spentTitle} text=${words.entry.spentText} />`;
   if (!view) {
-    return html`<div class="entry__form"><p class="hint" role="status">${wrong ? "" : words.entry.looking}</p><${Wrong} text=${wrong} />
+    return html`<div class="entry__form"><p class="hint" role="status">${wrong ? "" : words.entry.looking}</p>
+      <${Wrong} text=${wrong} />
       ${wrong && html`<button type="button" class="button is-plain" onClick=${look}>${words.retry}</button>`}</div>`;
   }
-  const send = (/** @type {any} */ draft) => app.actions.signUp({ invite: token, name: draft.name, password: draft.password });
+  const send = (/** @type {any} */ draft) =>
+    app.actions.signUp({ invite: token, name: draft.name, password: draft.password });
   const onRefused = (/** @type {Refusal} */ refusal) => refusal.code === "link_spent" && setSpent(true);
   return html`<div class="entry__form">
     <p class="host">
       <${Avatar} user=${view.by} size=${40} />
-      <span><b>${view.by.name}</b>${words.entry.askedIn(view.room ?? null)}<br /><small>${words.entry.linkUntil(session.name, view.expires_at)}</small></span>
+      <span><b>${view.by.name}</b>${words.entry.askedIn(view.room ?? null)}<br />
+        <small>${words.entry.linkUntil(session.name, view.expires_at)}</small>
+      </span>
     </p>
     <h1 class="display">${words.entry.signUpTitle}</h1>
-    <${Form} ui=${ui} submit=${view.room ? words.entry.signUpTo(view.room) : words.entry.signUp} send=${send} refused=${onRefused}>
+    <${Form} ui=${ui} submit=${view.room ? words.entry.signUpTo(view.room) : words.entry.signUp} send=${send}
+      refused=${onRefused}>
       <${Field} ui=${ui} id="name" label=${words.entry.callYou} auto="username" first max=${limits.name_chars} />
-      <${Field} ui=${ui} id="password" label=${words.entry.password} auto="new-password" secret hint=${words.entry.passwordHint(limits.password_chars)} />
+      <${Field} ui=${ui} id="password" label=${words.entry.password} auto="new-password" secret
+        hint=${words.entry.passwordHint(limits.password_chars)} />
     <//>
     <p class="hint">${words.entry.haveAccount} <${SignInLink} ui=${ui} /></p>
   </div>`;
@@ -197,7 +229,10 @@ function SignInLink({ ui }) {
   return html`<a href="/sign-in" onClick=${go}>${ui.words.entry.signIn}</a>`;
 }
 
-/** A link that opens nothing any more, and the ways that are left. @param {{ ui: Ui, title: string, text: string }} props */
+/**
+ * A link that opens nothing any more, and the ways that are left.
+ * @param {{ ui: Ui, title: string, text: string }} props
+ */
 function Spent({ ui, title, text }) {
   const { words } = ui;
   const { session } = ui.app.state.value;
@@ -205,7 +240,12 @@ function Spent({ ui, title, text }) {
     <h1 class="display">${title}</h1>
     <p class="lead">${text}</p>
     <${SignInForm} ui=${ui} />
-    ${session.guests && html`<p class="hint"><a href="/" onClick=${(/** @type {Event} */ event) => (event.preventDefault(), ui.app.actions.navigate("/"))}>${words.entry.comeAsGuest}</a></p>`}
+    ${session.guests &&
+      html`<p class="hint">
+        <a href="/" onClick=${(/** @type {Event} */ event) => (event.preventDefault(), ui.app.actions.navigate("/"))}>
+          ${words.entry.comeAsGuest}
+      </a>
+      </p>`}
   </div>`;
 }
 
@@ -220,21 +260,28 @@ function AlreadyIn({ ui }) {
       (room) => app.actions.navigate(room ? `/rooms/${room.id}` : "/"),
       (refusal) => setWrong(words.refusal(refusal)),
     );
-  const mayJoin = token !== "" && me?.guest !== true;
+  const leads = token !== "";
   return html`<div class="entry__form">
     <h1 class="display">${words.entry.signedInAs(me?.name ?? "")}</h1>
-    <p class="lead">${mayJoin ? words.entry.joinText : words.entry.signedInText}</p>
+    <p class="lead">${leads ? words.entry.joinText : words.entry.signedInText}</p>
     <${Wrong} text=${wrong} />
-    ${mayJoin && html`<button type="button" class="button is-main is-large" onClick=${join}>${words.entry.join}</button>`}
-    <button type="button" class=${`button is-large ${mayJoin ? "is-plain" : "is-main"}`} onClick=${() => app.actions.navigate("/")}>${words.entry.goIn}</button>
-    <button type="button" class="button is-plain is-large" onClick=${() => void app.actions.signOut()}>${words.me.signOut}</button>
+    ${leads &&
+      html`<button type="button" class="button is-main is-large" onClick=${join}>${words.entry.join}</button>`}
+    <button type="button" class=${`button is-large ${leads ? "is-plain" : "is-main"}`}
+      onClick=${() => app.actions.navigate("/")}>${words.entry.goIn}
+    </button>
+    <button type="button" class="button is-plain is-large" onClick=${() => void app.actions.signOut()}>
+      ${words.me.signOut}
+    </button>
   </div>`;
 }
 
 /** @param {{ ui: Ui, waiting: boolean }} props */
 function SetUp({ ui, waiting }) {
   const { words, app } = ui;
-  if (!app.state.value.session.setup) return html`<${Spent} ui=${ui} title=${words.entry.setUpSpentTitle} text=${words.entry.setUpSpentText} />`;
+  if (!app.state.value.session.setup) {
+    return html`<${Spent} ui=${ui} title=${words.entry.setUpSpentTitle} text=${words.entry.setUpSpentText} />`;
+  }
   return html`<div class="entry__form">
     <div>
       <h1 class="display">${waiting ? words.entry.waitingTitle : words.entry.setUpTitle}</h1>
@@ -258,8 +305,12 @@ function SetUpForm({ ui }) {
   return html`<${Form} ui=${ui} submit=${words.entry.submitSetUp} send=${send} refused=${refused}>
     ${token && !stale && html`<p class="tag is-good"><${Icon} name="check" size="small" />${words.entry.keyGood}</p>`}
     ${stale && html`<p class="hint">${words.entry.setUpStale}</p>`}
-    ${!token && html`<${Field} ui=${ui} id="token" label=${words.entry.setUpKey} auto="off" first hint=${words.entry.setUpKeyHint} />`}
-    <${Field} ui=${ui} id="name" label=${words.entry.yourName} auto="username" first=${Boolean(token)} max=${limits.name_chars} />
-    <${Field} ui=${ui} id="password" label=${words.entry.password} auto="new-password" secret hint=${words.entry.passwordHint(limits.password_chars)} />
+    ${!token &&
+      html`<${Field} ui=${ui} id="token" label=${words.entry.setUpKey} auto="off" first
+        hint=${words.entry.setUpKeyHint} />`}
+    <${Field} ui=${ui} id="name" label=${words.entry.yourName} auto="username" first=${Boolean(token)}
+      max=${limits.name_chars} />
+    <${Field} ui=${ui} id="password" label=${words.entry.password} auto="new-password" secret
+      hint=${words.entry.passwordHint(limits.password_chars)} />
   <//>`;
 }

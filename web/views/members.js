@@ -5,10 +5,8 @@
 /** @import { Member, User } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useRef, useState } from "../vendor/all.js";
 import { Avatar, Tool, html } from "./parts.js";
-
-const ranks = ["guest", "member", "moderator", "admin", "owner"];
 
 /** @param {{ ui: Ui, entry: RoomEntry, me: User, connected: boolean }} props */
 export function Details({ ui, entry, me, connected }) {
@@ -18,7 +16,8 @@ export function Details({ ui, entry, me, connected }) {
   const here = new Map((entry.presence?.here ?? []).map((user) => [user.id, user]));
   // The roster's own word holds until presence is told, and for those whom presence does not name.
   const isHere = (/** @type {Member} */ member) =>
-    (member.id !== me.id || connected) && (here.has(member.id) || (member.here && (!entry.presence || entry.presence.count > here.size)));
+    (member.id !== me.id || connected) &&
+      (here.has(member.id) || (member.here && (!entry.presence || entry.presence.count > here.size)));
   const present = members.filter(isHere);
   // Visitors have no membership: they are here all the same. Before the roster is known, everybody looks like a member.
   for (const member of members) here.delete(member.id);
@@ -27,18 +26,23 @@ export function Details({ ui, entry, me, connected }) {
   const visitors = next ? [] : [...here.values()].map((user) => ({ ...user, role, here: true }));
   const listed = present.length + visitors.length;
   const unnamed = next || !connected ? 0 : Math.max(0, (entry.presence?.count ?? 0) - listed);
+  const told = connected ? Math.max(listed, entry.presence?.count ?? 0) : listed;
   const away = members.filter((member) => !isHere(member));
-  const guest = ui.app.state.value.role === "guest";
+  const invites = room.may.includes("invite") && ui.app.state.value.may.includes("find_people");
   const close = () => ui.showDetails(false);
   const panel = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     if (ui.narrow.value) panel.current?.focus();
   }, []);
-  const group = (/** @type {string} */ name, /** @type {Member[]} */ people, /** @type {number} */ count, /** @type {number} */ more) =>
+  /** @type {(name: string, people: Member[], count: number, more: number) => any} */
+  const group = (name, people, count, more) =>
     people.length + more > 0 &&
     html`<h3><span>${name}</span><span class="figures">${words.count(count)}</span></h3>
       <ul>
-        ${people.map((member) => html`<${Person} key=${member.id} ui=${ui} entry=${entry} member=${member} me=${me} here=${name === words.details.here} drop=${drop} />`)}
+        ${people.map(
+          (member) =>
+            html`<${Person} key=${member.id} ui=${ui} entry=${entry} member=${member} me=${me}
+              here=${name === words.details.here} drop=${drop} />`)}
         ${more > 0 && html`<li class="person__more">${words.details.visitors(more, people.length > 0)}</li>`}
       </ul>`;
   return html`<aside class="panel" ref=${panel} aria-label=${words.details.title} data-region tabindex="-1">
@@ -48,11 +52,18 @@ export function Details({ ui, entry, me, connected }) {
     </header>
     <div class="panel__body" tabindex="0" role="group" aria-label=${words.details.title}>
       <p class="panel__about">${words.details.kind[room.kind]}</p>
-      ${!guest && html`<button type="button" class="button is-soft is-wide" onClick=${() => ui.ask("invite", { room })}>${words.details.invite}</button>`}
-      ${group(words.details.here, [...present, ...visitors], connected ? Math.max(listed, entry.presence?.count ?? 0) : listed, unnamed)}
+      ${invites &&
+        html`<button type="button" class="button is-soft is-wide" onClick=${() => ui.ask("invite", { room })}>
+          ${words.details.invite}
+        </button>`}
+      ${group(words.details.here, [...present, ...visitors], told, unnamed)}
       ${group(words.details.away, away, away.length, 0)}
-      ${next && html`<button type="button" class="button is-plain is-wide" onClick=${() => load(next)}>${words.details.more}</button>`}
-      ${failed && html`<p class="hint">${words.details.failed}</p> <button type="button" class="button is-plain" onClick=${() => load()}>${words.retry}</button>`}
+      ${next &&
+        html`<button type="button" class="button is-plain is-wide" onClick=${() => load(next)}>${words.details.more}
+        </button>`}
+      ${failed &&
+        html`<p class="hint">${words.details.failed}</p> <button type="button" class="button is-plain"
+          onClick=${() => load()}>${words.retry}</button>`}
     </div>
   </aside>`;
 }
@@ -70,7 +81,7 @@ function useMembers(ui, { room, presence }, connected) {
   /** @param {string} [cursor] */
   const load = async (cursor) => {
     try {
-      const page = await ui.app.actions.listMembers(room.id, cursor);
+      const page = await ui.app.actions.ask({ type: "list_members", room: room.id, cursor });
       setMembers((before) => (cursor ? [...before, ...page.members] : page.members));
       setNext(page.next);
       setFailed(false);
@@ -88,14 +99,16 @@ function useMembers(ui, { room, presence }, connected) {
   return { members, next, failed, load, drop };
 }
 
-/** @param {{ ui: Ui, entry: RoomEntry, member: Member, me: User, here: boolean, drop: (id: string) => void, key?: string }} props */
+/**
+ * @param {{
+ *   ui: Ui, entry: RoomEntry, member: Member, me: User, here: boolean, drop: (id: string) => void, key?: string,
+ * }} props
+ */
 function Person({ ui, entry, member, me, here, drop }) {
   const { words } = ui;
   const { room } = entry;
   const mine = member.id === me.id;
-  const state = ui.app.state.value;
-  const rank = Math.max(ranks.indexOf(room.role), ranks.indexOf(state.role ?? "guest"));
-  const removable = !mine && rank >= ranks.indexOf("moderator") && rank > ranks.indexOf(member.role) && !(member.guest && member.role === "guest" && !member.here);
+  const removable = member.may?.includes("remove");
   const tag = member.role !== "member" ? words.details.roles[member.role] : "";
   const remove = () =>
     ui.ask("confirm", {
@@ -104,15 +117,18 @@ function Person({ ui, entry, member, me, here, drop }) {
       keep: words.confirm.keepMember,
       yes: words.details.remove(member.name),
       run: async () => {
-        await ui.app.actions.removeMember(room.id, member.id);
+        await ui.app.actions.ask({ type: "remove_member", room: room.id, user: member.id });
         drop(member.id);
         ui.say(words.done.removed(member.name));
       },
     });
   return html`<li class="person">
     <${Avatar} user=${member} size=${30} presence=${here ? "here" : "away"} />
-    <span class="person__who grow"><span class="cut" dir="auto">${member.name}</span>${mine && html`<small>${words.details.you}</small>`}</span>
+    <span class="person__who grow"><span class="cut" dir="auto">${member.name}</span>
+      ${mine && html`<small>${words.details.you}</small>`}
+    </span>
     ${tag && html`<span class="tag">${tag}</span>`}
-    ${removable && html`<${Tool} icon="close" name=${words.details.remove(member.name)} look="person__remove" press=${remove} />`}
+    ${removable &&
+      html`<${Tool} icon="close" name=${words.details.remove(member.name)} look="person__remove" press=${remove} />`}
   </li>`;
 }

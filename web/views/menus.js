@@ -3,7 +3,7 @@
 
 /** @import { Menu, MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/all.js";
 import { Icon, html } from "./parts.js";
 
 /** @param {{ ui: Ui, menu: Menu }} props */
@@ -34,12 +34,17 @@ export function MenuView({ ui, menu }) {
     close(true);
     item.run();
   };
-  return html`<div class="menu" role="menu" aria-label=${menu.name} ref=${box} onKeyDown=${(/** @type {KeyboardEvent} */ event) => press(event, close)}>
+  return html`<div class="menu" role="menu" aria-label=${menu.name} ref=${box}
+    onKeyDown=${(/** @type {KeyboardEvent} */ event) => press(event, close)}>
     ${menu.kind === "settings" && html`<${Themes} ui=${ui} />`}
     ${items.map(
       (item) => html`${item.apart && html`<hr role="separator" />`}
-        <button type="button" role="menuitem" tabindex="-1" class=${item.danger ? "menu__row is-danger" : "menu__row"} onClick=${() => run(item)}>
-          ${item.icon && html`<${Icon} name=${item.icon} />`}<span class="grow">${item.name}</span>${item.keys && html`<kbd class="key">${item.keys}</kbd>`}
+        <button type="button" role="menuitem" tabindex="-1" class=${item.danger ? "menu__row is-danger" : "menu__row"}
+          onClick=${() => run(item)}>
+          ${item.icon && html`<${Icon} name=${item.icon} />`}
+          ${item.sign && html`<span class="menu__sign" aria-hidden="true">${item.sign}</span>`}
+          <span class="grow">${item.name}</span>
+          ${item.keys && html`<kbd class="key">${item.keys}</kbd>`}
         </button>`,
     )}
   </div>`;
@@ -75,9 +80,11 @@ function place(element, menu) {
  * @param {(back: boolean) => void} close
  */
 function press(event, close) {
-  const rows = /** @type {HTMLElement[]} */ ([.../** @type {HTMLElement} */ (event.currentTarget).querySelectorAll("[role^=menuitem]")]);
+  const menu = /** @type {HTMLElement} */ (event.currentTarget);
+  const rows = /** @type {HTMLElement[]} */ ([...menu.querySelectorAll("[role^=menuitem]")]);
   const at = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey ? event.key.toLocaleLowerCase() : "";
+  const begins = (/** @type {HTMLElement} */ row) => nameOf(row).startsWith(letter);
   const turned = [...rows.slice(at + 1), ...rows.slice(0, at + 1)];
   const to = {
     ArrowDown: rows[(at + 1) % rows.length],
@@ -86,7 +93,7 @@ function press(event, close) {
     ArrowLeft: rows[at]?.role === "menuitemradio" ? rows[at - 1] : undefined,
     Home: rows[0],
     End: rows[rows.length - 1],
-  }[event.key] ?? (letter.trim() ? turned.find((row) => row.textContent?.trim().toLocaleLowerCase().startsWith(letter)) : undefined);
+  }[event.key] ?? (letter.trim() ? turned.find(begins) : undefined);
   if (to) {
     event.preventDefault();
     to.focus();
@@ -96,6 +103,9 @@ function press(event, close) {
   }
   event.stopPropagation();
 }
+
+/** A row's text, to be found by its first letter. @param {HTMLElement} row */
+const nameOf = (row) => ((row.querySelector(".grow") ?? row).textContent ?? "").trim().toLocaleLowerCase();
 
 /** @param {{ ui: Ui }} props */
 function Themes({ ui }) {
@@ -110,7 +120,10 @@ function Themes({ ui }) {
     <p aria-hidden="true">${words.me.theme}</p>
     <div class="segments">
       ${choices.map(
-        ([value, name]) => html`<button type="button" role="menuitemradio" tabindex="-1" aria-checked=${theme === value} onClick=${() => choose(value)}>${name}</button>`,
+        ([value, name]) =>
+          html`<button type="button" role="menuitemradio" tabindex="-1" aria-checked=${theme === value}
+            onClick=${() => choose(value)}>${name}
+          </button>`,
       )}
     </div>
   </div>`;
@@ -122,10 +135,10 @@ function Themes({ ui }) {
  */
 function settingsOf(ui) {
   const { words } = ui;
-  const { me } = ui.app.state.value;
+  const { me, may } = ui.app.state.value;
   /** @type {MenuItem[]} */
   const items = [{ name: words.me.keys, icon: "keys", run: () => ui.ask("keys"), keys: words.keys.keys, apart: true }];
-  if (!me?.guest) items.push({ name: words.me.invite, icon: "link", run: () => ui.ask("link") });
+  if (may.includes("invite")) items.push({ name: words.me.invite, icon: "link", run: () => ui.ask("link") });
   const leave = () =>
     ui.ask("confirm", {
       title: words.me.signOutTitle,

@@ -2,11 +2,13 @@
 /** One message, sent or not yet: how it looks, what can be done with it, and how messages group. */
 
 /** @import { Pending } from "../types/state.d.ts" */
-/** @import { Message, User } from "../types/protocol.d.ts" */
+/** @import { Message, RoomRight, User } from "../types/protocol.d.ts" */
 /** @import { MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
-import { Avatar, Icon, html, still } from "./parts.js";
+import { Avatar, Icon, html, later, still } from "./parts.js";
+
+const Reactions = later(() => import("./reactions.js").then((all) => all.Reactions));
+const EditForm = later(() => import("./edit.js").then((all) => all.EditForm));
 
 /** Messages of one author stand together while less than this lies between them. */
 const together = 5 * 60 * 1000;
@@ -14,7 +16,8 @@ const together = 5 * 60 * 1000;
 /**
  * @typedef {{ kind: "day", key: string, at: number }
  *   | { kind: "new", key: string, count: number, at: number }
- *   | { kind: "message", key: string, by: User, at: number, first: boolean, message: Message | null, pending: Pending | null }} Line
+ *   | { kind: "message", key: string, by: User, at: number, first: boolean, message: Message | null,
+ *     pending: Pending | null }} Line
  */
 
 /**
@@ -78,23 +81,47 @@ export function Divider({ ui, count, at }) {
  * @param {Ui} ui
  * @param {string} room
  * @param {Message} message
- * @param {{ mine: boolean, moderates: boolean }} rights
+ * @param {{ mine: boolean, may: RoomRight[] }} rights
  * @returns {MenuItem[]}
  */
-export function actionsOf(ui, room, message, { mine, moderates }) {
+export function actionsOf(ui, room, message, { mine, may }) {
   const { words } = ui;
   /** @type {MenuItem[]} */
   const items = [];
-  if (!message.deleted) items.push({ name: words.message.copyText, icon: "copy", run: () => void ui.copy(message.text) });
+  if (may.includes("react") && !message.deleted) {
+    const run = (/** @type {Event | undefined} */ event) => addReaction(ui, room, message, event);
+    items.push({ name: words.reactions.add, icon: "smile", keys: "+", run });
+  }
+  if (!message.deleted) {
+    items.push({ name: words.message.copyText, icon: "copy", run: () => void ui.copy(message.text) });
+  }
   const link = `${location.origin}/rooms/${room}/${message.seq}`;
   items.push({ name: words.message.copyLink, icon: "link", run: () => void ui.copy(link) });
   if (mine && !message.deleted) {
-    items.push({ name: words.message.edit, icon: "edit", keys: "E", run: () => (ui.editing.value = { room, seq: message.seq }) });
+    const run = () => (ui.editing.value = { room, seq: message.seq });
+    items.push({ name: words.message.edit, icon: "edit", keys: "E", run });
   }
-  if ((mine || moderates) && !message.deleted) {
-    items.push({ name: words.message.remove, icon: "bin", danger: true, apart: true, run: () => askToRemove(ui, room, message) });
+  if ((mine || may.includes("delete_any")) && !message.deleted) {
+    const run = () => askToRemove(ui, room, message);
+    items.push({ name: words.message.remove, icon: "bin", danger: true, apart: true, run });
   }
   return items;
+}
+
+/**
+ * Offers emoji below what was pressed, or below the message.
+ * @param {Ui} ui
+ * @param {string} room
+ * @param {Message} message
+ * @param {Event} [event]
+ */
+function addReaction(ui, room, message, event) {
+  // Before anything is waited for: an event forgets where it was heard.
+  const below = event?.currentTarget ?? document.querySelector(`[data-seq="${message.seq}"]`);
+  import("./reactions.js").then(
+    (all) => all.offerReactions(ui, /** @type {HTMLElement} */ (below), room, message),
+    () => ui.broke(),
+  );
 }
 
 /**
@@ -109,7 +136,7 @@ export function askToRemove(ui, room, message) {
     text: mine ? ui.words.confirm.removeMine : ui.words.confirm.removeTheirs(message.by.name),
     keep: ui.words.confirm.keepIt,
     yes: ui.words.message.remove,
-    run: () => ui.app.actions.remove(room, message.seq),
+    run: () => ui.app.actions.ask({ type: "delete_message", room, seq: message.seq }),
   });
 }
 
@@ -124,7 +151,7 @@ export function askToRemove(ui, room, message) {
  * @property {number} at
  * @property {boolean} first
  * @property {boolean} mine
- * @property {boolean} moderates
+ * @property {RoomRight[]} may What I may do in the room.
  * @property {boolean} tab Whether the Tab key stops here.
  * @property {boolean} hot Whether its tools show.
  * @property {boolean} editing
@@ -135,12 +162,12 @@ export function askToRemove(ui, room, message) {
 export const Row = still(
   /** @param {RowProps} props */
   (props) => {
-    const { ui, room, message, pending, id, by, first, tab, hot, editing, called } = props;
+    const { ui, room, message, pending, id, by, first, may, tab, hot, editing, called } = props;
     const gone = Boolean(message?.deleted);
-    const look = ["message", first && "is-first", pending && `is-${pending.state}`, gone && "is-gone", called && "is-called"];
+    const states = [first && "is-first", pending && `is-${pending.state}`, gone && "is-gone", called && "is-called"];
     const key = id.replaceAll(" ", "-");
     return html`<li
-      class=${look.filter(Boolean).join(" ")}
+      class=${["message", ...states].filter(Boolean).join(" ")}
       data-key=${id}
       data-seq=${message?.seq}
       tabindex=${tab ? 0 : -1}
@@ -150,10 +177,16 @@ export const Row = still(
     >
       ${first && html`<${Avatar} user=${by} />`}
       <div class="message__body">
-        <p class=${first ? "message__by" : "unseen"} id=${`by-${key}`}><b dir="auto">${by.name}</b>${by.guest && first && html` <span class="message__guest">${ui.words.guest}</span>`}</p>
+        <p class=${first ? "message__by" : "unseen"} id=${`by-${key}`}><b dir="auto">${by.name}</b>
+          ${by.guest && first && html` <span class="message__guest">${ui.words.guest}</span>`}
+        </p>
         ${editing && message
           ? html`<${EditForm} ui=${ui} room=${room} message=${message} />`
-          : html`<p class="message__text" dir="auto" id=${`text-${key}`}>${gone ? ui.words.message.gone : linked(message?.text ?? pending?.text ?? "")}</p>`}
+          : html`<p class="message__text" dir="auto" id=${`text-${key}`}>
+            ${gone ? ui.words.message.gone : linked(message?.text ?? pending?.text ?? "")}
+          </p>`}
+        ${message?.reactions &&
+          html`<${Reactions} ui=${ui} room=${room} message=${message} may=${may} tab=${tab} />`}
         ${pending && html`<${Fate} ui=${ui} pending=${pending} />`}
       </div>
       <${Margin} ui=${ui} id=${`margin-${key}`} message=${message} pending=${pending} />
@@ -163,12 +196,15 @@ export const Row = still(
 );
 
 /** @param {RowProps} props */
-function Tools({ ui, room, message, mine, moderates }) {
+function Tools({ ui, room, message, mine, may }) {
   if (!message) return null;
-  const items = actionsOf(ui, room, message, { mine, moderates });
+  const items = actionsOf(ui, room, message, { mine, may });
   return html`<div class="tools" role="toolbar" aria-label=${ui.words.message.actions}>
     ${items.map(
-      ({ name, icon, run }) => html`<button type="button" class="tool" aria-label=${name} title=${name} onClick=${run}><${Icon} name=${icon} /></button>`,
+      ({ name, icon, run }) =>
+        html`<button type="button" class="tool" aria-label=${name} title=${name} onClick=${run}>
+          <${Icon} name=${icon} />
+        </button>`,
     )}
   </div>`;
 }
@@ -178,12 +214,13 @@ function Tools({ ui, room, message, mine, moderates }) {
  * @param {RowProps} props
  * @param {Message} message
  */
-function openMenu(event, { ui, room, mine, moderates, editing }, message) {
+function openMenu(event, { ui, room, mine, may, editing }, message) {
   const target = /** @type {Element} */ (event.target);
   // Links and marked text have a menu of the browser's own.
   if (editing || target.closest("a") || String(getSelection() ?? "").trim()) return;
   event.preventDefault();
-  ui.offer(/** @type {MouseEvent} */ (event), ui.words.message.actions, actionsOf(ui, room, message, { mine, moderates }));
+  ui.offer(/** @type {MouseEvent} */ (event), ui.words.message.actions,
+    actionsOf(ui, room, message, { mine, may }));
 }
 
 /**
@@ -193,11 +230,13 @@ function openMenu(event, { ui, room, mine, moderates, editing }, message) {
  */
 function pressOn(event, props, message) {
   if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-  const { ui, room, mine, moderates } = props;
-  if (event.key.toLowerCase() === "e" && mine && !message.deleted) {
+  const { ui, room, mine, may } = props;
+  const key = event.key.toLowerCase();
+  const item = actionsOf(ui, room, message, { mine, may }).find(({ keys }) => keys?.toLowerCase() === key);
+  if (item) {
     event.preventDefault();
-    ui.editing.value = { room, seq: message.seq };
-  } else if (event.key === "Delete" && (mine || moderates) && !message.deleted) {
+    item.run(event);
+  } else if (event.key === "Delete" && (mine || may.includes("delete_any")) && !message.deleted) {
     event.preventDefault();
     askToRemove(ui, room, message);
   } else if (event.key === "Enter" || event.key === "ContextMenu") {
@@ -205,16 +244,23 @@ function pressOn(event, props, message) {
   }
 }
 
-/** When it was said; in place of that, where it is on its way. @param {{ ui: Ui, id: string, message: Message | null, pending: Pending | null }} props */
+/**
+ * When it was said; in place of that, where it is on its way.
+ * @param {{ ui: Ui, id: string, message: Message | null, pending: Pending | null }} props
+ */
 function Margin({ ui, id, message, pending }) {
   const { words } = ui;
   if (message) {
     return html`<div class="message__margin" id=${id}>
-      <time datetime=${new Date(message.at).toISOString()} title=${words.moment(message.at)}>${words.time(message.at)}</time>
-      ${message.edited_at && !message.deleted && html`<span title=${words.message.editedAt(message.edited_at)}>${words.message.edited}</span>`}
+      <time datetime=${new Date(message.at).toISOString()} title=${words.moment(message.at)}>
+        ${words.time(message.at)}
+      </time>
+      ${message.edited_at && !message.deleted &&
+        html`<span title=${words.message.editedAt(message.edited_at)}>${words.message.edited}</span>`}
     </div>`;
   }
-  const text = pending && pending.state !== "failed" ? words.message[pending.state === "waiting" ? "waiting" : "sending"] : "";
+  const goes = pending && pending.state !== "failed";
+  const text = goes ? words.message[pending.state === "waiting" ? "waiting" : "sending"] : "";
   return html`<div class="message__margin" id=${id}>
     ${text && html`<span class="message__state"><${Icon} name="clock" size="small" /><span>${text}</span></span>`}
   </div>`;
@@ -239,51 +285,6 @@ function Fate({ ui, pending }) {
   </p>`;
 }
 
-/** @param {{ ui: Ui, room: string, message: Message }} props */
-function EditForm({ ui, room, message }) {
-  const { words, app } = ui;
-  const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
-  const [wrong, setWrong] = useState("");
-  const close = () => {
-    const row = /** @type {HTMLElement | null} */ (field.current?.closest("li") ?? null);
-    ui.editing.value = null;
-    row?.focus({ preventScroll: true });
-  };
-  useEffect(() => {
-    field.current?.focus();
-    field.current?.setSelectionRange(message.text.length, message.text.length);
-  }, []);
-  const save = async () => {
-    const text = field.current?.value.trim() ?? "";
-    if (!text) return askToRemove(ui, room, message);
-    if (text === message.text) return close();
-    try {
-      await app.actions.edit(room, message.seq, text);
-      close();
-    } catch (refusal) {
-      setWrong(words.refusal(/** @type {any} */ (refusal)));
-    }
-    return undefined;
-  };
-  const press = (/** @type {KeyboardEvent} */ event) => {
-    event.stopPropagation();
-    if (event.isComposing || event.keyCode === 229) return;
-    const sends = event.key === "Enter" && !event.shiftKey;
-    if (event.key === "Escape" || sends) event.preventDefault();
-    if (event.key === "Escape") close();
-    else if (sends) void save();
-  };
-  return html`<div class="edit">
-    <textarea ref=${field} class="edit__text" dir="auto" rows="1" aria-label=${words.message.editLabel} defaultValue=${message.text} onKeyDown=${press}></textarea>
-    ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
-    <p class="edit__foot">
-      <span class="hint">${words.message.editKeys}</span>
-      <button type="button" class="button is-plain" onClick=${close}>${words.cancel}</button>
-      <button type="button" class="button is-main" onClick=${save}>${words.save}</button>
-    </p>
-  </div>`;
-}
-
 const address = /https?:\/\/[^\s<>"'`]*[^\s<>"'`.,:;!?)\]}]/giu;
 
 /**
@@ -294,7 +295,8 @@ function linked(text) {
   const parts = [];
   let from = 0;
   for (const match of text.matchAll(address)) {
-    parts.push(text.slice(from, match.index), html`<a href=${match[0]} target="_blank" rel="noopener noreferrer nofollow">${match[0]}</a>`);
+    parts.push(text.slice(from, match.index));
+    parts.push(html`<a href=${match[0]} target="_blank" rel="noopener noreferrer nofollow">${match[0]}</a>`);
     from = match.index + match[0].length;
   }
   return parts.length ? [...parts, text.slice(from)] : text;
@@ -322,7 +324,9 @@ export class Announcer {
     this.timer = waiting.length ? window.setTimeout(() => this.say(), 1000) : 0;
     if (!waiting.length) return;
     const { said, saidMany } = ui.words.timeline;
-    ui.spoken.value = waiting.length > 5 ? saidMany(waiting.length) : waiting.map((one) => said(one.by.name, one.text)).join("\n");
+    ui.spoken.value = waiting.length > 5
+      ? saidMany(waiting.length)
+      : waiting.map((one) => said(one.by.name, one.text)).join("\n");
   }
 
   stop() {

@@ -1,11 +1,12 @@
 // @ts-check
 /** Small parts that several views draw: the template tag, icons, doors, people. */
 
-/** @import { ComponentChildren, ComponentType } from "../vendor/preact.js" */
+/** @import { ComponentChildren, ComponentType } from "../vendor/all.js" */
 /** @import { RoomKind, User } from "../types/protocol.d.ts" */
+/** @import { Noun } from "../types/state.d.ts" */
+/** @import { Ui } from "./shell.js" */
 
-import { Component, h } from "../vendor/preact.js";
-import htm from "../vendor/htm.js";
+import { Component, h, htm } from "../vendor/all.js";
 
 /** Draws elements: `` html`<p class="lead">${text}</p>` ``. Text in it is always text, never markup. */
 export const html = /** @type {(strings: TemplateStringsArray, ...values: any[]) => any} */ (htm.bind(h));
@@ -37,13 +38,23 @@ export function still(view) {
 const drawings = {
   search: "M4.5 11a6.500 6.500 0 1 0 13 0 6.500 6.500 0 1 0-13 0M20 20l-4.400-4.400",
   plus: "M12 5v14M5 12h14",
-  settings: "M4 7.500h8.500M17.500 7.500H20M4 16.500h2.500M11.500 16.500H20M12.500 7.500a2.500 2.500 0 1 0 5 0 2.500 2.500 0 1 0-5 0M6.500 16.500a2.500 2.500 0 1 0 5 0 2.500 2.500 0 1 0-5 0",
-  people: "M6 8.500a3 3 0 1 0 6 0 3 3 0 1 0-6 0M3.500 19v-1a5.500 5.500 0 0 1 11 0v1zM15.500 5.800a3 3 0 0 1 0 5.400M17.300 13.600a5.500 5.500 0 0 1 3.200 4.900v.5",
+  smile: "M4 12a8 8 0 1 0 16 0 8 8 0 1 0-16 0M8.800 14a3.700 3.700 0 0 0 6.400 0M9.300 9.500v.6M14.700 9.500v.6",
+  settings:
+    "M4 7.500h8.500M17.500 7.500H20M4 16.500h2.500M11.500 16.500H20"
+    + "M12.500 7.500a2.500 2.500 0 1 0 5 0 2.500 2.500 0 1 0-5 0"
+    + "M6.500 16.500a2.500 2.500 0 1 0 5 0 2.500 2.500 0 1 0-5 0",
+  people:
+    "M6 8.500a3 3 0 1 0 6 0 3 3 0 1 0-6 0M3.500 19v-1a5.500 5.500 0 0 1 11 0v1zM15.500 5.800a3 3 0 0 1 0 5.400"
+    + "M17.300 13.600a5.500 5.500 0 0 1 3.200 4.900v.5",
   more: "M5.900 12h.2M11.900 12h.2M17.900 12h.2",
   edit: "m14.500 5.500 4 4L9 19l-5 1 1-5zM12.500 7.500l4 4",
   bin: "M5 7h14M9.500 7V4.500h5V7M7 7l.8 12.500h8.400L17 7M10.300 10.500v5.500M13.700 10.500v5.500",
-  copy: "M8.500 10.500a2 2 0 0 1 2-2h7a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2zM15.500 5.500a1 1 0 0 0-1-1h-8a2 2 0 0 0-2 2v8a1 1 0 0 0 1 1",
-  keys: "M4 7.500a1 1 0 0 1 1-1h14a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM7.500 10h.1M10.500 10h.1M13.500 10h.1M16.500 10h.1M8.500 14h7",
+  copy:
+    "M8.500 10.500a2 2 0 0 1 2-2h7a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2z"
+    + "M15.500 5.500a1 1 0 0 0-1-1h-8a2 2 0 0 0-2 2v8a1 1 0 0 0 1 1",
+  keys:
+    "M4 7.500a1 1 0 0 1 1-1h14a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM7.500 10h.1M10.500 10h.1"
+    + "M13.500 10h.1M16.500 10h.1M8.500 14h7",
   link: "M10 14a4 4 0 0 0 5.700 0l3-3A4 4 0 0 0 13 5.300l-1 1M14 10a4 4 0 0 0-5.700 0l-3 3a4 4 0 0 0 5.700 5.700l1-1",
   send: "M12 19.500v-15M6 10l6-6 6 6",
   down: "m7 10 5 5 5-5",
@@ -53,9 +64,13 @@ const drawings = {
   check: "m5 12.500 4.500 4.500L19 7.500",
   clock: "M4 12a8 8 0 1 0 16 0 8 8 0 1 0-16 0M12 7.500V12l3 2",
   alert: "M12 4 3.500 19.500h17zM12 10v4.500M12 17v.2",
-  offline: "M4 9.500a12 12 0 0 1 4-2.400M12 6.300c3 0 5.900 1.200 8 3.200M7 13a7.500 7.500 0 0 1 3-1.700M15.500 12a7.500 7.500 0 0 1 1.500 1M12 17.500h.01M4 4l16 16",
+  offline:
+    "M4 9.500a12 12 0 0 1 4-2.400M12 6.300c3 0 5.900 1.200 8 3.200M7 13a7.500 7.500 0 0 1 3-1.700"
+    + "M15.500 12a7.500 7.500 0 0 1 1.500 1M12 17.500h.01M4 4l16 16",
   leave: "M13.500 4.500h-8v15h8M10 12h10M16.500 8.500 20 12l-3.500 3.500",
-  guest: "M6.500 20v-9a5.500 5.500 0 0 1 11 0v9M10.200 12.200a1.800 1.800 0 1 0 3.600 0 1.800 1.800 0 1 0-3.600 0M9.500 20v-1.500a2.500 2.500 0 0 1 5 0V20",
+  guest:
+    "M6.500 20v-9a5.500 5.500 0 0 1 11 0v9M10.200 12.200a1.800 1.800 0 1 0 3.600 0 1.800 1.800 0 1 0-3.600 0"
+    + "M9.500 20v-1.500a2.500 2.500 0 0 1 5 0V20",
 };
 
 /** @typedef {keyof typeof drawings} IconName */
@@ -66,7 +81,9 @@ const turning = new Set(["back", "forward", "leave"]);
 export function Icon({ name, size }) {
   const look = `icon${size ? ` is-${size}` : ""}${turning.has(name) ? " turns" : ""}`;
   const stroke = name === "more" ? "2.6" : "1.5";
-  return html`<svg class=${look} viewBox="0 0 24 24" stroke-width=${stroke} aria-hidden="true"><path d=${drawings[name]} /></svg>`;
+  return html`<svg class=${look} viewBox="0 0 24 24" stroke-width=${stroke} aria-hidden="true">
+    <path d=${drawings[name]} />
+  </svg>`;
 }
 
 /**
@@ -93,8 +110,12 @@ export function Mark() {
     <rect width="40" height="40" rx="9" fill="#0e5a63" />
     <path d="M10 31.500h20l5.200 7.100A9 9 0 0 1 31 40H9a9 9 0 0 1-4.200-1.400z" fill="#5d8f7b" />
     <path d="M10 31.500V17a10 10 0 0 1 20 0v14.500z" fill="#f4b942" />
-    <path d="M14 18.600a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zm12 0a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zM10 31.500v-3a4 4 0 0 1 8 0v3zm12 0v-3a4 4 0 0 1 8 0v3z" fill="#b06f12" />
-    <path d="M20 14a3.300 3.300 0 1 1 0 6.600 3.300 3.300 0 0 1 0-6.600zM14.700 31.500v-4.700a5.300 5.300 0 0 1 10.600 0v4.700z" fill="#0b3f46" />
+    <path fill="#b06f12" d="
+      M14 18.600a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zm12 0a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5z
+      M10 31.500v-3a4 4 0 0 1 8 0v3zm12 0v-3a4 4 0 0 1 8 0v3z" />
+    <path fill="#0b3f46" d="
+      M20 14a3.300 3.300 0 1 1 0 6.600 3.300 3.300 0 0 1 0-6.600z
+      M14.700 31.500v-4.700a5.300 5.300 0 0 1 10.600 0v4.700z" />
   </svg>`;
 }
 
@@ -131,33 +152,38 @@ export function Avatar({ user, size, presence }) {
 
 /**
  * An icon that is pressed; its name is its tooltip.
- * @param {{ icon: IconName, name: string, press: (event: MouseEvent) => void, look?: string } & Record<string, any>} props
+ * @param {{
+ *   icon: IconName, name: string, press: (event: MouseEvent) => void, look?: string,
+ * } & Record<string, any>} props
  */
 export function Tool({ icon, name, press, look, ...rest }) {
-  return html`<button type="button" class="tool${look ? ` ${look}` : ""}" aria-label=${name} title=${name} onClick=${press} ...${rest}>
+  return html`<button type="button" class="tool${look ? ` ${look}` : ""}" aria-label=${name} title=${name}
+    onClick=${press} ...${rest}>
     <${Icon} name=${icon} />
   </button>`;
 }
 
 /**
- * A view whose code is fetched when it is first drawn.
+ * A view whose code is fetched when it is first drawn, with the texts that it shows.
  * @template P
  * @param {() => Promise<ComponentType<P>>} load
+ * @param {...Noun} nouns
  * @returns {ComponentType<P>}
  */
-export function later(load) {
+export function later(load, ...nouns) {
   /** @type {ComponentType<P> | null} */
   let View = null;
   return /** @type {any} */ (
     class extends Component {
       componentDidMount() {
         if (View) return;
-        load().then(
-          (loaded) => {
+        const { ui } = /** @type {{ ui: Ui }} */ (/** @type {unknown} */ (this.props));
+        Promise.all([load(), ...nouns.map((noun) => ui.app.learn(noun))]).then(
+          ([loaded]) => {
             View = loaded;
             this.setState({});
           },
-          () => /** @type {any} */ (this.props).ui.broke(),
+          () => ui.broke(),
         );
       }
       render() {

@@ -5,15 +5,15 @@
 /** @import { RoomId, User } from "../types/protocol.d.ts" */
 /** @import { MenuItem, Ui } from "./shell.js" */
 
-import { useEffect, useMemo, useState } from "../vendor/hooks.js";
+import { useEffect, useMemo, useState } from "../vendor/all.js";
 import { Composer } from "./composer.js";
 import { Timeline as Messages } from "./timeline.js";
 import { Avatar, Door, Icon, Tool, html, later } from "./parts.js";
 
 const Details = later(() => import("./members.js").then((all) => all.Details));
-const Empty = later(() => import("./empty.js").then((all) => all.Empty));
-const Absent = later(() => import("./empty.js").then((all) => all.Absent));
-const Removed = later(() => import("./empty.js").then((all) => all.Removed));
+const Empty = later(() => import("./empty.js").then((all) => all.Empty), "empty");
+const Absent = later(() => import("./empty.js").then((all) => all.Absent), "empty");
+const Removed = later(() => import("./empty.js").then((all) => all.Removed), "empty");
 
 /** For so long a lost connection is nobody's business, in milliseconds. */
 const patience = 5000;
@@ -27,20 +27,25 @@ export function RoomPane({ ui, state, id, seq }) {
   if (!entry || !state.me) {
     const known = state.epoch !== null;
     return html`<div class="sheet"><main class="pane" id="conversation" tabindex="-1" aria-label=${words.rooms.title}>
-      ${known ? html`<${Absent} ui=${ui} id=${id} />` : html`<h1 class="unseen">${state.session.name}</h1><${Banner} ui=${ui} connection=${state.connection} />`}
+      ${known ? html`<${Absent} ui=${ui} id=${id} />`
+        : html`<h1 class="unseen">${state.session.name}</h1><${Banner} ui=${ui} connection=${state.connection} />`}
     </main></div>`;
   }
   const timeline = state.timelines.get(entry.room.id) ?? null;
-  const empty = timeline !== null && !timeline.messages.length && !timeline.moreBefore && !timeline.loading && !pendings.length;
+  const empty = timeline !== null && !timeline.messages.length && !timeline.moreBefore && !timeline.loading &&
+    !pendings.length;
   // Unless somebody chose, they are there where three panes fit and there is more to see than an empty room.
   const details = entry.leftBy === undefined && (ui.details.value ?? (timeline !== null && !empty));
   return html`<div class="sheet">
-    <main class="pane" id="conversation" tabindex="-1" aria-label=${entry.room.name} inert=${details && ui.narrow.value}>
+    <main class="pane" id="conversation" tabindex="-1" aria-label=${entry.room.name}
+      inert=${details && ui.narrow.value}>
       <${Header} ui=${ui} entry=${entry} open=${details} />
       <${Banner} ui=${ui} connection=${state.connection} />
-      <${Conversation} ui=${ui} state=${state} entry=${entry} me=${state.me} seq=${seq} timeline=${timeline} pendings=${pendings} empty=${empty} />
+      <${Conversation} ui=${ui} state=${state} entry=${entry} me=${state.me} seq=${seq} timeline=${timeline}
+        pendings=${pendings} empty=${empty} />
     </main>
-    ${details && html`<${Details} ui=${ui} entry=${entry} me=${state.me} connected=${state.connection.status === "open"} />`}
+    ${details &&
+      html`<${Details} ui=${ui} entry=${entry} me=${state.me} connected=${state.connection.status === "open"} />`}
   </div>`;
 }
 
@@ -51,7 +56,8 @@ function Header({ ui, entry, open }) {
   const toggle = () => ui.showDetails(!open);
   const menu = (/** @type {MouseEvent} */ event) => ui.offer(event, words.room.menu, menuOf(ui, entry));
   return html`<header class="header">
-    ${ui.narrow.value && html`<${Tool} icon="back" name=${words.room.back} press=${() => ui.app.actions.navigate("/")} />`}
+    ${ui.narrow.value &&
+      html`<${Tool} icon="back" name=${words.room.back} press=${() => ui.app.actions.navigate("/")} />`}
     <${Door} kind=${room.kind} size="large" />
     <div class="header__name">
       <h1 class="cut" dir="auto">${room.name}</h1>
@@ -59,12 +65,18 @@ function Header({ ui, entry, open }) {
     </div>
     <span class="header__kind">${words.room.kind[room.kind]}</span>
     <div class="header__tools">
-      ${presence && presence.count > 0 && html`<button type="button" class="here figures" title=${words.room.here(presence.count)} aria-expanded=${open} onClick=${toggle}>
-        <span class="stack" aria-hidden="true">${presence.here.slice(0, 4).map((user) => html`<${Avatar} key=${user.id} user=${user} size=${24} />`)}</span>
+      ${presence && presence.count > 0 &&
+        html`<button type="button" class="here figures" title=${words.room.here(presence.count)} aria-expanded=${open}
+          onClick=${toggle}>
+        <span class="stack" aria-hidden="true">
+          ${presence.here.slice(0, 4).map((user) => html`<${Avatar} key=${user.id} user=${user} size=${24} />`)}
+        </span>
         <span aria-hidden="true">${words.count(presence.count)}</span>
         <span class="unseen">${words.room.here(presence.count)}</span>
       </button>`}
-      ${entry.leftBy === undefined && html`<${Tool} icon="people" name=${words.room.details} look="header__details" aria-pressed=${open} press=${toggle} />`}
+      ${entry.leftBy === undefined &&
+        html`<${Tool} icon="people" name=${words.room.details} look="header__details" aria-pressed=${open}
+          press=${toggle} />`}
       <${Tool} icon="more" name=${words.room.menu} aria-haspopup="menu" press=${menu} />
     </div>
   </header>`;
@@ -77,14 +89,15 @@ function Header({ ui, entry, open }) {
  */
 function menuOf(ui, { room, leftBy }) {
   const { words } = ui;
-  const guest = ui.app.state.value.role === "guest";
+  const invites = leftBy === undefined && room.may.includes("invite");
   /** @type {MenuItem[]} */
   const items = [];
-  if (leftBy === undefined && !guest) {
+  if (invites && ui.app.state.value.may.includes("find_people")) {
     items.push({ name: words.room.invite, icon: "people", run: () => ui.ask("invite", { room }) });
-    items.push({ name: words.room.inviteLink, icon: "link", run: () => ui.ask("link", { room }) });
   }
-  items.push({ name: words.room.copyLink, icon: "copy", run: () => void ui.copy(`${location.origin}/rooms/${room.id}`) });
+  if (invites) items.push({ name: words.room.inviteLink, icon: "link", run: () => ui.ask("link", { room }) });
+  const link = `${location.origin}/rooms/${room.id}`;
+  items.push({ name: words.room.copyLink, icon: "copy", run: () => void ui.copy(link) });
   if (leftBy === undefined) {
     items.push({ name: words.room.leave, icon: "leave", danger: true, apart: true, run: () => void leave(ui, room) });
   }
@@ -103,7 +116,8 @@ export async function leave(ui, room) {
     app.actions.navigate("/");
   };
   if (room.kind !== "open") {
-    ui.ask("confirm", { title: words.confirm.leave(room.name), text: words.confirm.leaveText, keep: words.confirm.stay, yes: words.room.leave, run: go });
+    const { leave: title, leaveText: text, stay: keep } = words.confirm;
+    ui.ask("confirm", { title: title(room.name), text, keep, yes: words.room.leave, run: go });
     return;
   }
   try {
@@ -150,8 +164,10 @@ function Banner({ ui, connection }) {
   return html`<div class="banner">
     <${Icon} name="offline" />
     <p role="status"><b>${words.banner.lost(connection.lostAt)}</b> <span>${words.banner.keepWriting}</span></p>
-    <span class="banner__count figures" aria-live="off">${left >= 5 ? words.banner.tryingIn(left) : words.banner.trying}</span>
-    <button type="button" class="button is-plain" onClick=${() => ui.app.actions.reconnectNow()}>${words.banner.tryNow}</button>
+    <span class="banner__count figures" aria-live="off">${left >= 5 ? words.banner.tryingIn(left) : words.banner.trying}
+    </span>
+    <button type="button" class="button is-plain" onClick=${() => ui.app.actions.reconnectNow()}>${words.banner.tryNow}
+    </button>
   </div>`;
 }
 
@@ -166,15 +182,18 @@ function Conversation({ ui, state, entry, me, seq, timeline, pendings, empty }) 
   return html`
     ${empty
       ? html`<${Empty} ui=${ui} room=${room} />`
-      : html`<${Messages} ui=${ui} entry=${entry} timeline=${timeline} pendings=${pendings} me=${me} seq=${seq} editing=${ui.editing.value} onBelow=${setBelow} />`}
+      : html`<${Messages} ui=${ui} entry=${entry} timeline=${timeline} pendings=${pendings} me=${me} seq=${seq}
+        editing=${ui.editing.value} onBelow=${setBelow} />`}
     <div class="foot" data-region>
       <div class="foot__line">
         ${below !== null && !empty && html`<button type="button" class="pill" onClick=${() => ui.toEnd?.()}>
-          <span class="figures">${below ? words(ui).newBelow(below) : words(ui).toNewest}</span><${Icon} name="down" size="small" />
+          <span class="figures">${below ? words(ui).newBelow(below) : words(ui).toNewest}</span>
+            <${Icon} name="down" size="small" />
         </button>`}
       </div>
       <${Outbox} ui=${ui} pendings=${pendings} connection=${state.connection} />
-      <${Composer} ui=${ui} room=${room} draft=${state.drafts.get(room.id) ?? ""} limit=${state.limits.text_chars} empty=${empty} />
+      <${Composer} ui=${ui} room=${room} draft=${state.drafts.get(room.id) ?? ""} limit=${state.limits.text_chars}
+        empty=${empty} />
     </div>
   `;
 }

@@ -3,12 +3,19 @@
 
 import { html } from "./parts.js";
 
-/** A person: a head over an arch. Place of the feet, size, colour. @typedef {[x: number, y: number, size: number, look: string]} Figure */
+/**
+ * A person: a head over an arch. Place of the feet, size, colour.
+ * @typedef {[x: number, y: number, size: number, look: string]} Figure
+ */
 
 /** @type {Figure[]} */
-const far = [[236, 640, 0.8, "is-far-1"], [300, 640, 0.86, "is-far-2"], [374, 640, 0.8, "is-far-1"], [446, 640, 0.88, "is-far-2"]];
+const far = [
+  [236, 640, 0.8, "is-far-1"], [300, 640, 0.86, "is-far-2"], [374, 640, 0.8, "is-far-1"], [446, 640, 0.88, "is-far-2"],
+];
 /** @type {Figure[]} */
-const nearby = [[336, 690, 0.84, "hue-7"], [262, 704, 1.02, "hue-1"], [420, 704, 1.1, "hue-5"], [342, 714, 0.82, "hue-3"]];
+const nearby = [
+  [336, 690, 0.84, "hue-7"], [262, 704, 1.02, "hue-1"], [420, 704, 1.1, "hue-5"], [342, 714, 0.82, "hue-3"],
+];
 
 /**
  * @param {Figure} figure
@@ -23,7 +30,9 @@ function person([x, y, size, look], tall = 150) {
   </g>`;
 }
 
-/** @param {{ name?: string, children?: any }} props `name`: of what stands in it, where that is more than the drawing. */
+/**
+ * @param {{ name?: string, children?: any }} props `name`: of what stands in it, where that is more than the drawing.
+ */
 export function Scene({ name, children }) {
   return html`<div class="scene" role=${name && "complementary"} aria-label=${name}>
     <svg class="scene__art" viewBox="0 0 660 900" preserveAspectRatio="xMidYMax slice" aria-hidden="true">
@@ -57,7 +66,13 @@ export function Scene({ name, children }) {
     <svg class="scene__word" viewBox="0 0 124 40" role="img" aria-label="Roomful">
       <g transform="translate(2 1)">
         <path class="scene__word-light" d="M71.800 30v-9.500a3.700 3.700 0 0 1 7.400 0V30z" />
-        <path class="scene__word-line" stroke-width="3.7" d="M4 30V8h7a6.200 6.200 0 0 1 0 12.400H4M10.600 20.400 17.400 30M34.600 21.500a6.600 6.600 0 1 1-13.200 0 6.600 6.600 0 0 1 13.200 0zM52.900 21.500a6.600 6.600 0 1 1-13.200 0 6.600 6.600 0 0 1 13.200 0zM59 30V13M59 20.500a5.500 5.500 0 0 1 11 0V30M70 20.500a5.500 5.500 0 0 1 11 0V30M89 30V11.400A5.200 5.200 0 0 1 94.200 6.200H96M84.800 15H95M99.500 13v9a5.600 5.600 0 0 0 11.200 0M110.700 13v17M118 5v25" />
+        <path class="scene__word-line" stroke-width="3.7" d="
+          M4 30V8h7a6.200 6.200 0 0 1 0 12.400H4M10.600 20.400 17.400 30
+          M34.600 21.500a6.600 6.600 0 1 1-13.200 0 6.600 6.600 0 0 1 13.200 0z
+          M52.900 21.500a6.600 6.600 0 1 1-13.200 0 6.600 6.600 0 0 1 13.200 0z
+          M59 30V13M59 20.500a5.500 5.500 0 0 1 11 0V30M70 20.500a5.500 5.500 0 0 1 11 0V30
+          M89 30V11.400A5.200 5.200 0 0 1 94.200 6.200H96M84.800 15H95
+          M99.500 13v9a5.600 5.600 0 0 0 11.200 0M110.700 13v17M118 5v25" />
       </g>
     </svg>
     ${children}

@@ -1,22 +1,26 @@
 // @ts-check
-/** The whole window: which of its parts are there, what lies over them, the keys that work everywhere. */
+/** The whole window: which of its parts are there, and what lies over them. */
 
-/** @import { App, RoomEntry, State } from "../types/state.d.ts" */
+/** @import { App, State } from "../types/state.d.ts" */
 /** @import { RoomId } from "../types/protocol.d.ts" */
 /** @import { IconName } from "./parts.js" */
 
-import { render } from "../vendor/preact.js";
-import { useEffect } from "../vendor/hooks.js";
-import { effect, signal } from "../vendor/signals.js";
+import { effect, render, signal, useEffect } from "../vendor/all.js";
 import { Rooms, unreadOf } from "./rooms.js";
 import { RoomPane } from "./room.js";
+import { listenForKeys } from "./keys.js";
 import { html, later } from "./parts.js";
 
 /**
  * @typedef {{ room: RoomId | null, seq: number | null, page: "home" | "room" | "sign-in" | "setup" | "invite" }} Place
  * @typedef {{ text: string, action?: { name: string, run: () => void } }} Toast
- * @typedef {{ name: string, icon?: IconName, run: () => void, keys?: string, danger?: boolean, apart?: boolean }} MenuItem
- * @typedef {{ name: string, items: MenuItem[], x: number, y: number, back: HTMLElement | null, kind?: "settings" }} Menu
+ * @typedef {{
+ *   name: string, icon?: IconName, sign?: string, run: (event?: Event) => void, keys?: string, danger?: boolean,
+ *   apart?: boolean,
+ * }} MenuItem `sign` is a character in place of an icon.
+ * @typedef {{
+ *   name: string, items: MenuItem[], x: number, y: number, back: HTMLElement | null, kind?: "settings",
+ * }} Menu
  * @typedef {{ view: string, props?: Record<string, any> }} Dialog
  * @typedef {{ room: RoomId, focus: () => void, put: (text: string) => void }} Writing
  */
@@ -45,6 +49,7 @@ export class Ui {
     this.details = signal(/** @type {boolean | null} */ (keptDetails()));
     this.spoken = signal("");
     this.narrow = signal(false);
+    this.slides = slides;
     /** @type {Writing | null} */
     this.writing = null;
     /** Takes the open room to its end. @type {(() => void) | null} */
@@ -78,11 +83,21 @@ export class Ui {
    */
   offer(event, name, items, kind) {
     const back = /** @type {HTMLElement} */ (event.currentTarget);
-    const box = back.getBoundingClientRect();
     const pointed = event.type === "contextmenu" && (event.clientX > 0 || event.clientY > 0);
-    const rtl = getComputedStyle(back).direction === "rtl";
-    const place = pointed ? { x: event.clientX, y: event.clientY } : { x: rtl ? box.right : box.left, y: box.bottom + 4 };
+    const place = pointed ? { x: event.clientX, y: event.clientY } : placeBelow(back);
     this.menu.value = { name, items, kind, back, ...place };
+  }
+
+  /**
+   * Opens a menu below an element of a message. The focus goes back to the message, because its tools go with the
+   * pointer.
+   * @param {HTMLElement} element
+   * @param {string} name
+   * @param {MenuItem[]} items
+   */
+  offerBelow(element, name, items) {
+    const back = /** @type {HTMLElement | null} */ (element.closest("[data-key]")) ?? element;
+    this.menu.value = { name, items, back, ...placeBelow(element) };
   }
 
   /** Code of this page cannot be fetched: most often because the server has a newer one. */
@@ -114,8 +129,15 @@ export class Ui {
   }
 }
 
-const Entry = later(() => import("./entry.js").then((all) => all.Entry));
-const Overlay = later(() => import("./dialogs.js").then((all) => all.Overlay));
+/** The place below an element, where it begins. @param {HTMLElement} element */
+function placeBelow(element) {
+  const box = element.getBoundingClientRect();
+  const rtl = getComputedStyle(element).direction === "rtl";
+  return { x: rtl ? box.right : box.left, y: box.bottom + 4 };
+}
+
+const Entry = later(() => import("./entry.js").then((all) => all.Entry), "entry");
+const Overlay = later(() => import("./dialogs.js").then((all) => all.Overlay), "dialogs");
 const MenuView = later(() => import("./menus.js").then((all) => all.MenuView));
 
 /**
@@ -124,7 +146,9 @@ const MenuView = later(() => import("./menus.js").then((all) => all.MenuView));
  */
 export function placeOf(path) {
   const [first = "", room, seq] = path.split("/").slice(1);
-  if (first === "rooms" && room) return { page: "room", room: decodeURIComponent(room), seq: /^\d+$/.test(seq ?? "") ? Number(seq) : null };
+  if (first === "rooms" && room) {
+    return { page: "room", room: decodeURIComponent(room), seq: /^\d+$/.test(seq ?? "") ? Number(seq) : null };
+  }
   const page = first === "sign-in" || first === "setup" || first === "invite" ? first : "home";
   return { page, room: null, seq: null };
 }
@@ -164,7 +188,8 @@ function Shell({ ui }) {
   const place = placeOf(state.path);
   const home = Boolean(state.me) && place.page !== "invite";
   useEffect(() => {
-    if (state.me && (place.page === "sign-in" || place.page === "setup")) ui.app.actions.navigate("/", { replace: true });
+    const entering = place.page === "sign-in" || place.page === "setup";
+    if (state.me && entering) ui.app.actions.navigate("/", { replace: true });
   }, [state.me, place.page]);
   return html`
     ${home ? html`<${House} ui=${ui} state=${state} place=${place} />` : html`<${Entry} ui=${ui} place=${place} />`}
@@ -185,7 +210,10 @@ function House({ ui, state, place }) {
     <a class="skip" href="#conversation" onClick=${(/** @type {Event} */ event) => skip(event, ui)}>${ui.words.skip}</a>
     <div class="house" data-pane=${pane}>
       ${!narrow && html`<${Rooms} ui=${ui} state=${state} current=${room} />`}
-      ${narrow && pane === "list" && html`<main class="alone" id="conversation" tabindex="-1" aria-label=${state.session.name}><${Rooms} ui=${ui} state=${state} current=${room} alone /></main>`}
+      ${narrow && pane === "list" &&
+        html`<main class="alone" id="conversation" tabindex="-1" aria-label=${state.session.name}>
+          <${Rooms} ui=${ui} state=${state} current=${room} alone />
+        </main>`}
       ${(!narrow || pane === "room") &&
       html`<${RoomPane} key=${room ?? ""} ui=${ui} state=${state} id=${room} seq=${place.seq} />`}
     </div>
@@ -288,98 +316,8 @@ function tabIcon(lit) {
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0e5a63"/>' +
     '<path d="M7 26h18l4 4.900A7 7 0 0 1 25 32H7a7 7 0 0 1-4-1.100z" fill="#3f7f82"/>' +
     `<path d="M7 26V13.500a9 9 0 0 1 18 0V26z" fill="${lit ? "#f4b942" : "#f7efdd"}"/>` +
-    '<path d="M16 9.800a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7zM10.200 26v-2.200a5.800 5.800 0 0 1 11.600 0V26z" fill="#0b3f46"/>' +
+    '<path d="M16 9.800a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7z' +
+    'M10.200 26v-2.200a5.800 5.800 0 0 1 11.600 0V26z" fill="#0b3f46"/>' +
     `${dot}</svg>`;
   return `data:image/svg+xml,${encodeURIComponent(drawing)}`;
-}
-
-/**
- * @param {Ui} ui
- * @param {() => RoomId | null} current
- */
-function listenForKeys(ui, current) {
-  /** @param {KeyboardEvent} event */
-  const press = (event) => {
-    if (event.defaultPrevented || event.isComposing) return;
-    if (isKey(event, "k")) {
-      event.preventDefault();
-      ui.ask("switcher");
-    } else if (ui.dialog.value || ui.menu.value) {
-      return;
-    } else if (isKey(event, "/")) {
-      event.preventDefault();
-      ui.ask("keys");
-    } else if (isKey(event, ".")) {
-      event.preventDefault();
-      ui.showDetails(!document.querySelector(".panel"));
-    } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      walk(event, ui, current());
-    } else if (event.key === "F6") {
-      event.preventDefault();
-      cycle(event.shiftKey ? -1 : 1);
-    } else if (event.key === "Escape") {
-      leaveOne(ui);
-    } else {
-      typeAnywhere(event, ui);
-    }
-  };
-  document.addEventListener("keydown", press);
-  return () => document.removeEventListener("keydown", press);
-}
-
-/**
- * @param {KeyboardEvent} event
- * @param {string} key
- */
-function isKey(event, key) {
-  return (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
-}
-
-/**
- * Alt with an arrow goes one room up or down; with Shift as well, to the next one with something new.
- * @param {KeyboardEvent} event
- * @param {Ui} ui
- * @param {RoomId | null} from
- */
-function walk(event, ui, from) {
-  const field = /** @type {HTMLTextAreaElement} */ (event.target);
-  // There the same keys move through the words of what is written.
-  if (navigator.platform.startsWith("Mac") && field.value) return;
-  event.preventDefault();
-  const all = [...ui.app.state.value.rooms.values()];
-  const step = event.key === "ArrowUp" ? -1 : 1;
-  const at = all.findIndex((entry) => entry.room.id === from);
-  const stops = (/** @type {RoomEntry} */ entry) => !event.shiftKey || unreadOf(entry) > 0;
-  for (let next = at + step; next >= 0 && next < all.length; next += step) {
-    if (stops(all[next])) return ui.app.actions.navigate(`/rooms/${all[next].room.id}`);
-  }
-}
-
-/** @param {1 | -1} step */
-function cycle(step) {
-  const regions = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-region]")]);
-  const at = regions.findIndex((region) => region.contains(document.activeElement));
-  const region = regions[(at + step + regions.length) % regions.length];
-  const inside = /** @type {HTMLElement | null} */ (region?.querySelector("[aria-current=page], [tabindex='0'], textarea"));
-  (inside ?? region)?.focus();
-}
-
-/** Escape, when nothing is open over the room: first the details that lie over it, then to the end of the room. @param {Ui} ui */
-function leaveOne(ui) {
-  if (ui.details.value && slides.matches) ui.showDetails(false);
-  else ui.toEnd?.();
-}
-
-/**
- * A letter typed while nothing takes letters belongs to the message.
- * @param {KeyboardEvent} event
- * @param {Ui} ui
- */
-function typeAnywhere(event, ui) {
-  const pastes = isKey(event, "v");
-  if (!pastes && (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey)) return;
-  const target = /** @type {HTMLElement} */ (event.target);
-  if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
-  if (event.key === " " && target.closest("button, a, [role=log]")) return;
-  ui.writing?.focus();
 }

@@ -6,14 +6,16 @@
 /** @import { IconName } from "./parts.js" */
 /** @import { Ui } from "./shell.js" */
 
-import { useEffect, useMemo, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useMemo, useRef, useState } from "../vendor/all.js";
 import { Frame } from "./dialogs.js";
-import { unreadOf } from "./rooms.js";
+import { mayOpen, unreadOf } from "./rooms.js";
 import { Avatar, Door, Icon, html } from "./parts.js";
 
 /**
- * @typedef {{ key: string, group: "rooms" | "people" | "actions", name: string, where?: string, end?: string, run: () => void,
- *   room?: "open" | "closed" | "direct", lit?: boolean, user?: User, icon?: IconName }} Option
+ * @typedef {{
+ *   key: string, group: "rooms" | "people" | "actions", name: string, where?: string, end?: string, run: () => void,
+ *   room?: "open" | "closed" | "direct", lit?: boolean, user?: User, icon?: IconName,
+ * }} Option
  */
 
 /**
@@ -68,17 +70,16 @@ function roomsFor(ui, state, wanted) {
  */
 function actionsFor(ui, state, wanted) {
   const { words } = ui;
-  const guest = state.role === "guest";
   /** @type {Option[]} */
   const options = [];
   const add = (/** @type {string} */ name, /** @type {IconName} */ icon, /** @type {() => void} */ run) => {
     if (matches(name, wanted)) options.push({ key: name, group: "actions", name, icon, run });
   };
   add(words.rooms.find, "search", () => ui.ask("find"));
-  add(words.rooms.open, "plus", () => ui.ask("open"));
-  if (!guest) add(words.me.invite, "link", () => ui.ask("link"));
+  if (mayOpen(state)) add(words.rooms.open, "plus", () => ui.ask("open"));
+  if (state.may.includes("invite")) add(words.me.invite, "link", () => ui.ask("link"));
   add(words.me.keys, "keys", () => ui.ask("keys"));
-  if (wanted) {
+  if (wanted && mayOpen(state)) {
     const name = words.switcher.openCalled(wanted);
     options.push({ key: "called", group: "actions", name, icon: "plus", run: () => ui.ask("open", { name: wanted }) });
   }
@@ -95,11 +96,12 @@ function useElsewhere(ui, wanted) {
   useEffect(() => {
     if (!wanted) return setFound({ rooms: [], users: [] });
     let late = false;
-    const { actions } = ui.app;
+    const { actions, state } = ui.app;
+    const finds = state.value.may.includes("find_people");
     const timer = setTimeout(async () => {
       const [rooms, users] = await Promise.all([
-        actions.listRooms().then((page) => page.open, () => []),
-        actions.listUsers(wanted).then((page) => page.users, () => []),
+        actions.ask({ type: "list_rooms" }).then((page) => page.open, () => []),
+        finds ? actions.ask({ type: "list_users", name: wanted }).then((page) => page.users, () => []) : [],
       ]);
       if (!late) setFound({ rooms, users });
     }, 120);
@@ -141,8 +143,10 @@ export function Switcher({ ui }) {
   return html`<${Frame} ui=${ui} title=${words.switcher.field} look="switcher" bare>
     <div class="switcher__ask">
       <${Icon} name="search" />
-      <input type="text" autofocus role="combobox" aria-expanded="true" aria-controls="switcher-list" aria-autocomplete="list" aria-activedescendant=${chosen && `option-${chosen.key}`}
-        aria-label=${words.switcher.field} placeholder=${words.switcher.field} autocomplete="off" spellcheck=${false} enterkeyhint="go"
+      <input type="text" autofocus role="combobox" aria-expanded="true" aria-controls="switcher-list"
+        aria-autocomplete="list" aria-activedescendant=${chosen && `option-${chosen.key}`}
+        aria-label=${words.switcher.field} placeholder=${words.switcher.field} autocomplete="off" spellcheck=${false}
+        enterkeyhint="go"
         onInput=${(/** @type {any} */ event) => (setText(event.target.value), setAt(0))} onKeyDown=${press} />
       <kbd class="key">${words.keys.escape}</kbd>
     </div>
@@ -151,22 +155,36 @@ export function Switcher({ ui }) {
         const some = options.filter((option) => option.group === group);
         return some.length > 0 && html`<div role="group" aria-label=${words.switcher[group]} key=${group}>
           <p class="switcher__group" aria-hidden="true">${words.switcher[group]}</p>
-          ${some.map((option) => html`<${Choice} key=${option.key} option=${option} wanted=${wanted} on=${option === chosen} run=${run} enter=${words.keys.enter} />`)}
+          ${some.map(
+            (option) =>
+              html`<${Choice} key=${option.key} option=${option} wanted=${wanted} on=${option === chosen} run=${run}
+                enter=${words.keys.enter} />`)}
         </div>`;
       })}
       ${!options.length && html`<p class="hint switcher__none">${words.switcher.none}</p>`}
     </div>
     <p class="unseen" role="status">${wanted ? words.switcher.found(options.length) : ""}</p>
-    <p class="switcher__keys" aria-hidden="true"><span><kbd class="key">↑</kbd><kbd class="key">↓</kbd> ${words.switcher.move}</span><span><kbd class="key">${words.keys.enter}</kbd> ${words.switcher.go}</span></p>
+    <p class="switcher__keys" aria-hidden="true">
+      <span><kbd class="key">↑</kbd><kbd class="key">↓</kbd> ${words.switcher.move}</span>
+      <span><kbd class="key">${words.keys.enter}</kbd> ${words.switcher.go}</span>
+    </p>
   <//>`;
 }
 
-/** @param {{ option: Option, wanted: string, on: boolean, run: (option: Option) => void, enter: string, key?: string }} props */
+/**
+ * @param {{
+ *   option: Option, wanted: string, on: boolean, run: (option: Option) => void, enter: string, key?: string,
+ * }} props
+ */
 function Choice({ option, wanted, on, run, enter }) {
   const { user, room, icon } = option;
-  return html`<div role="option" id=${`option-${option.key}`} aria-selected=${on} class="option${option.lit ? " is-unread" : ""}" onClick=${() => run(option)}>
-    ${user ? html`<${Avatar} user=${user} size=${24} />` : room ? html`<${Door} kind=${room} />` : html`<${Icon} name=${icon ?? "forward"} />`}
-    <span class="cut"><${Marked} name=${option.name} wanted=${wanted} />${option.where && html` <span class="option__where">${option.where}</span>`}</span>
+  const sign = room ? html`<${Door} kind=${room} />` : html`<${Icon} name=${icon ?? "forward"} />`;
+  return html`<div role="option" id=${`option-${option.key}`} aria-selected=${on}
+    class="option${option.lit ? " is-unread" : ""}" onClick=${() => run(option)}>
+    ${user ? html`<${Avatar} user=${user} size=${24} />` : sign}
+    <span class="cut"><${Marked} name=${option.name} wanted=${wanted} />
+      ${option.where && html` <span class="option__where">${option.where}</span>`}
+    </span>
     <span class="option__end">${option.end}${on && html`<kbd class="key">${enter}</kbd>`}</span>
   </div>`;
 }
@@ -184,13 +202,26 @@ function optionsFor(ui, state, text, elsewhere) {
   const rooms = roomsFor(ui, state, wanted);
   for (const room of elsewhere.rooms) {
     if (room.joined || state.rooms.has(room.id) || !matches(room.name, wanted)) continue;
-    rooms.push({ key: room.id, group: "rooms", name: room.name, room: "open", where: words.find.members(room.members), end: words.find.join, run: () => app.actions.navigate(`/rooms/${room.id}`) });
+    rooms.push({
+      key: room.id,
+      group: "rooms",
+      name: room.name,
+      room: "open",
+      where: words.find.members(room.members),
+      end: words.find.join,
+      run: () => app.actions.navigate(`/rooms/${room.id}`),
+    });
   }
   const id = state.path.split("/")[2];
-  const open = id ? state.rooms.get(id)?.room : undefined;
-  const people = elsewhere.users.slice(0, 6).map(
-    (user) => /** @type {Option} */ ({ key: user.id, group: "people", name: user.name, user, where: open ? words.switcher.inviteTo(open.name) : undefined, run: () => choosePerson(ui, user, open?.id ?? null) }),
-  );
+  const room = id ? state.rooms.get(id)?.room : undefined;
+  const open = room?.may.includes("invite") ? room : undefined;
+  const where = open ? words.switcher.inviteTo(open.name) : undefined;
+  // What choosing a person leads to: into the room that is open, or to a room of one's own.
+  const known = open || mayOpen(state) ? elsewhere.users : [];
+  const people = known.slice(0, 6).map((user) => {
+    const run = () => choosePerson(ui, user, open?.id ?? null);
+    return /** @type {Option} */ ({ key: user.id, group: "people", name: user.name, user, where, run });
+  });
   return [...rooms, ...people, ...actionsFor(ui, state, text)];
 }
 
@@ -203,7 +234,7 @@ async function choosePerson(ui, user, room) {
   const { words, app } = ui;
   if (!room) return ui.ask("open");
   try {
-    await app.actions.inviteMember(room, user.id);
+    await app.actions.ask({ type: "invite_member", room, user: user.id });
     ui.say(`${user.name}: ${words.invite.added}`);
   } catch (refusal) {
     ui.ask("notice", { title: user.name, text: words.refusal(/** @type {any} */ (refusal)) });

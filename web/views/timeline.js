@@ -5,115 +5,21 @@
 /** @import { Message, User } from "../types/protocol.d.ts" */
 /** @import { Ui } from "./shell.js" */
 
-import { Component, createRef } from "../vendor/preact.js";
+import { Component, createRef } from "../vendor/all.js";
 import { Announcer, Day, Divider, Row, linesOf } from "./message.js";
 import { unreadOf } from "./rooms.js";
+import { Scroll, near } from "./scroll.js";
 import { html } from "./parts.js";
 
-/** So near to the end, in pixels, one is at the end. */
-const near = 40;
 /** Messages in the document at most, at the start, and added at an edge. */
 const most = 250;
 const atFirst = 120;
 const step = 80;
 
 /**
- * Alone moves the scroll of the timeline. The reader stands at the end, or at a row that keeps its place on the screen
- * whatever is added, taken away or resized above and below it.
+ * Where readers stood in rooms they left, so that Back finds the same lines.
+ * @type {Map<string, { from: number, to: number | null, anchor: Scroll["anchor"] }>}
  */
-export class Scroll {
-  /**
-   * @param {HTMLElement} box What scrolls.
-   * @param {HTMLElement} list The rows.
-   */
-  constructor(box, list) {
-    this.box = box;
-    this.list = list;
-    this.stuck = true;
-    this.anchor = /** @type {{ key: string, top: number } | null} */ (null);
-    this.sizes = "";
-    this.top = 0;
-  }
-
-  /** The distance to the end. */
-  get rest() {
-    return this.box.scrollHeight - this.box.clientHeight - this.box.scrollTop;
-  }
-
-  /** Index of the first row that ends below `line`, in pixels from the top of the list's content. @param {number} line */
-  rowBelow(line) {
-    const rows = /** @type {ArrayLike<HTMLElement>} */ (/** @type {unknown} */ (this.list.children));
-    let low = 0;
-    let high = rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (rows[middle].offsetTop + rows[middle].offsetHeight > line) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  }
-
-  /** Notes where the reader stands. */
-  read() {
-    if (this.stuck) return;
-    const rows = this.list.children;
-    for (let at = this.rowBelow(this.box.scrollTop); at < rows.length; at++) {
-      const row = /** @type {HTMLElement} */ (rows[at]);
-      if (!row.dataset.key) continue;
-      this.anchor = { key: row.dataset.key, top: row.offsetTop - this.box.scrollTop };
-      return;
-    }
-  }
-
-  /** Puts the reader back there. */
-  restore() {
-    const { box, anchor } = this;
-    if (this.stuck) {
-      box.scrollTop = box.scrollHeight;
-    } else if (anchor) {
-      const row = /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-key="${CSS.escape(anchor.key)}"]`));
-      if (row) box.scrollTop = row.offsetTop - anchor.top;
-    }
-    this.settled();
-  }
-
-  measure() {
-    return `${this.box.scrollHeight} ${this.box.clientHeight}`;
-  }
-
-  /**
-   * Puts a row at a part of the height.
-   * @param {HTMLElement} row
-   * @param {number} part 0 is the top, 1 the foot.
-   */
-  show(row, part) {
-    this.stuck = false;
-    this.box.scrollTop = row.offsetTop - (this.box.clientHeight - row.offsetHeight) * part;
-    this.read();
-    this.settled();
-  }
-
-  settled() {
-    this.sizes = this.measure();
-    this.top = this.box.scrollTop;
-  }
-
-  /** The reader moved, unless the scroll moved by itself because something was resized. @param {boolean} live */
-  moved(live) {
-    if (this.sizes !== this.measure()) return;
-    this.top = this.box.scrollTop;
-    this.stuck = live && this.rest <= near;
-    this.read();
-  }
-
-  /** A wheel scrolls before the page is told: without this, whatever is drawn in between takes the reader back. @param {boolean} live */
-  catchUp(live) {
-    if (this.box.scrollTop !== this.top) this.moved(live);
-    this.read();
-  }
-}
-
-/** Where readers stood in rooms they left, so that Back finds the same lines. @type {Map<string, { from: number, to: number | null, anchor: Scroll["anchor"] }>} */
 const places = new Map();
 
 /**
@@ -275,7 +181,9 @@ export class Timeline extends Component {
     } else if (divider) {
       const at = messages.indexOf(divider);
       const to = messages.length - at > atFirst ? messages[at + atFirst].seq : null;
-      this.setState({ from: messages[Math.max(0, at - 30)].seq, to, divider: { .../** @type {NonNullable<Looks["divider"]>} */ (this.state.divider), at: divider.at } }, () => {
+      const from = messages[Math.max(0, at - 30)].seq;
+      const line = { .../** @type {NonNullable<Looks["divider"]>} */ (this.state.divider), at: divider.at };
+      this.setState({ from, to, divider: line }, () => {
         const row = /** @type {HTMLElement | null} */ (scroll.list.querySelector("[data-divider]"));
         if (row) scroll.show(row, 0.28);
         scroll.stuck = this.live && scroll.rest <= near;
@@ -293,13 +201,15 @@ export class Timeline extends Component {
    */
   goTo(target, messages) {
     const at = messages.findLastIndex((one) => one.seq <= target);
-    const reaches = at >= 0 && (messages[at].seq === target || at < messages.length - 1 || !this.props.timeline?.moreAfter);
+    const isLast = at === messages.length - 1;
+    const reaches = at >= 0 && (messages[at].seq === target || !isLast || !this.props.timeline?.moreAfter);
     if (!reaches) return;
     this.target = null;
     this.placed = true;
     const last = messages[at + atFirst / 2];
     this.scroll.stuck = false;
-    this.setState({ from: messages[Math.max(0, at - atFirst / 2)].seq, to: last ? last.seq : null, called: messages[at].seq }, () => {
+    const from = messages[Math.max(0, at - atFirst / 2)].seq;
+    this.setState({ from, to: last ? last.seq : null, called: messages[at].seq }, () => {
       const row = this.scroll.list.querySelector(`[data-seq="${messages[at].seq}"]`);
       if (row) this.scroll.show(/** @type {HTMLElement} */ (row), 0.4);
       this.settle();
@@ -312,7 +222,8 @@ export class Timeline extends Component {
     if (seq === null) return this.toEnd();
     this.target = seq;
     const messages = timeline?.messages ?? [];
-    const inside = messages.length && seq >= messages[0].seq && (seq <= messages[messages.length - 1].seq || !timeline?.moreAfter);
+    const ends = !timeline?.moreAfter || seq <= (messages.at(-1)?.seq ?? 0);
+    const inside = messages.length && seq >= messages[0].seq && ends;
     if (!inside) this.fetch(ui.app.actions.loadAround(entry.room.id, seq));
     return undefined;
   }
@@ -326,7 +237,8 @@ export class Timeline extends Component {
       this.scroll.stuck = true;
       this.placed = true;
       const messages = this.props.timeline?.messages ?? [];
-      this.setState({ from: messages.at(-atFirst)?.seq ?? 0, to: null, divider: this.state.divider && unreadOf(this.props.entry) ? this.state.divider : null }, () => {
+      const divider = unreadOf(this.props.entry) ? this.state.divider : null;
+      this.setState({ from: messages.at(-atFirst)?.seq ?? 0, to: null, divider }, () => {
         // A state equal to the one before updates nothing, so nothing else would scroll.
         this.scroll.restore();
         this.settle(true);
@@ -371,7 +283,10 @@ export class Timeline extends Component {
     this.settle();
   }
 
-  /** After whatever changed: what is at the edges, what was seen, what waits below. @param {boolean} [asked] The reader asked to be here. */
+  /**
+   * After whatever changed: what is at the edges, what was seen, what waits below.
+   * @param {boolean} [asked] The reader asked to be here.
+   */
   settle(asked) {
     if (!this.placed) return;
     this.reach();
@@ -403,13 +318,17 @@ export class Timeline extends Component {
       this.fetch(ui.app.actions.loadOlder(entry.room.id));
     } else if (scroll.rest < ahead && end < messages.length) {
       const last = Math.min(messages.length, end + step);
-      this.setState({ from: messages[Math.max(start, last - most)].seq, to: last === messages.length ? null : messages[last - 1].seq });
+      const to = last === messages.length ? null : messages[last - 1].seq;
+      this.setState({ from: messages[Math.max(start, last - most)].seq, to });
     } else if (scroll.rest < ahead && timeline.moreAfter) {
       this.fetch(ui.app.actions.loadNewer(entry.room.id));
     }
   }
 
-  /** Tells what was seen: only what is on the screen of somebody who is looking. @param {boolean} [now] Without waiting for more to be seen. */
+  /**
+   * Tells what was seen: only what is on the screen of somebody who is looking.
+   * @param {boolean} [now] Without waiting for more to be seen.
+   */
   mark(now) {
     const { entry, ui, timeline } = this.props;
     if (!this.placed || !timeline || !this.attentive()) return;
@@ -441,7 +360,8 @@ export class Timeline extends Component {
 
   /** @param {FocusEvent} event */
   onBlur = (event) => {
-    if (!this.list.current?.contains(/** @type {Node | null} */ (event.relatedTarget))) this.setState({ hot: null, tab: null });
+    const inside = this.list.current?.contains(/** @type {Node | null} */ (event.relatedTarget));
+    if (!inside) this.setState({ hot: null, tab: null });
     if (event.relatedTarget) this.hadFocus = false;
   };
 
@@ -466,23 +386,30 @@ export class Timeline extends Component {
     const { words } = ui;
     const shown = this.shown();
     const first = divider && this.dividerIn(timeline?.messages ?? []);
-    const line = first && shown.includes(first) ? { .../** @type {NonNullable<Looks["divider"]>} */ (divider), at: first.at } : null;
+    const line = first && divider && shown.includes(first) ? { ...divider, at: first.at } : null;
     const lines = linesOf(shown, this.live ? pendings : [], me, line);
     const keys = lines.flatMap((one) => (one.kind === "message" ? one.key : []));
     const tab = this.state.tab && keys.includes(this.state.tab) ? this.state.tab : keys[keys.length - 1];
-    const moderates = ["moderator", "admin", "owner"].includes(entry.room.role) || ["moderator", "admin", "owner"].includes(ui.app.state.peek().role ?? "");
     const begins = timeline !== null && !timeline.moreBefore && shown[0] === timeline.messages[0];
-    return html`<div class="timeline" ref=${this.box} role="log" aria-live="off" aria-label=${words.timeline.title(entry.room.name)} data-region onScroll=${this.onScroll}>
+    return html`<div class="timeline" ref=${this.box} role="log" aria-live="off"
+      aria-label=${words.timeline.title(entry.room.name)} data-region onScroll=${this.onScroll}>
       ${begins && html`<p class="timeline__beginning">${words.timeline.beginning(entry.room.name)}</p>`}
       ${!begins && html`<p class="timeline__more">${timeline?.loading ? words.timeline.loading : ""}</p>`}
-      ${failed && html`<p class="timeline__failed"><span>${words.timeline.failed}</span> <button type="button" class="button is-plain" onClick=${() => this.retry()}>${words.retry}</button></p>`}
-      <ol ref=${this.list} onPointerOver=${this.onPoint} onPointerLeave=${() => this.setState({ hot: null })} onFocusIn=${this.onFocus} onFocusOut=${this.onBlur} onKeyDown=${this.onKeyDown}>
+      ${failed &&
+        html`<p class="timeline__failed">
+          <span>${words.timeline.failed}</span> <button type="button" class="button is-plain"
+            onClick=${() => this.retry()}>${words.retry}</button>
+        </p>`}
+      <ol ref=${this.list} onPointerOver=${this.onPoint} onPointerLeave=${() => this.setState({ hot: null })}
+        onFocusIn=${this.onFocus} onFocusOut=${this.onBlur} onKeyDown=${this.onKeyDown}>
         ${lines.map((one) => {
           if (one.kind === "day") return html`<${Day} key=${one.key} ui=${ui} at=${one.at} />`;
           if (one.kind === "new") return html`<${Divider} key=${one.key} ui=${ui} count=${one.count} at=${one.at} />`;
           const { key, by, at, first: leads, message, pending } = one;
-          return html`<${Row} key=${key} id=${key} ui=${ui} room=${entry.room.id} by=${by} at=${at} first=${leads} message=${message} pending=${pending}
-            mine=${by.id === me.id} moderates=${moderates} tab=${key === tab} hot=${key === hot} called=${message !== null && message.seq === called}
+          return html`<${Row} key=${key} id=${key} ui=${ui} room=${entry.room.id} by=${by} at=${at} first=${leads}
+            message=${message} pending=${pending}
+            mine=${by.id === me.id} may=${entry.room.may} tab=${key === tab} hot=${key === hot}
+              called=${message !== null && message.seq === called}
             editing=${message !== null && editing?.room === entry.room.id && editing.seq === message.seq} />`;
         })}
       </ol>

@@ -48,10 +48,10 @@ impl Chat {
         let hash = self.hash(password).await?;
         let now = self.now();
         self.write(move |tx| {
-            if accounts::has_owner(&tx.sql)? {
+            if accounts::has_owner(tx.sql)? {
                 return Err(Error::LinkSpent);
             }
-            let account = accounts::insert(&tx.sql, &name, Role::Owner, Some(&hash), now)?;
+            let account = accounts::insert(tx.sql, &name, Role::Owner, Some(&hash), now)?;
             sessions::start(tx, account)
         })
         .await
@@ -77,16 +77,16 @@ impl Chat {
         self.read(move |sql| invites::find(sql, token, now)?.map(drop).ok_or(Error::LinkSpent)).await?;
         let hash = self.hash(password).await?;
         self.write(move |tx| {
-            let invite = invites::find(&tx.sql, token, now)?.ok_or(Error::LinkSpent)?;
+            let invite = invites::find(tx.sql, token, now)?.ok_or(Error::LinkSpent)?;
             let themselves = guest.as_ref().map(|guest| guest.user().id);
-            if accounts::is_reserved(&tx.sql, name.folded(), themselves, now)? {
+            if accounts::is_reserved(tx.sql, name.folded(), themselves, now)? {
                 return Err(Error::NameTaken(name.shown().to_owned()));
             }
-            let account = accounts::insert(&tx.sql, &name, Role::Member, Some(&hash), now)?;
+            let account = accounts::insert(tx.sql, &name, Role::Member, Some(&hash), now)?;
             if let Some(guest) = &guest {
                 sessions::end(tx, guest)?;
             }
-            invites::count_use(&tx.sql, invite.key)?;
+            invites::count_use(tx.sql, invite.key)?;
             let session = sessions::start(tx, account.clone())?;
             memberships::join_by_invite(tx, &invite, &account)?;
             Ok(session)
@@ -102,10 +102,10 @@ impl Chat {
         let name = Name::new("name", name)?;
         let now = self.now();
         self.write(move |tx| {
-            if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+            if accounts::is_reserved(tx.sql, name.folded(), None, now)? {
                 return Err(Error::NameTaken(name.shown().to_owned()));
             }
-            let account = accounts::insert(&tx.sql, &name, Role::Guest, None, now)?;
+            let account = accounts::insert(tx.sql, &name, Role::Guest, None, now)?;
             sessions::start(tx, account)
         })
         .await
@@ -123,10 +123,10 @@ impl Chat {
         let hash = self.hash(password).await?;
         let now = self.now();
         let row = self.write(move |tx| {
-            if accounts::is_reserved(&tx.sql, name.folded(), None, now)? {
+            if accounts::is_reserved(tx.sql, name.folded(), None, now)? {
                 return Err(Error::NameTaken(name.shown().to_owned()));
             }
-            accounts::insert(&tx.sql, &name, role, Some(&hash), now)
+            accounts::insert(tx.sql, &name, role, Some(&hash), now)
         });
         Ok(row.await?.into())
     }

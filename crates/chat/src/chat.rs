@@ -7,10 +7,12 @@ use crate::marks::Marks;
 use crate::passwords::Passwords;
 use crate::replays::Replays;
 use crate::rights::Membership;
-use crate::store::{Checked, Condition, Connection, OpenError, Settled, Store, Tx, foundation, memberships};
+use crate::sql::Sql;
+use crate::store::{
+    Checked, Condition, Database, OpenError, Post, Settled, Store, Tx, foundation, memberships,
+};
 use crate::stream::{Batch, Committed, Kept};
 use protocol::RoomId;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -34,17 +36,17 @@ pub(crate) struct Parts {
 }
 
 impl Chat {
-    /// Opens the database at `path`, making it when there is none, and answers with the stream of what is committed
+    /// Opens a database, making the file when there is none, and answers with the stream of what is committed
     /// from now on. The stream must be read: once it is full, nothing more is written.
     ///
     /// # Errors
     /// When the database cannot be opened or is of a newer version.
     pub async fn open(
-        path: &Path,
+        database: impl Into<Database>,
         clock: Clock,
     ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
-        let path = path.to_owned();
+        let database = database.into();
         // A migration can take minutes, and whoever waits for it must be able to give up.
         let replays = Arc::new(Replays::new());
         let noting = Arc::clone(&replays);
@@ -52,11 +54,12 @@ impl Chat {
             Settled::Committed(committed) => noting.committed(committed),
             Settled::Unknown => noting.unknown(),
         };
-        let opened = tokio::task::spawn_blocking(move || Store::open(&path, told, Box::new(settled))).await;
+        let opened =
+            tokio::task::spawn_blocking(move || Store::open(&database, told, Box::new(settled))).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =
-            store.write(move |tx| foundation::lay(&tx.sql, now)).await.map_err(|error| match error {
+            store.write(move |tx| foundation::lay(tx.sql, now)).await.map_err(|error| match error {
                 Error::Store(error) => OpenError::Sql(error),
                 other => OpenError::Thread(std::io::Error::other(other)),
             })?;
@@ -79,13 +82,13 @@ impl Chat {
         Self(Arc::new(Parts { store, ..Parts::clone(&self.0) }))
     }
 
-    /// Finds out whether this program knows the tables of the database at `path`, which another process may be using.
-    /// Writes nothing.
+    /// Finds out whether this program knows the tables of a database, which another process may be using. Writes nothing.
+    /// Blocks its thread.
     ///
     /// # Errors
     /// When they cannot be read or are of a newer version.
-    pub fn check(path: &Path) -> std::result::Result<(), OpenError> {
-        Store::check(path)
+    pub fn check(database: &Database) -> std::result::Result<(), OpenError> {
+        Store::check(database)
     }
 
     /// Which life of the database this is: another one after every restore.
@@ -160,20 +163,20 @@ impl Chat {
     ) -> impl Future<Output = Result<T>> + Send {
         let user = caller.key();
         self.write(move |tx| {
-            let membership = memberships::prove(&tx.sql, room, user)?;
+            let membership = memberships::prove(tx.sql, room, user)?;
             work(tx, &membership)
         })
     }
 
-    /// Like [`Chat::write`] for a post; without `savepoint` for a post whose refusals have changed nothing and whose SQL
-    /// cannot fail by its input.
+    /// Like [`Chat::write`] for a message; what it asks for is told as a `post` when it is done among others: then a refusal
+    /// of `work` has changed nothing, and its SQL cannot fail by its input.
     pub(crate) fn write_post<T: Send + 'static, W: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static>(
         &self,
-        savepoint: bool,
+        post: Option<Post>,
         work: W,
     ) -> impl Future<Output = Result<T>> + Send + use<T, W> {
         let now = self.now();
-        self.0.store.write_post(savepoint, move |tx| {
+        self.0.store.write_post(post, move |tx| {
             tx.now = now;
             work(tx)
         })
@@ -187,7 +190,7 @@ impl Chat {
     /// Reads: all that `work` sees is of one moment.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        work: impl FnOnce(Sql<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.0.store.read(work).await
     }

@@ -1,6 +1,6 @@
 //! What can stand in the way of a command.
 
-use crate::store::SqlError;
+use crate::sql::SqlError;
 use protocol::ErrorCode;
 use serde_json::{Map, Value, json};
 
@@ -53,6 +53,9 @@ pub enum Error {
         "The server's disk is full. Nothing can be stored until its operator makes space; reading goes on."
     )]
     DiskFull,
+    /// The database is in another process or on another machine and cannot be reached: this was not stored.
+    #[error("The server cannot reach its database at the moment. Try again shortly.")]
+    Away,
     /// The batch failed: nobody knows whether it reached the disk.
     #[error("Nobody knows yet whether this was stored. Ask again with the same nonce.")]
     Unknown,
@@ -135,12 +138,18 @@ impl Error {
                 params.insert("reason".into(), json!("disk_full"));
                 ErrorCode::Overloaded
             }
+            Self::Away => away(&mut params),
+            // What could not be read has changed nothing.
+            Self::Store(error) if error.is_lost() => away(&mut params),
             Self::Unknown | Self::Stopping => ErrorCode::Unknown,
             Self::Store(_) | Self::Hashing(_) => ErrorCode::Internal,
         };
         let (message, retry_after_ms) = match code {
             ErrorCode::Internal => ("Something broke on the server. Its log says what.".to_owned(), None),
-            ErrorCode::Overloaded => (self.to_string(), Some(1_000)),
+            ErrorCode::Overloaded => match self {
+                Self::Store(_) => (Self::Away.to_string(), Some(1_000)),
+                _ => (self.to_string(), Some(1_000)),
+            },
             ErrorCode::Unknown => (Self::Unknown.to_string(), Some(500)),
             _ => (self.to_string(), None),
         };
@@ -149,5 +158,17 @@ impl Error {
 
     pub(crate) fn invalid(field: &'static str, rule: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { field, rule, max: None, message: message.into() }
+    }
+}
+
+/// The code of a database that cannot be reached, and the reason in `params`.
+fn away(params: &mut Map<String, Value>) -> ErrorCode {
+    params.insert("reason".into(), json!("database_away"));
+    ErrorCode::Overloaded
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
     }
 }

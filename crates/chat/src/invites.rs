@@ -43,12 +43,12 @@ impl Chat {
         let id = self
             .write(move |tx| {
                 let room = match room {
-                    Some(room) => Some(members::prove(&tx.sql, room, by)?.room()),
+                    Some(room) => Some(members::prove(tx.sql, room, by)?.room()),
                     None => None,
                 };
                 let new =
                     invites::NewInvite { token_hash: hash, room, by, now, expires_at, uses, nonce: &nonce };
-                invites::insert(&tx.sql, &new)
+                invites::insert(tx.sql, &new)
             })
             .await?;
         let link = format!("/invite#token={}", token.reveal());
@@ -73,7 +73,7 @@ impl Chat {
     pub async fn revoke_invite(&self, caller: &Caller, invite: InviteId) -> Result<()> {
         let (by, now) = (mine_unless_admin(caller), self.now());
         self.write(move |tx| {
-            let found = invites::revoke(&tx.sql, invite, by, now)?;
+            let found = invites::revoke(tx.sql, invite, by, now)?;
             if found { Ok(()) } else { Err(Error::NotFound("invite")) }
         })
         .await
@@ -119,14 +119,14 @@ impl Chat {
         }
         let (hash, now, caller) = (Token::hash(token), self.now(), caller.clone());
         self.write(move |tx| {
-            let living = invites::find(&tx.sql, hash, now)?.ok_or(Error::LinkSpent)?;
-            let account = accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
+            let living = invites::find(tx.sql, hash, now)?.ok_or(Error::LinkSpent)?;
+            let account = accounts::find(tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?;
             let member = match &living.room {
-                Some((room, _)) => members::exists(&tx.sql, *room, caller.key())?,
+                Some((room, _)) => members::exists(tx.sql, *room, caller.key())?,
                 None => true,
             };
             if !member {
-                invites::count_use(&tx.sql, living.key)?;
+                invites::count_use(tx.sql, living.key)?;
             }
             memberships::join_by_invite(tx, &living, &account)
         })

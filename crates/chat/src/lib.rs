@@ -27,7 +27,7 @@ mod replays;
 mod rights;
 mod rooms;
 mod sessions;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, unused_macros)]
 mod sql;
 mod store;
 mod stream;
@@ -48,7 +48,8 @@ pub use pages::PAGE;
 pub use replays::Replay;
 pub use rights::Membership;
 pub use sessions::NewSession;
-pub use store::{Checked, OpenError, SqlError};
+pub use sql::SqlError;
+pub use store::{Checked, Database, OpenError};
 pub use stream::{Batch, Committed, Kept, RoomKey, RoomRef, UserKey};
 pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
 pub use token::Token;

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::pages::{PAGE_BYTES, bound};
 use crate::replays::Replay;
 use crate::rights::Membership;
-use crate::store::{Connection, Tx, log, memberships, messages, rooms};
+use crate::sql::Sql;
+use crate::store::{Tx, log, memberships, messages, rooms};
 use crate::stream::{Committed, RoomRef, UserKey};
 use crate::together::Answers;
 use protocol::frame::{EventPage, Reset};
@@ -23,7 +24,7 @@ impl Tx<'_> {
     /// everybody in the room will be told once it is committed. Answers with its `seq`.
     pub(crate) fn happen(&mut self, membership: &Membership, kind: EventKind) -> Result<u64> {
         let room = membership.room();
-        let seq = rooms::advance(&self.sql, room)?;
+        let seq = rooms::advance(self.sql, room)?;
         self.note(membership, seq, kind)?;
         Ok(seq)
     }
@@ -34,14 +35,14 @@ impl Tx<'_> {
         membership: &Membership,
         kind: impl FnOnce(u64) -> EventKind,
     ) -> Result<u64> {
-        let seq = rooms::advance(&self.sql, membership.room())?;
+        let seq = rooms::advance(self.sql, membership.room())?;
         self.note(membership, seq, kind(seq))?;
         Ok(seq)
     }
 
     fn note(&mut self, membership: &Membership, seq: u64, kind: EventKind) -> Result<()> {
         let (room, id, at) = (membership.room(), membership.view().id, self.now);
-        log::insert(&self.sql, room, seq, &kind, membership.key(), at)?;
+        log::insert(self.sql, room, seq, &kind, membership.key(), at)?;
         let event = Event { room: id, seq, at, by: membership.user().clone(), kind };
         self.told.push(Committed::Event { room, event });
         Ok(())
@@ -164,7 +165,7 @@ fn shared_start(pages: &Answers<EventPage>, seq: u64) -> u64 {
     }
 }
 
-fn page(sql: &Connection, room: &RoomRef, seq: u64, limit: u64) -> Result<EventPage> {
+fn page(sql: Sql<'_>, room: &RoomRef, seq: u64, limit: u64) -> Result<EventPage> {
     let events = log::after(sql, room, seq, limit, PAGE_BYTES)?;
     let more = events.last().map_or(seq, |event| event.seq) < room.head && !events.is_empty();
     Ok(EventPage { as_of: room.head, events, more })

@@ -80,11 +80,11 @@ impl Chat {
     pub async fn join_room(&self, caller: &Caller, room: RoomId) -> Result<Room> {
         let (user, id) = (caller.key(), caller.user().id);
         let work = move |tx: &mut Tx<'_>| {
-            let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
-            if !may_enter(place.kind) && !memberships::exists(&tx.sql, place.key, user)? {
+            let place = rooms::find(tx.sql, room)?.ok_or(Error::NotFound("room"))?;
+            if !may_enter(place.kind) && !memberships::exists(tx.sql, place.key, user)? {
                 return Err(Error::NotFound("room"));
             }
-            let account = accounts::find(&tx.sql, id)?.ok_or(Error::NotFound("user"))?;
+            let account = accounts::find(tx.sql, id)?.ok_or(Error::NotFound("user"))?;
             Ok((place.key, join(tx, &place, &account, Role::Member, None)?))
         };
         let (key, mut view) = self.write(work).await?;
@@ -110,7 +110,7 @@ impl Chat {
     pub async fn invite_member(&self, caller: &Caller, room: RoomId, user: UserId) -> Result<()> {
         self.write_in(caller, room, move |tx, membership| {
             membership.must(Verb::Invite)?;
-            let account = accounts::find(&tx.sql, user)?.ok_or(Error::NotFound("user"))?;
+            let account = accounts::find(tx.sql, user)?.ok_or(Error::NotFound("user"))?;
             let by = By { key: membership.key(), user: membership.user().clone() };
             join(tx, &membership.place(), &account, Role::Member, Some(&by)).map(drop)
         })
@@ -128,8 +128,8 @@ impl Chat {
         }
         self.write_in(caller, room, move |tx, membership| {
             membership.must(Verb::Remove)?;
-            let account = accounts::find(&tx.sql, user)?.ok_or(Error::NotFound("member"))?;
-            if !memberships::exists(&tx.sql, membership.room(), account.key)? {
+            let account = accounts::find(tx.sql, user)?.ok_or(Error::NotFound("member"))?;
+            if !memberships::exists(tx.sql, membership.room(), account.key)? {
                 return Err(Error::NotFound("member"));
             }
             membership.must_to(Verb::Remove, account.role)?;
@@ -179,15 +179,15 @@ pub(crate) fn join(
     role: Role,
     by: Option<&By>,
 ) -> Result<Room> {
-    if memberships::exists(&tx.sql, room.key, account.key)? {
-        return Ok(memberships::prove(&tx.sql, room.id, account.key)?.into_view());
+    if memberships::exists(tx.sql, room.key, account.key)? {
+        return Ok(memberships::prove(tx.sql, room.id, account.key)?.into_view());
     }
     let most = if account.user.guest { ROOMS_OF_GUEST } else { ROOMS };
-    if memberships::count_of_user(&tx.sql, account.key)? >= most {
+    if memberships::count_of_user(tx.sql, account.key)? >= most {
         return Err(Error::TooManyRooms { name: account.user.name.clone(), most });
     }
-    memberships::insert(&tx.sql, room.key, account.key, role)?;
-    let newcomer = memberships::prove(&tx.sql, room.id, account.key)?;
+    memberships::insert(tx.sql, room.key, account.key, role)?;
+    let newcomer = memberships::prove(tx.sql, room.id, account.key)?;
     let kind = EventKind::MemberJoined { user: account.user.clone(), role };
     let head = match by {
         Some(by) => tx.happen(&newcomer.brought_by(by.key, &by.user), kind)?,
@@ -206,8 +206,8 @@ pub(crate) fn join_by_invite(
     account: &AccountRow,
 ) -> Result<Option<Room>> {
     let Some((key, _)) = invite.room else { return Ok(None) };
-    let Some(room) = rooms::find_key(&tx.sql, key)? else { return Ok(None) };
-    if !may_enter(room.kind) && !memberships::exists(&tx.sql, key, invite.by_key)? {
+    let Some(room) = rooms::find_key(tx.sql, key)? else { return Ok(None) };
+    if !may_enter(room.kind) && !memberships::exists(tx.sql, key, invite.by_key)? {
         return Ok(None);
     }
     let by = By { key: invite.by_key, user: invite.by.clone() };
@@ -219,7 +219,7 @@ fn leave(tx: &mut Tx<'_>, by: &Membership, key: UserKey, user: User) -> Result<(
     let room = by.room();
     let before = tx.told.len();
     let seq = tx.happen(by, EventKind::MemberLeft { user })?;
-    memberships::delete(&tx.sql, room, key)?;
+    memberships::delete(tx.sql, room, key)?;
     // Before the event: it is the first thing in the room that is no longer theirs to hear.
     let removed_by = (by.key() != key).then(|| by.user().clone());
     let left = Committed::Left { user: key, room, id: by.view().id, seq, by: removed_by };

@@ -4,8 +4,9 @@ use crate::caller::Caller;
 use crate::chat::Chat;
 use crate::error::{Error, Result};
 use crate::pages::{PAGE, PAGE_BYTES, bound};
+use crate::sql::Sql;
 use crate::store::messages::{self, NewMessage};
-use crate::store::{Connection, Tx, memberships};
+use crate::store::{Post, Tx, memberships};
 use crate::stream::{Committed, RoomKey, UserKey};
 use crate::text::Draft;
 use protocol::frame::{MessagePage, Posted, Revised};
@@ -58,9 +59,9 @@ impl Chat {
         let (author, user) = (caller.key(), caller.user().clone());
         let marks = Arc::clone(&self.0.marks);
         let queued = Draft::new(body).map(|draft| {
-            // A row of an extra that fails must fail this post alone.
-            let savepoint = !draft.is_plain();
-            self.write_post(savepoint, move |tx| insert(tx, author, &user, room, &draft, &nonce))
+            // With extras it has a savepoint of its own: a row that fails must fail this post alone.
+            let post = draft.is_plain().then(|| Post { room, author, nonce: nonce.clone() });
+            self.write_post(post, move |tx| insert(tx, author, &user, room, &draft, &nonce))
         });
         async move {
             let (key, posted) = queued?.await?;
@@ -78,7 +79,7 @@ impl Chat {
         self.write_in(caller, room, move |tx, membership| {
             membership.must(Verb::Post)?;
             let key = membership.room();
-            let standing = messages::find(&tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
+            let standing = messages::find(tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
             if standing.author != membership.key() {
                 return Err(Error::Forbidden("Only the author can edit a message."));
             }
@@ -91,7 +92,7 @@ impl Chat {
             let (text, edited_at) = (draft.text().to_owned(), tx.now);
             let edited = |rev| EventKind::MessageEdited { target: seq, text, rev, edited_at, deleted: false };
             let rev = tx.happen_at(membership, edited)?;
-            messages::edit(&tx.sql, key, seq, draft.text(), rev, edited_at)?;
+            messages::edit(tx.sql, key, seq, draft.text(), rev, edited_at)?;
             Ok(Revised { rev })
         })
         .await
@@ -105,7 +106,7 @@ impl Chat {
     pub async fn delete(&self, caller: &Caller, room: RoomId, seq: u64) -> Result<Revised> {
         self.write_in(caller, room, move |tx, membership| {
             let key = membership.room();
-            let standing = messages::find(&tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
+            let standing = messages::find(tx.sql, key, seq)?.ok_or(Error::NotFound("message"))?;
             membership.must(if standing.author == membership.key() {
                 Verb::Post
             } else {
@@ -115,7 +116,7 @@ impl Chat {
                 return Ok(Revised { rev: standing.rev });
             }
             let rev = tx.happen_at(membership, |rev| EventKind::MessageDeleted { target: seq, rev })?;
-            messages::delete(&tx.sql, key, seq, rev)?;
+            messages::delete(tx.sql, key, seq, rev)?;
             Ok(Revised { rev })
         })
         .await
@@ -172,7 +173,7 @@ const fn bounded(seq: u64) -> u64 {
 }
 
 fn older(
-    sql: &Connection,
+    sql: Sql<'_>,
     room: RoomKey,
     seq: u64,
     (limit, bytes): (u32, usize),
@@ -185,7 +186,7 @@ fn older(
 }
 
 fn newer(
-    sql: &Connection,
+    sql: Sql<'_>,
     room: RoomKey,
     seq: u64,
     (limit, bytes): (u32, usize),
@@ -209,7 +210,7 @@ pub(crate) fn insert(
 ) -> Result<(RoomKey, Posted)> {
     let now = tx.now;
     let new = NewMessage { room, author, text: draft.text(), digest: draft.digest(room), nonce, now };
-    if let Some(found) = messages::find_by_nonce(&tx.sql, &new)? {
+    if let Some(found) = messages::find_by_nonce(tx, &new)? {
         return Ok(found);
     }
     let (key, posted) = messages::insert(tx, &new)?;

@@ -48,7 +48,7 @@ impl Chat {
         let written = self
             .write(move |tx| {
                 for ((user, room), read) in writing {
-                    reads::advance(&tx.sql, room, user, read)?;
+                    reads::advance(tx.sql, room, user, read)?;
                 }
                 Ok(())
             })

@@ -44,15 +44,15 @@ impl Chat {
         }
         let (user, id) = (caller.key(), caller.user().id);
         let work = move |tx: &mut Tx<'_>| {
-            if let Some(room) = rooms::find_by_nonce(&tx.sql, &nonce, user)? {
-                let view = members::prove(&tx.sql, room.id, user)?.into_view();
+            if let Some(room) = rooms::find_by_nonce(tx.sql, &nonce, user)? {
+                let view = members::prove(tx.sql, room.id, user)?.into_view();
                 let same = view.name == name.shown() && view.kind == kind;
                 return if same { Ok(view) } else { Err(Error::Conflict) };
             }
             let (by, nonce) = (Some(user), Some(&nonce));
             let new = NewRoom { name: &name, kind, by, nonce, provisional: false, now: tx.now };
-            let room = rooms::insert(&tx.sql, &new)?;
-            let account = accounts::find(&tx.sql, id)?.ok_or(Error::NotFound("user"))?;
+            let room = rooms::insert(tx.sql, &new)?;
+            let account = accounts::find(tx.sql, id)?.ok_or(Error::NotFound("user"))?;
             memberships::join(tx, &room, &account, Role::Owner, None)
         };
         self.write(work).await
@@ -91,10 +91,10 @@ impl Chat {
     /// When the database fails.
     pub async fn clear_leftovers(&self) -> Result<()> {
         self.write(move |tx| {
-            for room in rooms::unused(&tx.sql)? {
-                rooms::delete_unused(&tx.sql, room)?;
+            for room in rooms::unused(tx.sql)? {
+                rooms::delete_unused(tx.sql, room)?;
             }
-            sessions::delete_expired(&tx.sql, tx.now)?;
+            sessions::delete_expired(tx.sql, tx.now)?;
             Ok(())
         })
         .await
@@ -105,6 +105,6 @@ impl Chat {
     /// # Errors
     /// When the database fails.
     pub async fn remove_provisional(&self, room: RoomKey) -> Result<bool> {
-        self.write(move |tx| rooms::delete_unused(&tx.sql, room)).await
+        self.write(move |tx| rooms::delete_unused(tx.sql, room)).await
     }
 }

@@ -59,7 +59,7 @@ impl Chat {
             return Ok(None);
         }
         if let Some(until) = extended(expires_at, account.role, now) {
-            let extended = self.write(move |tx| sessions::extend(&tx.sql, id, until)).await;
+            let extended = self.write(move |tx| sessions::extend(tx.sql, id, until)).await;
             if let Err(error) = extended {
                 tracing::warn!(%error, "a session was not extended");
             }
@@ -99,7 +99,7 @@ impl Chat {
             let due = due.await?;
             if !due.is_empty() {
                 let extend = move |tx: &mut Tx<'_>| {
-                    due.into_iter().try_for_each(|(id, until)| sessions::extend(&tx.sql, id, until))
+                    due.into_iter().try_for_each(|(id, until)| sessions::extend(tx.sql, id, until))
                 };
                 self.write(extend).await?;
             }
@@ -117,7 +117,7 @@ impl Chat {
             return Ok(());
         }
         let work = move |tx: &mut Tx<'_>| {
-            let ended = sessions::delete_expired(&tx.sql, now)?.into_iter();
+            let ended = sessions::delete_expired(tx.sql, now)?.into_iter();
             tx.told.extend(ended.map(|(user, session)| Committed::SessionEnded { user, session }));
             Ok(())
         };
@@ -137,7 +137,7 @@ impl Chat {
 /// Ends the caller's session, and tells.
 pub(crate) fn end(tx: &mut Tx<'_>, caller: &Caller) -> Result<()> {
     let (user, Some(session)) = (caller.key(), caller.session()) else { return Ok(()) };
-    if sessions::delete(&tx.sql, session)? {
+    if sessions::delete(tx.sql, session)? {
         tx.told.push(Committed::SessionEnded { user, session });
     }
     Ok(())
@@ -147,9 +147,9 @@ pub(crate) fn end(tx: &mut Tx<'_>, caller: &Caller) -> Result<()> {
 pub(crate) fn start(tx: &mut Tx<'_>, account: AccountRow) -> Result<NewSession> {
     let token = Token::random(if account.user.guest { "rfg" } else { "rfs" })?;
     let expires_at = tx.now + lifetime(account.role);
-    let session = sessions::insert(&tx.sql, account.key, Token::hash(token.reveal()), tx.now, expires_at)?;
-    if !members::has_any(&tx.sql, account.key)?
-        && let Some(lobby) = rooms::find_open(&tx.sql, LOBBY)?
+    let session = sessions::insert(tx.sql, account.key, Token::hash(token.reveal()), tx.now, expires_at)?;
+    if !members::has_any(tx.sql, account.key)?
+        && let Some(lobby) = rooms::find_open(tx.sql, LOBBY)?
     {
         memberships::join(tx, &lobby, &account, Role::Member, None)?;
     }

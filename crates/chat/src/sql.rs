@@ -81,6 +81,12 @@ impl<'c> Sql<'c> {
         }
     }
 
+    /// Whether a statement has any row.
+    pub(crate) fn exists(self, text: &str, params: &[Value<'_>]) -> SqlResult<bool> {
+        let found = self.one(&format!("select exists ({text}) as found"), params, |row| row.get("found"))?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// Hands each row to `step` until it breaks off. Only a few rows are in memory at a time, however many there are.
     ///
     /// `step` cannot use the connection: its rows are still arriving on it. After a break PostgreSQL still sends the

@@ -63,11 +63,11 @@ impl Chat {
         }
         let (by, now) = (visitor.caller().map(Caller::key), self.now());
         self.write(move |tx| {
-            if let Some(room) = rooms::find_open(&tx.sql, name.folded())? {
+            if let Some(room) = rooms::find_open(tx.sql, name.folded())? {
                 return Ok(room);
             }
             let new = NewRoom { name: &name, kind: RoomKind::Open, by, nonce: None, provisional: true, now };
-            rooms::insert(&tx.sql, &new)
+            rooms::insert(tx.sql, &new)
         })
         .await
     }
@@ -120,20 +120,20 @@ impl Chat {
         let (marks, visitor) = (Arc::clone(&self.0.marks), visitor.clone());
         let queued = Draft::new(body).map(|draft| {
             self.write(move |tx| {
-                let place = rooms::find(&tx.sql, room)?.ok_or(Error::NotFound("room"))?;
+                let place = rooms::find(tx.sql, room)?.ok_or(Error::NotFound("room"))?;
                 let account = match &visitor {
                     Visitor::Passing(name) => {
                         // Somebody may have made it theirs since the visitor came.
-                        if accounts::is_reserved(&tx.sql, name.folded(), None, tx.now)? {
+                        if accounts::is_reserved(tx.sql, name.folded(), None, tx.now)? {
                             return Err(Error::NameTaken(name.shown().to_owned()));
                         }
-                        accounts::insert(&tx.sql, name, Role::Guest, None, tx.now)?
+                        accounts::insert(tx.sql, name, Role::Guest, None, tx.now)?
                     }
                     Visitor::Known(caller) => {
-                        accounts::find(&tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?
+                        accounts::find(tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?
                     }
                 };
-                let member = members::exists(&tx.sql, place.key, account.key)?;
+                let member = members::exists(tx.sql, place.key, account.key)?;
                 if !member && !may_enter(place.kind) {
                     return Err(Error::NotFound("room"));
                 }

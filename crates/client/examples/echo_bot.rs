@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         if let Some(rest) = message.body.text.strip_prefix("echo ") {
-            // In the outbox it survives lost connections, and the bot keeps listening meanwhile.
+            // In the outbox the answer survives lost connections, and the bot keeps listening meanwhile.
             dot.enqueue(room, rest).await?;
         }
     }

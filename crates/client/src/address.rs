@@ -1,4 +1,4 @@
-//! Where a server is, and the way of the bytes to it.
+//! The address of a server, and the stream of bytes to it.
 
 use crate::trust;
 use rustls::ClientConfig;
@@ -10,26 +10,26 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Where a server is: `host:port` or `http://host:port` for one that speaks plain text, `https://host` or
-/// `https://host:port` for one that speaks TLS. Who it is must be vouched for by whom the system trusts, or by
-/// [`Address::trusting`].
+/// The address of a server: `host:port` or `http://host:port` for plain text, `https://host` or `https://host:port`
+/// for TLS. Over TLS the server must show a certificate that the system trusts, or one that [`Address::trusting`]
+/// allows.
 #[derive(Debug, Clone)]
 pub struct Address {
     /// Host and port.
     authority: String,
     tls: bool,
-    /// In place of the system's.
+    /// The certificates that are trusted in place of the system's.
     trusted: Option<Arc<ClientConfig>>,
 }
 
-/// A connection on which bytes can be sent.
+/// A stream of bytes to a server.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Address {
-    /// The same server, which is believed over TLS if it shows a certificate of this file (in PEM form) or one that they
-    /// vouch for. Whom the system trusts does not count then.
+    /// The same server, with other trust: over TLS it must show a certificate of this file (in PEM form), or one that
+    /// a certificate of the file vouches for. The system's trust does not count then.
     ///
     /// # Errors
     /// When the file cannot be read or holds no certificate.
@@ -37,15 +37,16 @@ impl Address {
         Ok(Self { trusted: Some(trust::given(certificates)?), ..self })
     }
 
-    /// Host and port, as they stand in the `Host` of a request.
+    /// Host and port, as in the `Host` field of a request.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// What TLS takes on a socket of one's own: what is believed, and the name to ask for. None for plain text.
+    /// The settings for TLS on a socket that the caller opens: which certificates are trusted, and the name to ask
+    /// for. None for plain text.
     ///
     /// # Errors
-    /// When the host is no name, or the system trusts nobody.
+    /// When the host is no name, or the system trusts no certificate.
     pub fn tls(&self) -> io::Result<Option<(Arc<ClientConfig>, ServerName<'static>)>> {
         if !self.tls {
             return Ok(None);
@@ -76,7 +77,7 @@ impl From<&str> for Address {
             (None, None) => (false, text),
         };
         let host = rest.trim_end_matches('/');
-        // What stands in brackets is an IPv6 address, whose colons begin no port.
+        // In brackets there is an IPv6 address, whose colons begin no port.
         let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
         let port = match (has_port, tls) {
             (true, _) => "",

@@ -1,4 +1,4 @@
-//! Whether what was built from events is what the server has.
+//! Whether the state that a client built from events is the state that the server has.
 
 use crate::client::{Client, Failure, Late};
 use crate::timeline::{Place, Timeline};
@@ -10,22 +10,22 @@ const LOOKS: usize = 20;
 /// Why a client and its server do not agree.
 #[derive(Debug, thiserror::Error)]
 pub enum Disagreement {
-    /// The two hold something else.
+    /// The client and the server hold different things.
     #[error("{who} and the server disagree about {what}: {here} here, {there} there")]
     Differs {
-        /// Whose client it is.
+        /// The name of the client's user.
         who: String,
-        /// What differs.
+        /// What differs, in words.
         what: String,
-        /// What the client has.
+        /// As the client has it.
         here: String,
-        /// What the server has.
+        /// As the server has it.
         there: String,
     },
     /// The server could not be asked.
     #[error(transparent)]
     Failure(#[from] Failure),
-    /// The client did not hear of what the server has.
+    /// The client never heard of something that the server has.
     #[error(transparent)]
     Late(#[from] Late),
     /// Events kept coming: the comparison needs a moment of quiet.
@@ -34,8 +34,8 @@ pub enum Disagreement {
 }
 
 impl Client {
-    /// Compares every room, head, read mark and row built from events with a fresh answer of the server. One line at
-    /// the end of a story that finds what was lost, doubled or put in another order.
+    /// Compares every room, head, read mark and row built from events with a fresh answer of the server. As the last
+    /// line of a story it finds any message that was lost, doubled or put in another order.
     ///
     /// # Errors
     /// [`Disagreement`].
@@ -51,7 +51,7 @@ impl Client {
         for _ in 0..LOOKS {
             let mut there = self.list_rooms().await?.mine;
             there.sort_by_key(|room| room.id);
-            // What the server told in its answer may still be on its way as frames: give each room its time.
+            // Events that the server's answer knows may still be on their way as frames, so each room gets some time.
             for room in &there {
                 let what = format!("seq {} of {}", room.head, room.name);
                 self.wait_until(&what, |state| {
@@ -84,7 +84,7 @@ impl Client {
         Err(Disagreement::Restless)
     }
 
-    /// What the server has at the places of the timeline's window; none when it moved meanwhile.
+    /// The server's messages in the timeline's window; none when the window moved meanwhile.
     async fn fetched(&self, room: RoomId, timeline: &Timeline) -> Result<Option<Vec<Message>>, Disagreement> {
         let window = timeline.window();
         let mut messages: Vec<Message> = Vec::new();

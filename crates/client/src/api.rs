@@ -13,7 +13,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// How long a request may take from connecting to the last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Who asks, and whom.
+/// The address of a server, and the token to ask with.
 #[derive(Debug, Clone)]
 pub struct Api {
     address: Address,
@@ -34,7 +34,7 @@ pub struct Response {
 /// Why a request brought no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// Nobody answers, or the answer broke off. A write may have been done.
+    /// The server does not answer, or its answer broke off. A write may have been done.
     #[error("the server cannot be reached: {0}")]
     Unreachable(#[from] std::io::Error),
     /// No whole answer in time. A write may have been done.
@@ -45,7 +45,7 @@ pub enum ApiError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What and why.
+        /// The error that it sent.
         body: Box<ErrorBody>,
     },
     /// Not HTTP, or not the body that was expected.
@@ -54,18 +54,18 @@ pub enum ApiError {
 }
 
 impl Api {
-    /// Asks the server at `address` as nobody in particular.
+    /// Asks the server at `address` without a token.
     pub fn new(address: impl Into<Address>) -> Self {
         Self { address: address.into(), token: None }
     }
 
-    /// The same server, asked as whoever owns the bearer token.
+    /// The same server, asked with a bearer token.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { address: self.address.clone(), token: Some(token.into()) }
     }
 
-    /// Who one is and what the front door offers.
+    /// Who is signed in, and what the front door offers.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -162,7 +162,7 @@ impl Api {
         self.request_with(method, path, &[], body).await
     }
 
-    /// Any request with header fields of one's own, and the response whatever its status.
+    /// Any request with further header fields, and the response whatever its status.
     ///
     /// # Errors
     /// [`ApiError`], but never `Refused`.

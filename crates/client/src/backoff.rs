@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Full jitter: the n-th wait is drawn evenly between nothing and `base` × 2ⁿ, never above `cap`.
 ///
-/// Without the jitter everybody who was cut off by one restart would return in the same instant, again and again.
+/// Without the jitter all clients that one restart cut off would return in the same instant, again and again.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     base: Duration,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// Asks that may wait for the connection's task.
 const ASKS: usize = 64;
 
-/// One person at one device: connected as long as it lives, resuming every room where it stopped.
+/// One user on one device. The client stays connected as long as it lives, and resumes every room where it stopped.
 ///
 /// Clones are the same client. It disconnects when the last of them is dropped.
 #[derive(Clone)]
@@ -60,21 +60,21 @@ pub enum Failure {
     /// The server refused it.
     #[error("refused with {code:?}: {0}", code = .0.code)]
     Refused(Error),
-    /// The connection broke before the answer: nobody knows whether it was done.
+    /// The connection broke before the answer: the command may have been done.
     #[error("the connection broke before the answer")]
     Lost,
-    /// No answer within [`Options::patience`]: nobody knows whether it was done.
+    /// No answer within [`Options::patience`]: the command may have been done.
     #[error("no answer in time")]
     Late,
     /// The client has ended for good and sent nothing.
     #[error("the client has ended")]
     Ended,
-    /// The answer is not what the command is answered with.
+    /// The answer is none that belongs to the command.
     #[error("cannot read the answer: {0}")]
     Unreadable(String),
 }
 
-/// What was waited for did not come to be.
+/// The client waited for something, and it did not come.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{who} waited in vain for {what}; {saw}")]
 pub struct Late {
@@ -83,16 +83,16 @@ pub struct Late {
     saw: String,
 }
 
-/// Something that happened in one of one's rooms.
+/// Something that happened in a room of the user.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     /// The next event of a room, each once and in order.
     Event(Event),
-    /// Too much was missed: the events up to `as_of` are not told.
+    /// Too much was missed: the events up to `as_of` are not told one by one.
     Reset(Reset),
 }
 
-/// What happens from now on, in one's rooms.
+/// Everything that happens from now on in the user's rooms.
 pub struct Events {
     news: mpsc::Receiver<News>,
 }
@@ -103,7 +103,7 @@ impl Events {
         self.news.recv().await
     }
 
-    /// The next message somebody posts, with its room, past everything else; a reset is passed over too.
+    /// The next message that is posted, with its room. Other events and resets are passed over.
     pub async fn next_message(&mut self) -> Option<(RoomId, Message)> {
         loop {
             match self.next().await? {
@@ -151,27 +151,27 @@ impl Client {
         Ok(Self { me, patience, asks, shared })
     }
 
-    /// Who one is.
+    /// The user of this client.
     pub const fn me(&self) -> &User {
         &self.me
     }
 
-    /// A copy of all that is known now.
+    /// A copy of the present state.
     pub fn state(&self) -> State {
         self.shared.state.borrow().clone()
     }
 
-    /// Looks at what is known now without copying it. `look` must be short: the connection waits meanwhile.
+    /// Looks at the present state without copying it. `look` must be short, because the connection waits meanwhile.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.shared.state.borrow())
     }
 
-    /// The room of this name among one's own.
+    /// The id of the user's room of this name.
     pub fn room(&self, name: &str) -> Option<RoomId> {
         self.read(|state| state.room_named(name).map(|room| room.id))
     }
 
-    /// The rows of a room's timeline, oldest first; empty for a room one is not in.
+    /// The rows of a room's timeline, oldest first; empty for a room that the user is not in.
     pub fn messages(&self, room: RoomId) -> Vec<Message> {
         self.read(|state| {
             let timeline = state.timelines.get(&room);
@@ -179,7 +179,7 @@ impl Client {
         })
     }
 
-    /// Waits until what is known fits; at once if it does. `what` ends the sentence "Ana waited in vain for …".
+    /// Waits until the state fits; returns at once if it does. `what` ends the sentence "Ana waited in vain for …".
     ///
     /// # Errors
     /// [`Late`] after [`Options::patience`].
@@ -192,7 +192,7 @@ impl Client {
         }
     }
 
-    /// Waits until a message that says exactly `text` stands in one of one's timelines.
+    /// Waits until a message with exactly this text is in a timeline.
     ///
     /// # Errors
     /// [`Late`] after [`Options::patience`].
@@ -206,7 +206,7 @@ impl Client {
         heard.ok_or_else(|| self.late(text))
     }
 
-    /// What happens from now on, each thing once and in order.
+    /// Everything that happens from now on, each thing once and in order.
     pub fn events(&self) -> Events {
         Events { news: self.shared.subscribe() }
     }
@@ -220,7 +220,7 @@ impl Client {
     /// outbox.
     pub async fn disconnect(&self) {
         if self.asks.send(Ask::Disconnect).await.is_ok() {
-            // A client that ended meanwhile is disconnected too.
+            // A client that ended meanwhile is disconnected, too.
             let _ = self.wait_until("the disconnection", |state| state.link != Link::Open).await;
         }
     }
@@ -238,13 +238,14 @@ impl Client {
     /// Says goodbye and ends, for all clones.
     pub async fn close(self) {
         if self.asks.send(Ask::Close).await.is_ok() {
-            // There is nothing left to do for one who does not get to say goodbye.
+            // When the client cannot say goodbye, there is nothing left to do.
             let _ = self.wait_until("the end", |state| matches!(state.link, Link::Ended(_))).await;
         }
     }
 
-    /// Posts a message and waits until it is durable. On a lost connection or a refusal of the moment it is sent
-    /// again under the same nonce, for as long as the client lives, even when this call is dropped or gives up.
+    /// Posts a message and waits until it is durable. After a lost connection or a passing refusal the client sends
+    /// it again under the same nonce. It does so for as long as the client lives, even when this call is dropped or
+    /// gives up.
     ///
     /// # Errors
     /// `Refused`, and the draft stays in [`State::outbox`] as failed; `Late`: it is still being tried.
@@ -252,7 +253,7 @@ impl Client {
         self.post_as(room, text, &new_nonce()).await
     }
 
-    /// As [`Client::post`], under a nonce of one's own.
+    /// As [`Client::post`], under a nonce of the caller's.
     ///
     /// # Errors
     /// As [`Client::post`].

@@ -8,7 +8,7 @@ use std::future::Future;
 
 /// The commands by name. Each waits for its reply and fails with [`Failure`].
 impl Client {
-    /// Changes the text of one's own message.
+    /// Changes the text of the user's own message.
     ///
     /// # Errors
     /// [`Failure`].
@@ -24,7 +24,7 @@ impl Client {
         self.command_for(Command::DeleteMessage { room, seq }).await
     }
 
-    /// Notes how far one has read.
+    /// Notes how far the user has read.
     ///
     /// # Errors
     /// [`Failure`].
@@ -32,7 +32,7 @@ impl Client {
         self.command_for(Command::MarkRead { room, seq }).await
     }
 
-    /// Opens a room and waits until it is among one's own.
+    /// Opens a room and waits until it is among the user's rooms.
     ///
     /// # Errors
     /// [`Failure`].
@@ -41,7 +41,7 @@ impl Client {
         self.enter(self.command_for(command)).await
     }
 
-    /// Joins an open room and waits until it is among one's own.
+    /// Joins an open room and waits until it is among the user's rooms.
     ///
     /// # Errors
     /// [`Failure`].
@@ -49,7 +49,7 @@ impl Client {
         self.enter(self.command_for(Command::JoinRoom { room })).await
     }
 
-    /// Leaves a room and waits until it is not among one's own.
+    /// Leaves a room and waits until it is not among the user's rooms.
     ///
     /// # Errors
     /// [`Failure`].
@@ -59,7 +59,7 @@ impl Client {
         left.await.map_err(|_| Failure::Late)
     }
 
-    /// Makes somebody a member.
+    /// Makes another user a member.
     ///
     /// # Errors
     /// [`Failure`].
@@ -67,7 +67,7 @@ impl Client {
         self.command(Command::InviteMember { room, user }).await.map(drop)
     }
 
-    /// Ends somebody's membership.
+    /// Ends the membership of another user.
     ///
     /// # Errors
     /// [`Failure`].
@@ -75,7 +75,7 @@ impl Client {
         self.command(Command::RemoveMember { room, user }).await.map(drop)
     }
 
-    /// One's own rooms and the first page of the open ones.
+    /// The user's rooms, and the first page of the open ones.
     ///
     /// # Errors
     /// [`Failure`].
@@ -99,8 +99,7 @@ impl Client {
         self.command_for(Command::ListUsers { name: name.to_owned(), cursor: None }).await
     }
 
-    /// Makes an invite link, to a room or to the server alone, for as often and as long as the server has it by
-    /// default.
+    /// Makes an invite link, into a room or to the server alone, with the server's default uses and hours.
     ///
     /// # Errors
     /// [`Failure`].

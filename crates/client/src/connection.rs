@@ -9,11 +9,11 @@ use std::time::Duration;
 /// How long a server may take to accept a connection and say hello.
 const HELLO: Duration = Duration::from_secs(10);
 
-/// One native WebSocket, from its hello to its close frame. What programs use that want to see every frame; all
-/// others use [`crate::Client`].
+/// One native WebSocket, from its hello to its close frame. For programs that want to see every frame; other programs
+/// use [`crate::Client`].
 ///
-/// Closed when dropped. Nothing is kept in memory beyond what the kernel holds: whoever does not call
-/// [`Connection::next`] is a slow reader to the server.
+/// Closed when dropped. The client keeps nothing that it has not been asked for: to the server, a program that does
+/// not call [`Connection::next`] is a slow reader.
 pub struct Connection {
     socket: Socket,
     hello: Hello,
@@ -26,7 +26,7 @@ pub struct Connection {
 pub struct Closing {
     /// The close code, if there was one.
     pub code: Option<u16>,
-    /// How long the server asks to stay away, where it said so.
+    /// How long the server asks the client to stay away, where it said so.
     pub retry_after: Option<Duration>,
 }
 
@@ -34,8 +34,8 @@ impl Closing {
     /// Without a close frame.
     pub(crate) const CUT: Self = Self { code: None, retry_after: None };
 
-    /// How long to stay away, where one would by oneself wait for `own`. A server that restarts gives everybody a time of
-    /// their own; other times are the same for many, and the least.
+    /// How long to stay away, for a client that would wait for `own` by itself. A server that restarts gives each
+    /// client a time of its own. Other times are the same for many clients, and the least to wait.
     pub(crate) fn wait(&self, own: Duration) -> Duration {
         match (self.code, self.retry_after) {
             (Some(code), Some(wait)) if code == CloseCode::Restart.number() => wait,
@@ -47,7 +47,7 @@ impl Closing {
 /// Why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Nobody answers at this address.
+    /// No server answers at this address.
     #[error("the server cannot be reached: {0}")]
     Unreachable(#[from] std::io::Error),
     /// The server answered the upgrade with an HTTP error.
@@ -55,10 +55,10 @@ pub enum ConnectError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What the server said, if it was one of our errors.
+        /// The error that the server sent, if it was one of ours.
         error: Option<Box<protocol::Error>>,
     },
-    /// What answered does not speak our protocol.
+    /// The peer does not speak our protocol.
     #[error("the handshake failed: {0}")]
     Handshake(String),
     /// The connection ended before the hello, with this close code.
@@ -69,19 +69,19 @@ pub enum ConnectError {
     Silent,
 }
 
-/// What came from the server.
+/// Something that came from the server.
 #[derive(Debug)]
 pub enum Received {
-    /// A frame, as it was sent and as it was understood.
+    /// A frame.
     Frame {
         /// The text on the wire.
         text: String,
-        /// What it says.
+        /// The frame, understood.
         frame: Box<ServerFrame>,
     },
     /// A text that is no frame of ours: the server is at fault.
     Unreadable(String),
-    /// A ping or suchlike: the server lives.
+    /// A ping, a pong or a binary message: it shows that the server lives.
     Sign,
     /// The connection ended.
     Closed(Closing),
@@ -91,7 +91,7 @@ impl Connection {
     /// Connects to `address` and waits for the hello.
     ///
     /// # Errors
-    /// [`ConnectError`], which says whether it was the network, the server's refusal or its silence.
+    /// [`ConnectError`], which tells a broken network, the server's refusal and its silence apart.
     pub async fn open(address: impl Into<Address>, token: Option<&str>) -> Result<Self, ConnectError> {
         let address = address.into();
         let opened = tokio::time::timeout(HELLO, async {
@@ -131,8 +131,7 @@ impl Connection {
         self.socket.send(text).await.then_some(id)
     }
 
-    /// Sends a text as it is, for whoever wants to see what the server makes of it. False when the connection is
-    /// gone.
+    /// Sends a text as it is, for tests of what the server makes of it. False when the connection is gone.
     pub async fn send_text(&self, text: impl Into<String>) -> bool {
         self.socket.send(text.into()).await
     }

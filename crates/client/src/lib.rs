@@ -1,7 +1,7 @@
 //! How to talk to a Roomful server from Rust.
 //!
-//! [`Client`] is what most programs want: it stays connected, resumes every room where it stopped, and sends again
-//! what was not answered. Below it lie the pure parts ([`State`], [`Timeline`], [`Outbox`], [`Backoff`]), one bare
+//! [`Client`] is for most programs: it stays connected, resumes every room where it stopped, and sends posts again
+//! that were not answered. Below it are the pure parts ([`State`], [`Timeline`], [`Outbox`], [`Backoff`]), one bare
 //! WebSocket ([`Connection`]), the HTTP interface ([`Api`]) and the simple protocol ([`Simple`]).
 //!
 //! ```no_run

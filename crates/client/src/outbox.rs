@@ -1,11 +1,11 @@
-//! What was written and is not known to be posted.
+//! Drafts that are not known to be posted yet.
 
 use protocol::{Error, ErrorCode, Nonce, RoomId};
 
 /// Drafts on their way, in the order in which they were written.
 ///
-/// A draft keeps its nonce through every retry, so that however often it is sent it is posted once. It leaves the
-/// outbox when its reply or its event comes, or when its author discards it; never because of a doubt.
+/// A draft keeps its nonce through every retry, so it is posted once, however often it is sent. It leaves the outbox
+/// when its reply or its event comes, or when its author discards it. A doubt never removes it.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
     pending: Vec<Pending>,
@@ -16,9 +16,9 @@ pub struct Outbox {
 pub struct Pending {
     /// The author's name for it.
     pub nonce: Nonce,
-    /// Where it goes.
+    /// The room to post it in.
     pub room: RoomId,
-    /// What it says.
+    /// Its text.
     pub text: String,
     /// How far it got.
     pub state: PendingState,
@@ -31,7 +31,7 @@ pub enum PendingState {
     Waiting,
     /// On the wire, not answered.
     Sending,
-    /// It was on the wire and nobody knows what became of it; it will be sent again.
+    /// It was sent and has no answer, so it may be posted. It will be sent again.
     Unsure,
     /// Refused for good: its author decides.
     Failed(Error),
@@ -60,7 +60,7 @@ impl Outbox {
         self.pending.iter().find(|pending| pending.nonce == *nonce)
     }
 
-    /// Takes a draft in. A nonce that is here already keeps its place and its text and waits to be sent again.
+    /// Takes a draft in. A nonce that is here already keeps its position and its text, and waits to be sent again.
     pub fn add(&mut self, room: RoomId, text: &str, nonce: &Nonce) {
         match self.get_mut(nonce) {
             Some(pending) => pending.state = PendingState::Waiting,
@@ -80,8 +80,8 @@ impl Outbox {
         }
     }
 
-    /// The draft was answered with a refusal. Returns whether it will be sent again: the refusal was of the moment,
-    /// or nobody knows what became of the draft.
+    /// The draft was answered with a refusal. Returns whether it will be sent again: because the refusal is a passing
+    /// one, or because the draft may be posted.
     pub fn refused(&mut self, nonce: &Nonce, error: &Error) -> bool {
         let Some(pending) = self.get_mut(nonce) else { return false };
         pending.state = match error.code {

@@ -1,4 +1,4 @@
-//! The task behind a client: one connection after the other, all asks through it.
+//! The task behind a client. It has one connection after the other, and every request of the client goes through it.
 
 use crate::address::Address;
 use crate::client::{Failure, News, Options};
@@ -16,10 +16,10 @@ use tokio::time::Instant;
 /// News that may wait for one subscriber before it is cut off.
 const NEWS: usize = 65_536;
 
-/// When to send a post again that was refused for the moment without saying for how long.
+/// When to send a post again after a passing refusal that does not say for how long.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// What a client asks of its task.
+/// A request of a client to its task.
 pub(crate) enum Ask {
     Command { command: Command, answer: Answer<Value> },
     Post { room: RoomId, text: String, nonce: Nonce, answer: Option<Answer<Posted>> },
@@ -30,7 +30,7 @@ pub(crate) enum Ask {
 
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, Failure>>;
 
-/// What a client and its task both see.
+/// Shared by a client and its task.
 pub(crate) struct Shared {
     pub(crate) state: watch::Sender<State>,
     recorded: Option<Mutex<Vec<String>>>,
@@ -59,7 +59,7 @@ impl Shared {
         news
     }
 
-    /// Takes in the hello of a fresh connection and returns what to ask because of it.
+    /// Takes in the hello of a fresh connection. Returns the commands that follow from it.
     pub(crate) fn hear_hello(&self, connection: &Connection) -> Vec<Command> {
         self.record(connection.hello_text());
         self.hear(&ServerFrame::Hello(connection.hello().clone()))
@@ -123,7 +123,7 @@ struct Outgoing {
     purpose: Purpose,
 }
 
-/// Who waits for a reply.
+/// Why a command was sent, and who gets the answer.
 enum Purpose {
     Asked(Answer<Value>),
     Post(Nonce),
@@ -148,7 +148,7 @@ enum End {
     ByUs,
 }
 
-/// What made the wait of a live connection end.
+/// Why the wait of a live connection ended.
 enum Woken {
     Received(Received),
     Asked(Option<Ask>),
@@ -190,8 +190,8 @@ impl Runner {
         *lock(&self.shared.subscribers) = None;
     }
 
-    /// Fills the queue for a connection that has just said hello. What was queued for the one before is void: the
-    /// state says what to resume, the outbox what to post, in order. Commands that were never sent stay.
+    /// Fills the queue for a connection that has just said hello. The queue of the connection before does not count:
+    /// the state knows what to resume, and the outbox what to post, in order. Commands that were never sent stay.
     fn greet(&mut self, connection: &Connection) {
         self.queue.retain(|outgoing| matches!(outgoing.purpose, Purpose::Asked(_)));
         for command in self.shared.hear_hello(connection) {
@@ -306,7 +306,7 @@ impl Runner {
         let end = self.serve(&mut live).await;
         for (_, purpose) in live.unanswered.drain() {
             if let Purpose::Asked(answer) = purpose {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = answer.send(Err(Failure::Lost));
             }
         }
@@ -347,7 +347,7 @@ impl Runner {
         }
     }
 
-    /// Sends what may be under way at once; false when the connection is gone.
+    /// Sends as many commands as may be under way at once; false when the connection is gone.
     async fn send_queued(&mut self, live: &mut Live) -> bool {
         while live.unanswered.len() < live.limit
             && let Some(Outgoing { command, purpose }) = self.queue.pop_front()
@@ -360,7 +360,7 @@ impl Runner {
             }
             let Some(id) = live.connection.send(command).await else {
                 if let Purpose::Asked(answer) = purpose {
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = answer.send(Err(Failure::Lost));
                 }
                 return false;
@@ -396,7 +396,7 @@ impl Runner {
         }
     }
 
-    /// One's own message that is seen in the room is durable, whatever became of its reply.
+    /// A message of the user that is seen in the room is durable, with or without a reply.
     fn settle(&mut self, messages: &[Message]) {
         if self.posts.is_empty() {
             return;
@@ -409,7 +409,7 @@ impl Runner {
 
     fn answer_post(&mut self, nonce: &Nonce, result: &Result<Posted, Failure>) {
         for answer in self.posts.remove(nonce).unwrap_or_default() {
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             let _ = answer.send(result.clone());
         }
     }
@@ -423,7 +423,7 @@ impl Runner {
         };
         match purpose {
             Purpose::Asked(answer) => {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = answer.send(result);
             }
             Purpose::Resume(room) => {
@@ -451,7 +451,7 @@ impl Runner {
                     return;
                 }
             }
-            // It is unsure now; the next connection asks again.
+            // The draft is unsure now, and the next connection asks again.
             Err(Failure::Lost | Failure::Late | Failure::Ended | Failure::Unreadable(_)) => return,
         }
         self.answer_post(nonce, &posted);
@@ -472,7 +472,7 @@ impl Live {
         }
     }
 
-    /// When there is something to do without being asked.
+    /// When the task has something to do without a request.
     fn wake_at(&self) -> Instant {
         let retry = self.retries.iter().map(|(at, _)| *at).min();
         let silent = self.heard + self.silence;

@@ -10,7 +10,7 @@ pub struct Simple {
     socket: Socket,
 }
 
-/// What came from the server by the simple protocol.
+/// Something that came from the server by the simple protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SimpleReceived {
     /// A frame.
@@ -47,7 +47,7 @@ impl Simple {
         self.say(&SimpleCommand::Join { room: room.to_owned(), username: username.to_owned() }).await
     }
 
-    /// Says something in the room one is in. False when the connection is gone.
+    /// Says something in the room that the connection is in. False when the connection is gone.
     pub async fn chat(&self, text: &str) -> bool {
         self.say(&SimpleCommand::Chat { text: text.to_owned() }).await
     }
@@ -83,8 +83,8 @@ impl Simple {
         }
     }
 
-    /// Reads on until a frame fits, and returns it; none when the connection ends first. What does not fit is
-    /// dropped. There is no deadline: callers set one.
+    /// Reads on until a frame fits, and returns it; none when the connection ends first. Other frames are dropped.
+    /// There is no deadline: callers set one.
     pub async fn until(&mut self, fits: impl Fn(&SimpleFrame) -> bool) -> Option<SimpleFrame> {
         loop {
             match self.next().await {
@@ -95,7 +95,7 @@ impl Simple {
         }
     }
 
-    /// Reads on until somebody says `text`; false when the connection ends first.
+    /// Reads on until a chat with this text comes; false when the connection ends first.
     pub async fn hears(&mut self, text: &str) -> bool {
         self.until(|frame| matches!(frame, SimpleFrame::Chat(said) if said.chat.text == text)).await.is_some()
     }

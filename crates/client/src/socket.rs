@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// How many frames may wait to be written. The native protocol has fewer unanswered commands, so that whoever reads
-/// never waits for whoever writes.
+/// How many frames may wait to be written. The native protocol has fewer unanswered commands, so the reading side
+/// never waits for the writing side.
 const WRITES: usize = 64;
 
 /// An open WebSocket: reading here, writing in a task of its own, so that a server that reads slowly can still be
@@ -27,7 +27,7 @@ pub(crate) struct Socket {
     writer: AbortHandle,
 }
 
-/// What came out of a socket.
+/// Something that came out of a socket.
 pub(crate) enum Heard {
     Text(String),
     /// Something without a text: a ping, a pong, binary. It shows that the other end lives.
@@ -54,7 +54,7 @@ impl Socket {
                     return;
                 }
             }
-            // Whoever held the socket let go of it; the peer may be gone already.
+            // The last holder of the socket let go of it; the peer may be gone already.
             let _ = sink.close().await;
         });
         Ok(Self { read, write: Some(write), writer: writer.abort_handle() })
@@ -116,7 +116,7 @@ fn request(
     subprotocol: Option<&'static str>,
     token: Option<&str>,
 ) -> Result<Request<()>, ConnectError> {
-    // Makes the head of the request; by what way it goes is decided already.
+    // Only makes the head of the request. The stream that carries it is open already.
     let mut request = format!("ws://{authority}{path}").into_client_request().map_err(refusal)?;
     let headers = request.headers_mut();
     if let Some(subprotocol) = subprotocol {

@@ -8,14 +8,14 @@ use protocol::{
 };
 use std::collections::BTreeMap;
 
-/// What one client knows.
+/// Everything that one client knows.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// Who one is; none before the first hello.
+    /// The user of this client; none before the first hello.
     pub me: Option<User>,
-    /// One's role on the server.
+    /// The user's role on the server.
     pub role: Option<Role>,
-    /// The numbers to keep to, as the server told them.
+    /// The server's limits.
     pub limits: Option<Limits>,
     /// Which life of the database all this belongs to.
     pub epoch: Option<String>,
@@ -25,13 +25,13 @@ pub struct State {
     pub link: Link,
     /// How many hellos were heard: 1, and one more after each reconnect.
     pub hellos: u64,
-    /// The rooms one is a member of, with heads and read marks.
+    /// The rooms that the user is a member of, with heads and read marks.
     pub rooms: BTreeMap<RoomId, Room>,
-    /// What is known of each of them.
+    /// The messages known of each room.
     pub timelines: BTreeMap<RoomId, Timeline>,
-    /// Who is connected now, of the rooms the server has told.
+    /// Who is connected now, in the rooms of which the server has told it.
     pub presence: BTreeMap<RoomId, Presence>,
-    /// What was written and is not known to be posted.
+    /// Drafts that are not known to be posted yet.
     pub outbox: Outbox,
     catch_ups: BTreeMap<RoomId, CatchUp>,
     beats: BTreeMap<RoomId, u64>,
@@ -52,9 +52,9 @@ pub enum Link {
 /// Why a client stopped trying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The server closed with a code to stay away for, or refused the upgrade with 401 or 403.
+    /// The server closed with a code that means to stay away, or refused the upgrade with 401 or 403.
     StayAway(u16),
-    /// The connection ended with this close code (none: without one) and the client was told not to reconnect.
+    /// The connection ended with this close code, or without one, and the client has the option not to reconnect.
     Closed(Option<u16>),
     /// The client was closed by its owner.
     ByUs,
@@ -68,8 +68,8 @@ enum CatchUp {
 }
 
 impl State {
-    /// Takes in a frame and returns what to ask the server because of it: `resume`s, nothing else. Replies are not
-    /// taken in here, for they mean nothing without their command.
+    /// Takes in a frame, and returns the commands that follow from it: `resume`s and nothing else. Replies are not
+    /// taken in here, because they mean nothing without their command.
     #[must_use]
     pub fn hear(&mut self, frame: &ServerFrame) -> Vec<Command> {
         match frame {
@@ -141,7 +141,7 @@ impl State {
         self.presence.clear();
     }
 
-    /// The first message that says `text`, in whichever room.
+    /// The first message with this text, in any room.
     pub fn message_saying(&self, text: &str) -> Option<(RoomId, &Message)> {
         self.timelines.iter().find_map(|(room, timeline)| {
             let message = timeline.messages().find(|message| message.body.text == text)?;
@@ -149,12 +149,12 @@ impl State {
         })
     }
 
-    /// The room of this name among one's own.
+    /// The user's room of this name.
     pub fn room_named(&self, name: &str) -> Option<&Room> {
         self.rooms.values().find(|room| room.name == name)
     }
 
-    /// How many messages of a room one has not read; none when one is not a member.
+    /// How many messages of a room the user has not read; none for a room that the user is not in.
     pub fn unread(&self, room: RoomId) -> Option<u64> {
         self.rooms.get(&room).map(|room| room.n.saturating_sub(room.read.n))
     }
@@ -173,7 +173,8 @@ impl State {
         self.hellos += 1;
         self.catch_ups.clear();
         self.beats.clear();
-        // Not listed: no longer a member. Ahead of the server: what is remembered is of another life of the room.
+        // A room that is not listed has the user as a member no longer. A room in which the client is ahead of the
+        // server has another life now.
         let still =
             |known: &Room| hello.rooms.iter().any(|room| room.id == known.id && room.head >= known.head);
         let gone: Vec<RoomId> = self.rooms.values().filter(|room| !still(room)).map(|room| room.id).collect();
@@ -202,8 +203,9 @@ impl State {
         self.beats.remove(&room);
     }
 
-    /// A head beyond what was applied, and nothing on its way: the tail was lost. So was a catch-up that has not moved
-    /// since the beat before, whether or not this beat names its room.
+    /// Resumes rooms with a head beyond the last event applied, if nothing of them is on its way: the live stream was
+    /// lost. The same for a catch-up that has not moved since the beat before, whether or not this beat names its
+    /// room.
     fn beat(&mut self, beat: &Beat) -> Vec<Command> {
         for (room, head) in &beat.heads {
             self.raise_head(*room, *head);

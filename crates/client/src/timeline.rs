@@ -13,13 +13,14 @@ const REVISIONS: usize = 1024;
 /// a year would hold all that was said in it.
 const WINDOW: usize = 2000;
 
-/// What one client knows of a room's messages: one window without holes, and how far the log has been applied.
+/// What one client knows of a room's messages: one window without holes, and up to which `seq` it has applied the
+/// room's events.
 ///
-/// The window covers the places `from < seq ≤ to`: every message there is in it. It touches the live end when
-/// `to` has reached `last`; only then do posts get a row.
+/// The window covers `from < seq ≤ to`: it has every message there is between the two. It touches the live end when
+/// `to` has reached `last`. Only then do posts get a row.
 #[derive(Debug, Clone)]
 pub struct Timeline {
-    /// Every edit and deletion after this place is either in the window or among the revisions.
+    /// Every edit and deletion after this `seq` is either in the window or among the revisions.
     since: u64,
     last: u64,
     gap: bool,
@@ -36,7 +37,7 @@ pub enum Applied {
     New,
     /// It was known already.
     Known,
-    /// Something before it is missing: resume from [`Timeline::last`].
+    /// An event before it is missing: resume from [`Timeline::last`].
     Gap,
 }
 
@@ -75,12 +76,12 @@ impl Timeline {
         }
     }
 
-    /// The `seq` up to which the log has been applied.
+    /// The `seq` up to which the room's events have been applied.
     pub const fn last(&self) -> u64 {
         self.last
     }
 
-    /// The `seq` to resume after, when something is missing.
+    /// The `seq` to resume after, when an event is missing.
     pub fn gap(&self) -> Option<u64> {
         self.gap.then_some(self.last)
     }
@@ -95,7 +96,7 @@ impl Timeline {
         self.messages.get(&seq)
     }
 
-    /// The places of which every message is in the window.
+    /// The range of `seq` of which every message is in the window.
     pub const fn window(&self) -> Range<u64> {
         self.from.saturating_add(1)..self.to.saturating_add(1)
     }
@@ -129,7 +130,7 @@ impl Timeline {
         }
         match &event.kind {
             EventKind::MessagePosted { .. } => {
-                // A page ahead of the stream may have moved the window past this place.
+                // A page ahead of the stream may have moved the window past this event.
                 if let Some(message) = event.message().filter(|message| live && message.seq > self.from) {
                     self.put(message);
                     self.trim_start();
@@ -149,7 +150,8 @@ impl Timeline {
         applied
     }
 
-    /// Takes note of the place of an event, whatever it says. All there is to do for one of an unknown type.
+    /// Counts the `seq` of an event, whatever the event says. For an event of an unknown type nothing else is to be
+    /// done.
     pub fn advance(&mut self, seq: u64) -> Applied {
         if seq <= self.last {
             return Applied::Known;
@@ -170,7 +172,7 @@ impl Timeline {
     /// ahead of still come and change nothing then.
     pub fn merge(&mut self, place: Place, page: &MessagePage) {
         if page.as_of < self.since {
-            // Asked for before a reset: what changed between the two is not known here and never will be.
+            // Asked for before a reset: what changed between the two is never told.
             return;
         }
         let (low, high) = covers(place, page);
@@ -181,7 +183,7 @@ impl Timeline {
         } else {
             let stale = match place {
                 Place::Newest => high < self.from,
-                // The window they were asked for is gone; they would leave a hole beside the present one.
+                // The window that these pages belong to is gone. They would leave a hole beside the present one.
                 Place::Before(_) | Place::After(_) => true,
                 Place::Around(_) => false,
             };
@@ -210,10 +212,10 @@ impl Timeline {
         self.messages = reset.messages.iter().map(|message| (message.seq, message.clone())).collect();
     }
 
-    /// Shows one's own message as soon as the reply has told its place, before its event comes.
+    /// Shows the user's own message as soon as the reply has told its `seq`, before its event comes.
     pub fn settle(&mut self, posted: &Posted, by: &User, text: &str) {
-        // At or below `last` its event has passed, and the draft may be older than what stands there now. A page ahead of
-        // the stream may have moved the window past it.
+        // If `seq` is not above `last`, the event has passed, and the draft may be older than the message as it is
+        // now. A page ahead of the stream may have moved the window past the message.
         if posted.seq <= self.last.max(self.from) || self.more_after() {
             return;
         }
@@ -285,7 +287,7 @@ impl Revision {
     }
 }
 
-/// The places `low < seq ≤ high` of which the page holds every message.
+/// The range `low < seq ≤ high` of which the page has every message.
 fn covers(place: Place, page: &MessagePage) -> (u64, u64) {
     let first = page.messages.first().map(|message| message.seq.saturating_sub(1));
     let last = page.messages.last().map(|message| message.seq);

@@ -1,4 +1,4 @@
-//! Whom to believe that they are the server: those the system trusts, or the certificates of a file.
+//! Which certificates a server may show: those that the system trusts, or those of a file.
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,10 +10,10 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// Believes whoever is vouched for by those the system trusts. Read once in the life of a program.
+/// Trusts certificates that the system trusts. The system's list is read once in the life of a program.
 ///
 /// # Errors
-/// When the system trusts nobody.
+/// When the system trusts no certificate.
 pub(crate) fn system() -> io::Result<Arc<ClientConfig>> {
     static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(system) = SYSTEM.get() {
@@ -28,7 +28,7 @@ pub(crate) fn system() -> io::Result<Arc<ClientConfig>> {
     Ok(Arc::clone(SYSTEM.get_or_init(|| config)))
 }
 
-/// Believes whoever shows a certificate of this file, or one that they vouch for.
+/// Trusts the certificates of this file, and those that they vouch for.
 ///
 /// # Errors
 /// When the file cannot be read or holds no certificate.
@@ -62,8 +62,9 @@ fn wrong(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error 
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// Believes a server that shows one of the given certificates itself, whatever it is called there and however old it is:
-/// who runs a server for a few people makes one that nobody vouches for. Every other certificate must be vouched for.
+/// Trusts a server that shows one of the given certificates itself, whatever name it has and however old it is. A
+/// server for a few people often has a certificate that nobody vouches for. Every other certificate must be vouched
+/// for by a given one.
 #[derive(Debug)]
 struct Given {
     certificates: Vec<CertificateDer<'static>>,

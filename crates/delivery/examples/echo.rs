@@ -1,4 +1,4 @@
-//! An echo server on delivery alone, for `scripts/autobahn`: what is said comes back by way of a tail, so that tails,
+//! An echo server on delivery alone, for `scripts/autobahn`. A message comes back by way of a tail, so that tails,
 //! flushes and compression are tested with the codec.
 //!
 //! `echo [ADDRESS]` listens, prints where, and serves until it is killed.
@@ -19,7 +19,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 const MAX_REQUEST: usize = 16 << 10;
 const ECHO: Encoding = Encoding(0);
 
-/// Says everything again to whoever said it.
+/// Sends each message back to the connection that it came from.
 struct Echo {
     delivery: Delivery,
     seq: AtomicU64,

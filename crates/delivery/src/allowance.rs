@@ -2,12 +2,12 @@
 
 use std::num::NonZero;
 
-/// Seconds' worth that may come at once.
+/// How many seconds' worth of frames and bytes may come at once.
 const BURST: u64 = 10;
 const NANOS: u64 = 1_000_000_000;
 
-/// Frames and bytes a peer may send each second, and ten seconds' worth of them at once. Control frames and fragments
-/// count. Beyond it: close code 1008.
+/// How many frames and bytes a peer may send each second. Ten seconds' worth of them may come at once. Control frames
+/// and fragments count. A peer that sends more is closed with code 1008.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Allowance {
     /// Frames a second.
@@ -16,13 +16,13 @@ pub struct Allowance {
     pub bytes: NonZero<u32>,
 }
 
-/// What a peer has used up of its allowance. As in the generic cell rate algorithm (ITU-T I.371), each kind is one
-/// number: when all that was sent would have come, had it come at the rate allowed.
+/// What a peer has used of its allowance. As in the generic cell rate algorithm (ITU-T I.371), each kind is one
+/// number: the time at which everything that the peer sent would have come, had it come at the allowed rate.
 pub(crate) struct Spending {
     allowance: Allowance,
     frames_at: u64,
     bytes_at: u64,
-    /// Since when, in milliseconds, the peer may have sent what is read only now.
+    /// Milliseconds since when the shard has not read from the peer. `None` while the shard reads everything at once.
     unread_since: Option<u64>,
 }
 
@@ -31,18 +31,18 @@ impl Spending {
         Spending { allowance, frames_at: 0, bytes_at: 0, unread_since: None }
     }
 
-    /// From `now` on what the peer sends is not read, for reasons of ours: it counts as sent from here on, not all at once
-    /// when it is read.
+    /// From `now` on the shard does not read from the peer, for reasons of its own. What the peer sends meanwhile
+    /// counts as sent meanwhile, and not as sent all at once when the shard reads it.
     pub(crate) fn pause(&mut self, now: u64) {
         self.unread_since.get_or_insert(now);
     }
 
-    /// All that the peer has sent was read.
+    /// The shard has read everything that the peer sent.
     pub(crate) fn catch_up(&mut self) {
         self.unread_since = None;
     }
 
-    /// Notes what came by `now`, in milliseconds; `false` if it was too much.
+    /// Counts what came by `now`, in milliseconds; `false` if it was too much.
     pub(crate) fn allows(&mut self, now: u64, frames: u64, bytes: usize) -> bool {
         let Allowance { frames: frame_rate, bytes: byte_rate } = self.allowance;
         let since = self.unread_since.unwrap_or(now);

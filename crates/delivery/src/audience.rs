@@ -1,4 +1,4 @@
-//! Who on this shard follows a key in one encoding, and the tail they read.
+//! The followers of a key on this shard in one encoding, and the tail that they read.
 
 use std::collections::HashMap;
 
@@ -9,35 +9,37 @@ use crate::milestone::Milestone;
 use crate::publication::Publication;
 use crate::tail::{Addition, Budget, Shift, Tail};
 
-/// Audiences looked at for memory when a tail needs some and none is left.
+/// How many audiences are looked at for memory when a tail needs some and none is left.
 const RECLAIM_LOOKS: usize = 64;
 
-/// The followers of one key in one encoding. Exists only while there is one.
+/// The followers of one key in one encoding. Exists only while there is a follower.
 pub(crate) struct Audience {
     pub(crate) key: Key,
     pub(crate) encoding: Encoding,
     pub(crate) tail: Tail,
     pub(crate) followers: Vec<Follower>,
     pub(crate) pass: Pass,
-    /// What waits for a pass that began beyond an offset.
+    /// Each milestone with the offset up to which a complete pass must have come.
     milestones: Vec<(u64, Milestone)>,
     /// When something was last published, in the shard's milliseconds.
     pub(crate) published_at: u64,
 }
 
-/// Where a follower is: its connection, and which of the connection's cursors reads here.
+/// Where a follower is kept: the slot of its connection, and which of the connection's cursors reads this tail.
 #[derive(Clone, Copy)]
 pub(crate) struct Follower {
     pub(crate) slot: u32,
     pub(crate) cursor: u32,
 }
 
-/// A walk over the followers, from the last to the first, that leaves none behind `goal` unless its socket is full.
+/// A walk over the followers, from the last to the first. It leaves no follower behind `goal` unless the follower's
+/// socket is full.
 #[derive(Default)]
 pub(crate) struct Pass {
     /// Whether the audience waits for a turn or has one.
     pub(crate) dirty: bool,
-    /// Followers not visited yet. New followers stand behind them, and whoever leaves is replaced by one from behind them.
+    /// Followers not visited yet. New followers are added behind them. When a follower leaves, one from behind them
+    /// takes its index.
     pub(crate) unvisited: u32,
     /// The end of the tail when the pass began.
     pub(crate) goal: u64,
@@ -49,10 +51,10 @@ pub(crate) struct Pass {
 pub(crate) struct Audiences {
     slab: Slab<Audience>,
     places: HashMap<(Key, Encoding), u32>,
-    /// Encodings anybody has ever followed in.
+    /// The encodings in which a connection has ever followed a key.
     encodings: Vec<Encoding>,
     budget: Budget,
-    /// Where the search for memory goes on.
+    /// The audience at which the next search for memory goes on.
     hand: usize,
 }
 
@@ -74,7 +76,7 @@ impl Audiences {
         &self.slab[index as usize].tail
     }
 
-    /// Takes note that everything up to `head` was published, here or to nobody.
+    /// Notes that everything up to `head` was published, here or while nobody followed.
     pub(crate) fn miss(&mut self, index: u32, head: u64) {
         self.slab[index as usize].tail.miss(head);
     }
@@ -123,7 +125,8 @@ impl Audiences {
         Appended { woken, shift }
     }
 
-    /// Removes a follower and, with the last, the audience. Returns the follower that took over its place.
+    /// Removes a follower, and the audience with its last follower. Returns the follower that has the removed one's
+    /// index now.
     pub(crate) fn remove(&mut self, index: u32, member: u32) -> Option<Follower> {
         let audience = &mut self.slab[index as usize];
         audience.followers.swap_remove(member as usize);
@@ -151,13 +154,13 @@ impl Audiences {
         self.slab.capacity()
     }
 
-    /// Bytes of memory that tails may still take.
+    /// Bytes of memory that all tails together may still take.
     pub(crate) fn left(&self) -> usize {
         self.budget.left
     }
 
-    /// Frees tails that wait for no turn until `need` bytes are left or enough were looked at. A reader whose socket is
-    /// full may lose its place by this: under memory pressure the slow pay first.
+    /// Frees tails of audiences that wait for no turn, until `need` bytes are left or enough audiences were looked
+    /// at. A reader whose socket is full may lose frames by this: when memory is short, slow readers lose first.
     fn reclaim(&mut self, need: usize, except: u32) {
         for _ in 0..RECLAIM_LOOKS.min(self.slab.capacity()) {
             if self.budget.left >= need {
@@ -178,7 +181,7 @@ impl Audiences {
 pub(crate) struct Appended {
     /// The audience was clean and is dirty now.
     pub(crate) woken: bool,
-    /// Set if readers stand elsewhere now.
+    /// Set if the offsets of readers have changed.
     pub(crate) shift: Option<Shift>,
 }
 
@@ -189,11 +192,11 @@ impl Audience {
     }
 
     fn count(&self) -> u32 {
-        // A follower's place among the others has no more bits.
+        // A follower's index has no more bits.
         self.followers.len() as u32
     }
 
-    /// Keeps a milestone until everything published so far has been offered to every follower.
+    /// Keeps a milestone until every frame published so far has been offered to every follower.
     pub(crate) fn set(&mut self, milestone: Milestone) {
         if self.pass.dirty {
             self.milestones.push((self.tail.end(), milestone));
@@ -205,13 +208,13 @@ impl Audience {
         self.pass = Pass { dirty: true, unvisited: self.count(), goal: self.tail.end(), reached };
     }
 
-    /// Bytes published that some follower may not have been offered yet.
+    /// Bytes published that may not have been offered to every follower yet.
     pub(crate) fn unserved(&self) -> u64 {
         self.tail.end() - self.pass.reached
     }
 
-    /// The next follower to visit, starting over while there is something newer than the goal; `None` when all have been
-    /// visited, and then the audience is clean.
+    /// The next follower to visit. The walk starts over while there is something newer than its goal. `None` when all
+    /// have been visited; the audience is clean then.
     pub(crate) fn next(&mut self) -> Option<Follower> {
         self.pass.unvisited = self.pass.unvisited.min(self.count());
         if self.pass.unvisited == 0 {
@@ -227,8 +230,8 @@ impl Audience {
     }
 }
 
-/// Adds to one of very many lists, nearly all of which are short and stay as they are: doubling would leave half of that
-/// memory empty.
+/// Adds to one of very many lists, nearly all of which are short and stay short. Doubling the capacity, as `Vec`
+/// does, would leave half of that memory empty.
 pub(crate) fn push_snugly<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
         list.reserve_exact((list.len() / 4).max(2));

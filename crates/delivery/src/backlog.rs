@@ -1,4 +1,4 @@
-//! What waits in one connection beside the tails it reads.
+//! What waits for one connection alone, beside the tails that it reads.
 
 use std::collections::VecDeque;
 
@@ -9,16 +9,17 @@ use crate::key::Key;
 /// Most bytes of pongs kept for a peer that pings faster than it reads.
 const MAX_PONGS: usize = 2048;
 
-/// Bytes a waiting item is counted with beside its frame, so that a queue of small ones is bounded, too.
+/// Bytes that a waiting item counts beside its frame, so that a queue of small items is bounded, too.
 const ITEM: usize = size_of::<Item>();
 
-/// Frames for one connection, and the turns in what it follows that must come between them.
+/// Frames for one connection alone, and the starts and stops of keys that must come between them.
 ///
-/// An item is due when everything published before its stamp, under any key followed, has left. That keeps the order in
-/// which a caller asked, although frames of keys wait in tails and these wait here. Absent in a connection without any.
+/// An item is due when everything that was published before its stamp, under any key that the connection follows, has
+/// left. So the order in which a caller asked is kept, although the frames of keys wait in tails and these items wait
+/// here. A connection without items has no backlog.
 #[derive(Default)]
 pub(crate) struct Backlog {
-    /// What is left of a frame that is half out. It goes before anything else.
+    /// The rest of a frame of which a part has left. It goes before anything else.
     pub(crate) rest: Option<Rest>,
     /// The answers to the peer's latest pings.
     pub(crate) pongs: Option<Bytes>,
@@ -32,7 +33,7 @@ pub(crate) struct Rest {
     pub(crate) then: Then,
 }
 
-/// What is to be done when a frame has left.
+/// What is to be done once a frame has left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Then {
     Nothing,
@@ -49,12 +50,12 @@ pub(crate) struct Item {
 
 pub(crate) enum What {
     Frame(Bytes, Then),
-    /// From here on the key is heard from `after` on.
+    /// From here on the connection hears the key, from `after` on.
     Start {
         key: Key,
         after: u64,
     },
-    /// From here on the key is not heard.
+    /// From here on the connection does not hear the key.
     Stop {
         key: Key,
     },
@@ -75,7 +76,8 @@ impl Backlog {
         self.queue.push_back(Item { stamp, what });
     }
 
-    /// Adds the answer to a ping. Where too many wait, it stands for the earlier ones, too (RFC 6455 §5.5.3).
+    /// Adds the answer to a ping. When too many answers wait, this one stands for the earlier ones, too (RFC 6455
+    /// §5.5.3).
     pub(crate) fn answer_ping(&mut self, pong: Bytes) {
         self.pongs = match self.pongs.take() {
             Some(earlier) if earlier.len() + pong.len() <= MAX_PONGS => {
@@ -91,7 +93,8 @@ impl Backlog {
         Some(item)
     }
 
-    /// Forgets everything but a frame that is half out: the peer could make nothing of what came after half a frame.
+    /// Forgets everything except the rest of a frame of which a part has left: the peer could not read a close frame
+    /// behind half a frame.
     pub(crate) fn clear(&mut self) {
         self.pongs = None;
         self.queue.clear();
@@ -109,7 +112,7 @@ impl Backlog {
         self.rest.is_none() && self.pongs.is_none() && self.queue.is_empty()
     }
 
-    /// Does not start a key any more, where that is the last word on it.
+    /// Takes back the start of a key, if it is the last item about that key.
     pub(crate) fn withdraw_start(&mut self, key: Key) {
         let is_stop = |item: &Item| matches!(item.what, What::Stop { key: stopped } if stopped == key);
         let behind = self.queue.iter().rposition(is_stop).map_or(0, |stop| stop + 1);
@@ -125,7 +128,7 @@ impl Backlog {
         });
     }
 
-    /// What waits to be done about a key, if anything: the last word counts.
+    /// What the backlog holds about a key. The last item about the key counts.
     pub(crate) fn intent(&self, key: Key) -> Option<Intent> {
         self.queue.iter().rev().find_map(|item| match &item.what {
             What::Start { key: started, .. } if *started == key => Some(Intent::Start),
@@ -135,7 +138,7 @@ impl Backlog {
     }
 }
 
-/// Whether a key will be followed once a backlog is gone.
+/// Whether the connection will follow a key once its backlog is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Intent {
     Start,

@@ -5,25 +5,25 @@ use crate::header::{Allowed, Header, Opcode, Violation};
 use crate::inflate::Inflater;
 use crate::mask::unmask;
 
-/// One thing a peer said.
+/// One thing that a peer said.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Incoming<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
     Ping(&'a [u8]),
     Pong,
-    /// The peer's last frame, with its code if it gave one.
+    /// The peer's close frame, with its code if it has one.
     Close(Option<u16>),
 }
 
 /// How far a call of [`Decoder::decode`] came.
 pub(crate) struct Step<'a> {
-    /// Bytes of the input that are done with; at least one.
+    /// How many bytes of the input are done with; at least one.
     pub(crate) used: usize,
     pub(crate) incoming: Option<Incoming<'a>>,
 }
 
-/// What was agreed on with a peer, and what it takes to hear it.
+/// What was agreed on with a peer, and what decoding it needs.
 pub(crate) struct Terms<'a> {
     /// The longest message, in bytes, deflated and inflated.
     pub(crate) limit: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// What a payload says: deflated ones are only let in where there is an inflater.
+    /// The text or data in a payload. A deflated payload comes here only where there is an inflater.
     fn read(self, payload: &'a [u8], deflated: bool) -> Result<&'a [u8], Violation> {
         match self.inflater.filter(|_| deflated) {
             Some(inflater) => inflater.inflate(payload, self.limit),
@@ -43,16 +43,17 @@ impl<'a> Terms<'a> {
 
 /// Turns the bytes of one peer into messages.
 ///
-/// 1. Frames that arrive whole are read where they lie; only an incomplete frame or message is kept.
-/// 2. A length is judged before anything is allocated for it, and what is kept never exceeds what has arrived.
-/// 3. What a deflated message inflates to lies in the inflater, which all connections of a shard share.
+/// 1. A frame that arrives whole is read where it lies. Only an incomplete frame or message is copied.
+/// 2. A length is judged before memory is allocated for it, and the bytes kept are never more than the bytes that
+///    arrived.
+/// 3. The content of a deflated message lies in the inflater, which all connections of a shard share.
 /// 4. After an error or a close frame, no further call makes sense.
 #[derive(Default)]
 pub(crate) struct Decoder {
     /// The beginning of a frame whose end has not arrived.
     partial: Vec<u8>,
     fragments: Option<Box<Fragments>>,
-    /// What the last step returned, where that was not in the input.
+    /// The message that the last step returned, if it was not in the input.
     finished: Vec<u8>,
 }
 
@@ -79,7 +80,7 @@ impl Decoder {
         }
     }
 
-    /// Whether the last step ended before a frame did.
+    /// Whether the last step ended in the middle of a frame.
     pub(crate) fn is_inside_frame(&self) -> bool {
         !self.partial.is_empty()
     }
@@ -89,7 +90,7 @@ impl Decoder {
         self.finished = Vec::new();
     }
 
-    /// Adds to the frame that has begun, and no byte of the next.
+    /// Adds bytes to the frame that has begun, and none of the next frame.
     fn complete<'a>(&'a mut self, input: &'a mut [u8], terms: Terms<'a>) -> Result<Step<'a>, Violation> {
         let mut used = 0;
         let header = loop {
@@ -113,7 +114,7 @@ impl Decoder {
         Ok(Step { used, incoming: self.take(&header, None, terms)? })
     }
 
-    /// Reads a header and refuses one that may not follow what came before.
+    /// Reads a header, and refuses one that may not follow the frames before it.
     fn judge(&self, bytes: &[u8], terms: &Terms<'_>) -> Result<Option<Header>, Violation> {
         let had = self.fragments.as_ref().map_or(0, |fragments| fragments.len());
         let allowed = Allowed { len: terms.limit.saturating_sub(had), deflate: terms.inflater.is_some() };
@@ -130,7 +131,7 @@ impl Decoder {
         if in_order { Ok(header) } else { Err(Violation::Protocol) }
     }
 
-    /// Takes a complete frame whose payload is given, or else lies in `finished`.
+    /// Takes a complete frame. Its payload is `payload`, or else in `finished`.
     fn take<'a>(
         &'a mut self,
         header: &Header,
@@ -159,7 +160,7 @@ impl Decoder {
     }
 }
 
-/// A frame that stands alone.
+/// The message of a frame that stands alone.
 fn incoming(opcode: Opcode, payload: &[u8]) -> Result<Incoming<'_>, Violation> {
     match opcode {
         Opcode::Text => message(true, payload),

@@ -16,7 +16,7 @@ use crate::key::{ConnId, Key};
 use crate::options::Options;
 use crate::tls::Tls;
 
-/// A connection. Owns no buffer while nothing is half read or half written.
+/// A connection. Holds no buffer unless a frame is half read or half written.
 pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) socket: TcpStream,
@@ -28,60 +28,61 @@ pub(crate) struct Connection {
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) phase: Phase,
     pub(crate) cursors: Vec<Cursor>,
-    /// The latest refusal of each key that waits for it to be made up for. `None` without any.
+    /// For each key of which the tail did not reach back: the latest refusal, until a follow makes up for it. `None`
+    /// without any.
     pub(crate) refused: Option<Box<Refused>>,
     pub(crate) backlog: Option<Box<Backlog>>,
     pub(crate) decoder: Decoder,
-    /// Bytes that were read but may not be acted on until something is answered.
+    /// Bytes that were read and wait until the connection's messages are answered.
     pub(crate) held: Option<Box<Held>>,
     /// When something was last read, in the shard's milliseconds.
     pub(crate) heard_at: u64,
-    /// Since when nothing could be written; 0 while everything can.
+    /// Since when nothing could be written, in the shard's milliseconds; 0 while everything can be written.
     pub(crate) stalled_at: u64,
     pub(crate) unanswered: u16,
-    /// Bytes of messages since nothing was unanswered.
+    /// Bytes of the messages read since the last moment at which none was unanswered.
     pub(crate) unanswered_bytes: u32,
     /// Control frames since the last beat.
     pub(crate) controls: u16,
-    /// The cursor from which the next flush looks, so that no key is always last.
+    /// The cursor at which the next flush begins, so that no key is always the last.
     pub(crate) first: u16,
-    /// The gateway is to be told once nothing waits in the backlog.
+    /// The gateway asked to be told once the backlog is empty.
     pub(crate) asked: bool,
-    /// The socket took less than was offered; it will say when it takes more.
+    /// The socket took less than it was offered. The kernel will say when it takes more.
     pub(crate) blocked: bool,
-    /// In the shard's queue of connections to flush.
+    /// The connection is in the shard's queue of connections to flush.
     pub(crate) ready: bool,
-    /// In the shard's queue of connections to read on from.
+    /// The connection is in the shard's queue of connections to read on from.
     pub(crate) unread: bool,
     /// The kernel said that the peer has finished sending.
     pub(crate) ended: bool,
-    /// Is told goodbye once it has its answers; until then nothing more is read.
+    /// The shard closes the connection once its messages are answered, and reads nothing more from it until then.
     pub(crate) leaving: bool,
 }
 
-/// Where a connection stands in the tail of something it follows.
+/// Where a connection stands in the tail of a key that it follows.
 pub(crate) struct Cursor {
     pub(crate) audience: u32,
-    /// Its place among the audience's followers.
+    /// The index of the connection among the audience's followers.
     pub(crate) member: u32,
-    /// The border of two frames up to which everything has been sent, or [`Cursor::WAITING`].
+    /// The offset up to which everything has been sent, always the border of two frames; or [`Cursor::WAITING`].
     pub(crate) place: u64,
-    /// The end of the tail when following began; fleeting frames below are not sent. `Reader::AHEAD` while what the
-    /// tail is told may be known.
+    /// The end of the tail when following began: fleeting frames before it are not sent. `Reader::AHEAD` while the
+    /// connection may have from elsewhere what the tail holds.
     pub(crate) live_from: u64,
     /// The last seq that the connection has.
     pub(crate) last: u64,
 }
 
 impl Cursor {
-    /// The place of a cursor whose start still waits in the backlog: past every end.
+    /// For `place`, while the start of the key still waits in the backlog: beyond every end.
     pub(crate) const WAITING: u64 = u64::MAX;
 }
 
 /// Keys, each with a refusal.
 type Refused = SmallVec<[(Key, Refusal); 2]>;
 
-/// Bytes not acted on yet.
+/// Bytes that were read and not acted on yet.
 pub(crate) struct Held {
     pub(crate) bytes: Vec<u8>,
     pub(crate) at: usize,
@@ -90,12 +91,12 @@ pub(crate) struct Held {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Open,
-    /// A close frame waits behind what was queued before it. Nothing the peer says counts any more.
+    /// A close frame waits behind what was queued before it. What the peer says does not count any more.
     Closing {
         code: u16,
         since: u64,
     },
-    /// The gateway knows; what is left is to bring the close frame out and to hear the peer's.
+    /// The gateway knows that the connection is over. The close frame has to leave, and the peer's has to come.
     Lingering {
         until: u64,
         heard: bool,
@@ -131,7 +132,8 @@ impl Connection {
         }
     }
 
-    /// Whether the peer has to wait for answers, or to take those there are, before it is heard again.
+    /// Whether the shard does not read from the peer: the peer's messages must be answered first, or the peer must
+    /// take answers that wait.
     pub(crate) fn paused(&self, options: &Options) -> bool {
         let waits = self.leaving
             || self.unanswered >= options.max_unanswered
@@ -146,7 +148,7 @@ impl Connection {
         self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
     }
 
-    /// All that has come was read and acted on: what comes from here on comes when it is read.
+    /// Everything that came was read and acted on. What is read later counts as sent later.
     pub(crate) fn catch_up(&mut self) {
         if let Some(spending) = &mut self.spending {
             spending.catch_up();
@@ -172,7 +174,7 @@ impl Connection {
         }
     }
 
-    /// The refusal of a key that waits to be made up for.
+    /// The latest refusal of a key that a follow has not made up for yet; [`Refusal::NONE`] without one.
     pub(crate) fn refusal_of(&self, key: Key) -> Refusal {
         let mut refused = self.refused.iter().flat_map(|refused| refused.iter());
         refused.find(|(refused, _)| *refused == key).map_or(Refusal::NONE, |(_, refusal)| *refusal)

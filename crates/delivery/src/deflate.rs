@@ -1,4 +1,4 @@
-//! Deflating what is published (RFC 7692 §7.2.1), once for everybody who agreed on it.
+//! Deflates what is published (RFC 7692 §7.2.1), once for all connections that agreed on it.
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 
@@ -6,18 +6,18 @@ use crate::frame::Frame;
 
 /// Least bytes of payload worth deflating.
 const LEAST: usize = 256;
-/// The window in bits: no reference reaches farther back than 4 KiB, which is what [`Deflate`](crate::Deflate) promises
-/// to whoever asks for a small one.
+/// The window in bits: no reference reaches farther back than 4 KiB. [`Deflate`](crate::Deflate) promises that to a
+/// client that asks for a small window.
 pub(crate) const WINDOW: u8 = 12;
 const LEVEL: u32 = 3;
-/// What a flush ends with, and a sender cuts off.
+/// The end of a flush, which a sender cuts off.
 const ENDING: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// Deflates one message after the other, each on its own (`server_no_context_takeover`), so that everybody can be given
-/// the same bytes.
+/// Deflates one message after the other, each on its own (`server_no_context_takeover`), so that every connection can
+/// be given the same bytes.
 #[derive(Default)]
 pub(crate) struct Deflater {
-    /// Made for the first message: a server without anybody to deflate for has no window.
+    /// Made for the first message: a server that deflates nothing has no window.
     stream: Option<Compress>,
     scratch: Vec<u8>,
 }
@@ -28,14 +28,14 @@ impl Deflater {
         frame.payload().len() >= LEAST
     }
 
-    /// The frame deflated; `None` if that is no shorter.
+    /// The deflated frame; `None` if it is no shorter.
     pub(crate) fn deflate(&mut self, frame: &Frame) -> Option<Frame> {
         let payload = frame.payload();
         let Deflater { stream, scratch } = self;
         let stream = stream
             .get_or_insert_with(|| Compress::new_with_window_bits(Compression::new(LEVEL), false, WINDOW));
         stream.reset();
-        // What does not fit here is no shorter, so nothing longer is ever made.
+        // A deflated payload that does not fit here is no shorter, so nothing longer is ever made.
         let room = payload.len() - 1 + ENDING.len();
         if scratch.len() < room {
             scratch.resize(room, 0);

@@ -1,4 +1,4 @@
-//! The handle others hold.
+//! The handle through which other threads use delivery.
 
 use std::io;
 use std::net::TcpStream;
@@ -28,11 +28,11 @@ use crate::stats::Stats;
 
 /// Moves frames to the connections that follow keys. A handle: clones share the same shards.
 ///
-/// 1. What one thread asks happens at each connection in the order it was asked, except that frames of different keys may
-///    pass one another where nothing for the connection itself stands between them.
-/// 2. No method but `hush`, `drain` and `stop` waits for anything.
-/// 3. The queues into the shards are not bounded: whoever publishes must bound how far it runs ahead.
-/// 4. A connection that is unknown or closed is ignored, and so is everything after `stop`.
+/// 1. What one thread asks happens at each connection in the order in which it was asked. Only frames of different
+///    keys may pass one another, where nothing for the connection itself stands between them.
+/// 2. No method except `hush`, `drain` and `stop` waits for anything.
+/// 3. The queues into the shards are not bounded: a caller that publishes must bound how far it runs ahead.
+/// 4. A call for a connection that is unknown or closed does nothing, and so does every call after `stop`.
 #[derive(Clone)]
 pub struct Delivery {
     inner: Arc<Inner>,
@@ -67,7 +67,7 @@ impl Delivery {
         });
         for shard in shards {
             let name = format!("delivery-{}", shard.number);
-            // If one thread cannot be had, dropping `inner` stops those that were.
+            // When one thread cannot be had, dropping `inner` stops the threads that were started.
             let thread = thread::Builder::new().name(name).spawn(move || shard.run())?;
             inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
@@ -81,10 +81,11 @@ impl Delivery {
         ConnId::new((serial % self.inner.doors.len() as u64) as usize, encoding, serial)
     }
 
-    /// Takes over a socket on which the opening handshake is done, and what was read behind it (decrypted, over TLS).
+    /// Takes over a socket on which the opening handshake is done, and the bytes that were read behind the handshake
+    /// (decrypted, over TLS).
     ///
-    /// Must come before anything else is asked for the connection. From here on, in any case, `gateway` hears
-    /// [`on_closed`](Gateway::on_closed) exactly once.
+    /// Call this before anything else is asked for the connection. From here on `gateway` hears
+    /// [`on_closed`](Gateway::on_closed) exactly once, whatever happens.
     pub fn attach(
         &self,
         conn: ConnId,
@@ -104,7 +105,7 @@ impl Delivery {
         }
     }
 
-    /// Makes a connection follow a key, or take it up again from another place. See [`Follow`].
+    /// Makes a connection follow a key, or follow it again from another seq. See [`Follow`].
     pub fn follow(&self, follow: Follow) {
         let (conn, key) = (follow.conn, follow.key);
         self.expect(&follow);
@@ -113,7 +114,7 @@ impl Delivery {
         }
     }
 
-    /// Ends following: what is published under the key from now on is not heard.
+    /// Ends following: the connection does not hear what is published under the key from now on.
     pub fn unfollow(&self, conn: ConnId, key: Key) {
         self.ask(conn, Order::Unfollow { conn, key });
     }
@@ -130,42 +131,42 @@ impl Delivery {
         self.ask(conn, Order::Unicast { conn, frame });
     }
 
-    /// Gives frames to one connection, and tells it by [`on_drained`](Gateway::on_drained) when the last has left;
-    /// without any, when what waits for it has.
+    /// Gives frames to one connection, and calls [`on_drained`](Gateway::on_drained) when the last of them has left.
+    /// Without frames, it calls that when everything that waits for the connection has left.
     pub fn page(&self, conn: ConnId, frames: Vec<Frame>) {
         self.ask(conn, Order::Page { conn, frames });
     }
 
-    /// Answers messages, each with one unicast that counts down what is unanswered.
+    /// Answers messages with one frame each. Every frame counts one message as answered.
     pub fn reply(&self, conn: ConnId, frames: Vec<Frame>) {
         self.ask(conn, Order::Reply { conn, frames });
     }
 
-    /// Counts down what is unanswered, without a frame.
+    /// Counts one message as answered, without a frame.
     pub fn answered(&self, conn: ConnId) {
         self.ask(conn, Order::Answered { conn });
     }
 
-    /// Tells a connection by [`on_taken`](Gateway::on_taken) when nothing waits for it alone: whoever makes long answers
-    /// waits for that between two of them. Ask again only once it was told.
+    /// Calls [`on_taken`](Gateway::on_taken) when nothing waits for this connection alone. A gateway that makes long
+    /// answers waits for that between two of them. Ask again only after that call.
     pub fn ask_taken(&self, conn: ConnId) {
         self.ask(conn, Order::Ask { conn });
     }
 
-    /// Closes a connection after what is already queued for it; nothing queued later is sent.
+    /// Closes a connection after what is queued for it already. Nothing that is queued later is sent.
     ///
     /// `reason` is cut to 123 bytes.
     pub fn close(&self, conn: ConnId, code: u16, reason: &str) {
         self.ask(conn, Order::Close { conn, code, reason: reason.into() });
     }
 
-    /// A second way to ask, for a thread that has much to ask at once.
+    /// A second way to ask, for a thread that asks for much at once.
     pub fn gathering(&self) -> Gathering {
         Gathering::new(self.clone(), self.inner.doors.len())
     }
 
-    /// Reads nothing more from any connection until it is closed, and waits until what was read is answered, or
-    /// `patience` has passed. Connections live on and are written to.
+    /// Reads nothing more from any connection until the connection is closed. Waits until everything that was read is
+    /// answered, or `patience` has passed. Connections live on, and are written to.
     pub fn hush(&self, patience: Duration) {
         let (quiet, told) = mpsc::channel();
         for door in &self.inner.doors {
@@ -173,14 +174,14 @@ impl Delivery {
             let _: Result<(), Order> = door.inbox.push(Order::Hush { quiet: quiet.clone() });
         }
         drop(quiet);
-        // Nothing is ever sent: the shards let go of their ends.
+        // The channel carries no value: each shard drops its end.
         let _: Result<(), RecvTimeoutError> = told.recv_timeout(patience);
     }
 
-    /// Closes all connections, and whoever is attached later. The goodbyes are spread over `over`; each has a `reason`
-    /// of its own, cut to 123 bytes, and comes when what was read before is answered.
+    /// Closes all connections, and every connection that is attached later. The close frames are spread over `over`.
+    /// Each has a `reason` of its own, cut to 123 bytes, and is sent once what was read before is answered.
     ///
-    /// Blocks until all are gone, or `patience` has passed.
+    /// Blocks until all connections are gone, or `patience` has passed.
     pub fn drain(
         &self,
         code: u16,
@@ -192,11 +193,11 @@ impl Delivery {
         let reason: Reason = Arc::new(reason);
         for door in &self.inner.doors {
             let drain = Drain::new(code, Arc::clone(&reason), over, gone.clone());
-            // A shard that has stopped has nobody to say goodbye to.
+            // A shard that has stopped has no connection to close.
             let _: Result<(), Order> = door.inbox.push(Order::Drain(drain));
         }
         drop(gone);
-        // Nothing is ever sent: the shards let go of their ends.
+        // The channel carries no value: each shard drops its end.
         let _: Result<(), RecvTimeoutError> = told.recv_timeout(patience);
     }
 
@@ -205,12 +206,12 @@ impl Delivery {
         self.inner.stop();
         let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A shard that panicked has said so already.
+            // A shard that panicked has reported it already.
             let _: thread::Result<()> = thread.join();
         }
     }
 
-    /// Connections attached whose gateways have not heard that they are over.
+    /// How many connections are attached of which the gateway has not heard that they are over.
     pub fn connections(&self) -> usize {
         self.inner.doors.iter().map(|door| door.counters.connections.load(Ordering::Acquire)).sum()
     }
@@ -238,7 +239,7 @@ impl Delivery {
         let _: Result<(), Order> = self.inner.doors[shard].inbox.push(order);
     }
 
-    /// Gives the order to publish for each shard that has, or is about to have, a follower.
+    /// Makes an order to publish for each shard that has a follower, or is about to have one.
     pub(crate) fn spread(
         &self,
         key: Key,
@@ -259,23 +260,23 @@ impl Delivery {
         spread(plain, encoding, publication);
     }
 
-    /// The shards that have, or are about to have, a follower of a key in whatever encoding.
+    /// The shards that have, or are about to have, a follower of a key in any encoding.
     pub(crate) fn followers(&self, key: Key) -> impl Iterator<Item = usize> + use<> {
         bits(self.inner.interest.shards(key))
     }
 
-    /// From here on what is published under the key reaches the shard.
+    /// From here on a publication under the key reaches the shard.
     pub(crate) fn expect(&self, follow: &Follow) {
         self.inner.interest.add(follow.key, follow.conn);
     }
 
-    /// Queues orders at a shard, and empties them. One that has stopped does nothing any more.
+    /// Queues orders at a shard, and empties the list. A shard that has stopped drops them.
     pub(crate) fn take_all(&self, shard: usize, orders: &mut Vec<Order>) {
         self.inner.doors[shard].inbox.push_all(orders);
         orders.clear();
     }
 
-    /// The frame deflated, or as it is where that does not help.
+    /// The deflated frame, or the frame as it is where deflating makes it no shorter.
     fn deflate(&self, frame: &Frame) -> Frame {
         if !Deflater::is_worth_it(frame) {
             return frame.clone();
@@ -291,7 +292,7 @@ impl Delivery {
     }
 }
 
-/// The shards that bits stand for.
+/// The numbers of the shards in a set of bits.
 fn bits(mut shards: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let shard = (shards != 0).then(|| shards.trailing_zeros() as usize);

@@ -1,4 +1,4 @@
-//! How connections end: orderly, at once, all together.
+//! How connections end: in order, at once, or all together.
 
 use std::mem;
 use std::net::Shutdown;
@@ -22,7 +22,7 @@ use crate::turns::guarded;
 
 /// How long, in milliseconds, a peer may take to answer our close frame.
 const LINGER: u64 = 2_000;
-/// "Going away" (RFC 6455 §7.4.1): said to a peer that seems to have gone.
+/// "Going away" (RFC 6455 §7.4.1), for a peer that seems to be gone.
 pub(crate) const WENT_AWAY: u16 = 1001;
 /// "Internal error" (RFC 6455 §7.4.1).
 pub(crate) const PANICKED: u16 = 1011;
@@ -31,19 +31,19 @@ pub(crate) const RESTART: u16 = 1012;
 /// "Try again later" (IANA registry of close codes).
 pub(crate) const TOO_SLOW: u16 = 1013;
 
-/// What stands in a goodbye, made for each anew.
+/// Makes the reason of each close frame anew.
 pub(crate) type Reason = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Goodbyes to everybody, one after the other, so that they do not all come back at once.
+/// Close frames to all connections, one after the other, so that the clients do not all come back at once.
 pub(crate) struct Drain {
     code: u16,
     reason: Reason,
     since: u64,
-    /// Milliseconds in which all are told.
+    /// Milliseconds over which the close frames are spread.
     over: u64,
     everybody: Vec<ConnId>,
     told: usize,
-    /// Dropped when everybody has gone.
+    /// Dropped when all connections are gone.
     gone: Option<Sender<()>>,
 }
 
@@ -53,14 +53,14 @@ impl Drain {
         Drain { code, reason, since: 0, over, everybody: Vec::new(), told: 0, gone: Some(gone) }
     }
 
-    /// When the next goodbye is due; `None` when all have been told.
+    /// How long until the next close frame is due; `None` when all have been queued.
     pub(crate) fn due_in(&self, now: u64) -> Option<Duration> {
         let everybody = self.everybody.len() as u64;
         let next = self.since + self.over * self.told as u64 / everybody.max(1);
         (self.told < self.everybody.len()).then(|| Duration::from_millis(next.saturating_sub(now)))
     }
 
-    /// How many should have been told by now.
+    /// How many close frames should have been queued by now.
     fn due(&self, now: u64) -> usize {
         let (everybody, passed) = (self.everybody.len() as u64, now - self.since);
         if passed >= self.over { self.everybody.len() } else { (1 + everybody * passed / self.over) as usize }
@@ -88,7 +88,7 @@ impl Shard {
         self.read_later(slot);
     }
 
-    /// Ends a connection at once: what waited for it is dropped, and only the close frame may still leave.
+    /// Ends a connection at once. What waited for it is dropped, and only the close frame may still leave.
     pub(crate) fn expel(&mut self, slot: usize, code: u16, closed: Closed) {
         self.expel_because(slot, code, "", closed);
     }
@@ -98,7 +98,7 @@ impl Shard {
         self.linger(slot, frame::close(code, reason), false);
     }
 
-    /// The peer said goodbye; it is answered and let go.
+    /// The peer sent a close frame: answers it and ends the connection.
     pub(crate) fn part(&mut self, slot: usize, code: Option<u16>) {
         let conn = &mut self.connections[slot];
         match &mut conn.phase {
@@ -111,7 +111,7 @@ impl Shard {
         }
     }
 
-    /// The close frame has left.
+    /// Our close frame has left.
     pub(crate) fn farewell(&mut self, slot: usize) {
         match self.connections[slot].phase {
             Phase::Closing { code, .. } => {
@@ -119,8 +119,9 @@ impl Shard {
                 self.connections[slot].phase = Phase::Lingering { until: self.now + LINGER, heard: false };
             }
             Phase::Lingering { heard: true, .. } => self.lose(slot),
-            // The connection has failed and the peer's close frame may never come or be understood. It is told by the
-            // transport (RFC 6455 §7.1.1); closing it whole would reset it, and our close frame could be lost.
+            // The connection has failed, and the peer's close frame may never come or make sense. Half-closing the
+            // socket tells the peer that nothing more comes (RFC 6455 §7.1.1). Closing it whole would reset it, and
+            // our close frame could be lost.
             Phase::Lingering { heard: false, .. } => self.half_close(slot),
             Phase::Open => {}
         }
@@ -132,7 +133,7 @@ impl Shard {
         }
     }
 
-    /// The transport is gone, or nobody is left to wait for.
+    /// Ends a connection whose transport is gone, or that has nobody left to wait for.
     pub(crate) fn lose(&mut self, slot: usize) {
         let closed = match self.connections[slot].phase {
             Phase::Closing { code, .. } => Closed::ByUs { code },
@@ -145,7 +146,7 @@ impl Shard {
         let _: std::io::Result<()> = self.poll.registry().deregister(&mut conn.socket);
     }
 
-    /// Tells the gateway, once, that the connection is over, and takes it out of everything it followed.
+    /// Tells the gateway, once, that the connection is over, and ends all its follows.
     fn detach(&mut self, slot: usize, closed: Closed) {
         let conn = &mut self.connections[slot];
         let Some(gateway) = conn.gateway.take() else { return };
@@ -164,7 +165,7 @@ impl Shard {
         self.door.counters.connections.fetch_sub(1, Ordering::Release);
     }
 
-    /// Leaves nothing to be written but a frame that is half out and the close frame.
+    /// Leaves nothing to be written except the rest of a half-written frame and the close frame.
     fn linger(&mut self, slot: usize, farewell: Bytes, heard: bool) {
         let stamp = self.next_stamp();
         let conn = &mut self.connections[slot];
@@ -176,14 +177,14 @@ impl Shard {
         self.read_later(slot);
     }
 
-    /// Reads nothing more, until a connection is closed; answers what was read.
+    /// Reads nothing more until a connection is closed, and answers what was read.
     pub(crate) fn hush(&mut self, quiet: Sender<()>) {
-        // Whoever may leave nothing unanswered is not heard.
+        // A connection that may leave no message unanswered is never read.
         self.options.max_unanswered = 0;
         self.quiet = Some(quiet);
     }
 
-    /// Says so when everything that was read is answered.
+    /// Reports once everything that was read is answered.
     pub(crate) fn fall_quiet(&mut self) {
         if self.quiet.is_some()
             && self.connections.iter().all(|(_, conn)| conn.phase != Phase::Open || conn.unanswered == 0)
@@ -198,7 +199,7 @@ impl Shard {
         self.drain = Some(drain);
     }
 
-    /// Says the goodbyes that are due.
+    /// Queues the close frames that are due.
     pub(crate) fn drain_on(&mut self) {
         let Some(drain) = &mut self.drain else { return };
         let due = drain.due(self.now).min(drain.everybody.len()).max(drain.told);
@@ -215,7 +216,8 @@ impl Shard {
         }
     }
 
-    /// Lets a connection go once it has its answers: without them its peer would not know what became of what it said.
+    /// Closes a connection once its messages are answered: without the answers its peer would not know whether they
+    /// were done.
     fn dismiss(&mut self, slot: usize) {
         let conn = &mut self.connections[slot];
         conn.leaving = true;
@@ -231,14 +233,14 @@ impl Shard {
         sabotage::pass(Point::MidDrain);
     }
 
-    /// Whoever comes while everybody is sent away is sent away, too.
+    /// A connection that comes during a drain is closed, too.
     pub(crate) fn drain_newcomer(&mut self, slot: usize) {
         if self.drain.is_some() && self.connections.contains(slot) {
             self.dismiss(slot);
         }
     }
 
-    /// Ends every connection, also those that were on their way, and lets no more in.
+    /// Ends every connection, also those that wait in the inbox, and lets no more in.
     pub(crate) fn leave(&mut self) {
         let late = self.door.inbox.shut();
         for order in mem::take(&mut self.orders).into_iter().chain(late) {

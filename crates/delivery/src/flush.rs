@@ -1,4 +1,4 @@
-//! One write: what is due to a connection, from its backlog and the tails it reads, in one system call.
+//! One write: everything that is due to a connection, from its backlog and the tails it reads, in one system call.
 
 use std::io::{self, IoSlice, Write};
 
@@ -26,9 +26,9 @@ pub(crate) enum Flushed {
     More,
     /// The socket is full.
     Full,
-    /// The cursor has lost its place; nothing was written.
+    /// Frames that the cursor lacks are gone from the tail; nothing was written.
     Lagged(usize),
-    /// The first thing due is to start or to stop a key; nothing was written.
+    /// The first thing due is the start or stop of a key, and no frame; nothing was written.
     Turn,
     /// The close frame has left.
     Farewell,
@@ -56,7 +56,7 @@ enum Piece {
     Slice { cursor: usize, run: Run },
 }
 
-/// Room for the description of one write, used again for the next.
+/// Memory for the description of one write, used again for the next.
 #[derive(Default)]
 pub(crate) struct Pieces {
     list: Vec<(Piece, usize)>,
@@ -80,7 +80,7 @@ impl<'a> Plan<'a> {
         self.0.push(IoSlice::new(bytes));
     }
 
-    /// A key's frames are two pieces where they lie around the seam of the ring.
+    /// The frames of a key are two pieces where they lie around the seam of the ring.
     fn has_room(&self) -> bool {
         self.0.remaining_capacity() >= 2
     }
@@ -93,7 +93,7 @@ enum Gathered {
     Part,
 }
 
-/// Writes once what is due, and notes what was taken. `drained` counts the pages whose last frame left.
+/// Writes once what is due, and notes what the socket took. `drained` counts the pages whose last frame left.
 pub(crate) fn flush(
     conn: &mut Connection,
     audiences: &Audiences,
@@ -105,7 +105,7 @@ pub(crate) fn flush(
     let Some(mut tls) = conn.tls.take() else {
         return write_plain(conn, audiences, scope, pieces, tally, drained);
     };
-    // Kept outside meanwhile, because what is due is borrowed from the connection while it is encrypted.
+    // Kept outside meanwhile, because the frames that are encrypted are borrowed from the connection.
     let flushed = match pay(conn, &mut tls, tally) {
         Flushed::Done => encrypt(conn, &mut tls, audiences, scope, pieces, tally, drained),
         owing => owing,
@@ -181,7 +181,7 @@ fn write_plain(
     }
 }
 
-/// Gives the socket what was encrypted for it. `Done`: it took all, and nothing of what is due was looked at.
+/// Gives the socket what was encrypted for it. `Done`: the socket took all of it, and no further frame was looked at.
 fn pay(conn: &mut Connection, tls: &mut Tls, tally: &mut Tally) -> Flushed {
     match tls.pay(&conn.socket, tally) {
         Ok(Paid::All) => {
@@ -213,7 +213,8 @@ fn gather<'a>(
         Some(backlog) => {
             add_urgent(backlog, pieces, plan);
             if !all_keys && let Some(first) = backlog.queue.front() {
-                // A key beyond the limit may hold frames that go before the first item, so only those are looked for.
+                // A key beyond the limit may hold frames that go before the first item, so only frames before the
+                // item are looked for.
                 find_behind(conn, audiences, scope, first.stamp, &mut pieces.behind)?;
             }
             add_queue(conn, audiences, backlog, pieces, plan, all_keys)?
@@ -268,7 +269,8 @@ fn add_queue<'a>(
     Ok(Gathered::All)
 }
 
-/// Finds the cursors that lack something published before `stamp`, at most [`KEYS`]; `Ok(false)` if there may be more.
+/// Finds the cursors that lack a frame published before `stamp`, at most [`KEYS`] of them; `Ok(false)` if there may
+/// be more.
 fn find_behind(
     conn: &Connection,
     audiences: &Audiences,
@@ -300,7 +302,7 @@ fn find_behind(
     Ok(true)
 }
 
-/// Adds what was published before `stamp`; `false` if something had to stay out.
+/// Adds the frames published before `stamp`; `false` if some had to stay out.
 fn add_slices<'a>(
     conn: &'a Connection,
     audiences: &'a Audiences,
@@ -330,7 +332,7 @@ fn add_slices<'a>(
     all
 }
 
-/// Where a cursor will stand when the pieces so far have left.
+/// The offset at which a cursor will be when the pieces so far have left.
 fn planned(pieces: &Pieces, index: usize, place: u64) -> u64 {
     let end = pieces.list.iter().rev().find_map(|(piece, _)| match piece {
         Piece::Slice { cursor, run } if *cursor == index => Some(run.to),
@@ -339,7 +341,7 @@ fn planned(pieces: &Pieces, index: usize, place: u64) -> u64 {
     end.unwrap_or(place)
 }
 
-/// Notes what was taken; `true` if the close frame has left.
+/// Notes what the socket took; `true` if the close frame has left.
 fn settle(
     conn: &mut Connection,
     audiences: &Audiences,
@@ -368,7 +370,7 @@ fn settle(
             Then::Drained => *drained += 1,
             Then::Farewell => farewell = true,
         }
-        // What stands behind, even what has no length, has not left.
+        // The pieces behind, even those without bytes, have not left.
         if now < *len {
             break;
         }
@@ -376,7 +378,8 @@ fn settle(
     farewell
 }
 
-/// Notes that `now` bytes of something in the backlog were taken. Returns what is to be done if that was all of it.
+/// Notes that the socket took `now` bytes of a piece from the backlog. Returns what is to be done if that was all of
+/// it.
 fn settle_own(conn: &mut Connection, piece: Piece, now: usize) -> Then {
     let backlog = conn.backlog();
     let taken = match piece {
@@ -397,8 +400,8 @@ fn settle_own(conn: &mut Connection, piece: Piece, now: usize) -> Then {
     }
 }
 
-/// Moves a cursor over what was taken of a run. Of a frame that is half out the rest is copied into the connection, so
-/// that the tail may forget it and the cursor stands between frames again.
+/// Moves a cursor over what the socket took of a run. When a frame has left only in part, its rest is copied into the
+/// connection. Then the tail may forget the frame, and the cursor is at the border of two frames again.
 fn settle_slice(conn: &mut Connection, audiences: &Audiences, cursor: usize, run: Run, now: usize) {
     let cursor = &mut conn.cursors[cursor];
     let tail = audiences.tail(cursor.audience);

@@ -3,39 +3,41 @@
 use crate::frame::Frame;
 use crate::key::{ConnId, Key};
 
-/// Follows a key from a known place on; a key already followed is taken up again from that place.
+/// A wish to follow a key from a known seq on. A connection that follows the key already goes on from that seq.
 #[derive(Clone, Debug)]
 pub struct Follow {
-    /// Who follows.
+    /// The connection that follows.
     pub conn: ConnId,
-    /// What.
+    /// The key that it follows.
     pub key: Key,
-    /// The last seq the connection has. Above `head`, it has from elsewhere what is published up to there, and is not
-    /// told it again.
+    /// The last seq that the connection has. A value above `head` means that the connection has the frames up to
+    /// there from elsewhere: when they are published, it is not told them again.
     pub after: u64,
-    /// The last seq published under the key when this was queued.
+    /// The last seq that was published under the key when this was queued.
     pub head: u64,
-    /// The refusal that this makes up for, after what was missing has been told; with `None` it is wanted whatever was
-    /// refused before. Ignored where the key was refused once more since, or is heard again: what is told now was read
-    /// for a place that nobody waits at any more.
+    /// The refusal that this follow makes up for: pages have told the connection what was missing. The shard ignores
+    /// such a follow unless this refusal is the latest of the key, and nothing has made up for it yet. With `None`
+    /// the shard obeys in any case.
     pub makes_up_for: Option<Refusal>,
-    /// Frames sent before the first frame of the key, at once with it. Dropped if the tail does not reach back.
+    /// Frames that are sent directly before the first frame of the key. Dropped if the tail does not reach back to
+    /// `after`.
     pub preface: Vec<Frame>,
 }
 
 impl Follow {
-    /// Follows `key` from `after` on, whatever was refused before, without a preface.
+    /// A follow of `key` from `after` on that the shard obeys in any case, without a preface.
     pub fn anew(conn: ConnId, key: Key, after: u64, head: u64) -> Follow {
         Follow { conn, key, after, head, makes_up_for: None, preface: Vec::new() }
     }
 }
 
-/// One answer that a tail does not reach back; a later one of the same connection and key is greater.
+/// Names one time that a tail did not reach back to the seq that a follow asked for. Of two with the same connection
+/// and key the later is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refusal(pub(crate) u64);
 
 impl Refusal {
-    /// In place of one, for what makes up where nothing was refused, as when too much was missed to ask: obeyed unless the
-    /// key waits for a refusal to be made up for.
+    /// No refusal. A follow that makes up for this one ends a catch-up that no refusal began: the client missed more than
+    /// is looked for in a tail. The shard ignores that follow while a refusal of the key waits to be made up for.
     pub const NONE: Refusal = Refusal(0);
 }

@@ -2,8 +2,8 @@
 
 use crate::header::Violation;
 
-/// Most fragments one message may come in, or one for every [`FEW_BYTES`] of the longest message where that is more.
-/// An endless run of empty ones would otherwise cost nothing but our time.
+/// Most fragments of one message, or one for every [`FEW_BYTES`] of the longest message where that is more. Without a
+/// limit, an endless run of empty fragments would cost the peer nothing and take our time.
 const MAX_FRAGMENTS: usize = 1024;
 const FEW_BYTES: usize = 64;
 
@@ -12,12 +12,12 @@ pub(crate) struct Fragments {
     text: bool,
     deflated: bool,
     bytes: Vec<u8>,
-    /// How much of `bytes` is known to be UTF-8; only for text that is not deflated.
+    /// How many of `bytes` are known to be UTF-8. Counted only for text that is not deflated.
     valid: usize,
     count: usize,
 }
 
-/// A message put together.
+/// A message put together from its fragments.
 pub(crate) struct Whole {
     pub(crate) text: bool,
     pub(crate) deflated: bool,
@@ -33,7 +33,7 @@ impl Fragments {
         self.bytes.len()
     }
 
-    /// Adds the payload of a fragment. A text that can no longer become UTF-8 is refused at once.
+    /// Adds the payload of a fragment. A text that cannot become UTF-8 any more is refused at once.
     pub(crate) fn push(&mut self, payload: &[u8], limit: usize) -> Result<(), Violation> {
         self.count += 1;
         if self.count > MAX_FRAGMENTS.max(limit / FEW_BYTES) {

@@ -14,17 +14,18 @@ const PONG: u8 = 0xA;
 /// Most bytes of reason a close frame holds beside its code (RFC 6455 §5.5).
 const MAX_REASON: usize = 123;
 
-/// A whole message in one WebSocket frame with its header, unmasked (RFC 6455 §5.2), ready for every socket. Cheap to clone.
+/// A whole message in one WebSocket frame with its header, unmasked (RFC 6455 §5.2): the same bytes for every socket.
+/// Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame(Bytes);
 
 impl Frame {
-    /// Frames a text. The payload must be UTF-8: peers end the connection on anything else.
+    /// A text frame. The payload must be UTF-8, because a peer ends the connection on anything else.
     pub fn text(payload: impl AsRef<[u8]>) -> Frame {
         Frame(framed(TEXT, &[payload.as_ref()]))
     }
 
-    /// Frames binary data.
+    /// A binary frame.
     pub fn binary(payload: impl AsRef<[u8]>) -> Frame {
         Frame(framed(BINARY, &[payload.as_ref()]))
     }
@@ -59,7 +60,8 @@ impl Frame {
     }
 }
 
-/// A ping without payload, and a frame behind it: one piece, for writing two costs more than copying the few bytes.
+/// A ping without payload, and a frame behind it, in one piece: writing two pieces costs more than copying the few
+/// bytes.
 pub(crate) fn ping_before(frame: Option<Frame>) -> Bytes {
     const EMPTY: [u8; 2] = [FIN | PING, 0];
     match frame {

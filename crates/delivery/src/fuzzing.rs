@@ -1,5 +1,5 @@
-//! What holds for any bytes at all. The fuzz targets (`fuzz/`) call these, and so do the tests that replay what fuzzing
-//! found interesting; no build of the product contains them.
+//! What holds for any bytes at all. The fuzz targets (`fuzz/`) call these functions, and so do the tests that replay
+//! inputs found by fuzzing. No build of the product contains them.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ use crate::inflate::Inflater;
 /// Small, so that inputs pass it often.
 const LIMIT: usize = 2000;
 
-/// What a peer said, owned.
+/// What a peer said, as an owned value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Said {
     /// A text message.
@@ -27,10 +27,10 @@ pub enum Said {
     Close(Option<u16>),
 }
 
-/// Everything that was said up to a close frame, and the close code for what broke a rule, if something did.
+/// Everything that was said up to a close frame, and the close code of the rule that was broken, if one was.
 pub type Outcome = (Vec<Said>, Option<u16>);
 
-/// Bytes from a peer, and how they are split on their way.
+/// Bytes from a peer, and how they are cut into pieces on their way.
 pub struct Wire<'a> {
     /// Whether the peer may deflate.
     pub deflate: bool,
@@ -93,7 +93,7 @@ fn owned(incoming: Incoming<'_>) -> Said {
     }
 }
 
-/// However frames are split on their way, the same is said and the same is refused, and nothing exceeds the limit.
+/// However frames are cut into pieces, the same is said and the same is refused, and nothing exceeds the limit.
 pub fn decoder(input: &[u8]) {
     let Some(wire) = Wire::read(input) else { return };
     let whole = wire.decoded();
@@ -130,8 +130,8 @@ pub fn inflate(input: &[u8]) {
     }
 }
 
-/// The headers of an opening handshake, a line each: a key, subprotocols, and any number of extensions. What is agreed
-/// on is itself an offer that can be kept, and it does not matter how a list is spread over headers.
+/// The headers of an opening handshake, a line each: a key, subprotocols, and any number of extensions. The agreement
+/// is itself an offer that can be kept, and it does not matter how a list is spread over headers.
 pub fn upgrade(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let key = lines.next().and_then(|line| std::str::from_utf8(line).ok());

@@ -1,4 +1,4 @@
-//! What delivery asks of the server above it.
+//! What delivery asks of the server that uses it.
 
 use crate::follow::Refusal;
 use crate::frame::Frame;
@@ -6,39 +6,41 @@ use crate::key::{ConnId, Key};
 
 /// Translates a wire protocol: one value per connection, implemented by the server.
 ///
-/// 1. Every method runs on the thread of the shard that owns the connection: it never blocks, waits or reads a database.
+/// 1. Every method runs on the thread of the shard that owns the connection. It must not block, wait or read a
+///    database.
 /// 2. It may call any method of [`Delivery`](crate::Delivery) except `hush`, `drain` and `stop`.
-/// 3. A panic in a method ends its connection with code 1011 where one can still be sent, and nothing else.
+/// 3. A panic in a method ends its connection, with code 1011 where a close frame can still be sent, and nothing
+///    else.
 pub trait Gateway: Send + Sync + 'static {
-    /// The peer said something. Counts as one unanswered message; at
-    /// [`max_unanswered`](crate::Options::max_unanswered) the socket is not read until one is answered.
+    /// The peer sent a text message. It counts as unanswered; at [`max_unanswered`](crate::Options::max_unanswered)
+    /// the shard does not read the socket until one is answered.
     fn on_text(&self, conn: ConnId, text: &str);
 
-    /// The peer sent a binary message. Counts as one unanswered message, too.
+    /// The peer sent a binary message. It counts as unanswered, too.
     fn on_binary(&self, conn: ConnId, data: &[u8]);
 
-    /// The tail does not reach back to `after` + 1: nothing was sent, and nothing of the key is until it is followed again,
-    /// anew or to make up for this refusal.
+    /// The tail does not reach back to `after` + 1. Nothing was sent, and nothing of the key is sent until the
+    /// connection follows the key again: either anew, or with a follow that makes up for this refusal.
     fn on_too_old(&self, conn: ConnId, key: Key, after: u64, refusal: Refusal);
 
-    /// The connection fell so far behind that frames of the key are gone from the tail. It no longer follows the key; the
-    /// last frame of it that is sent has the seq `last`.
+    /// The connection fell so far behind that frames of the key are gone from the tail. It does not follow the key
+    /// any more. The last frame of the key that it is sent has the seq `last`.
     fn on_lagged(&self, conn: ConnId, key: Key, last: u64);
 
     /// The last frame of a [`page`](crate::Delivery::page) was taken by the kernel. Called once for each page.
     fn on_drained(&self, conn: ConnId);
 
-    /// The kernel has taken all that waited for this connection alone: the answer to
-    /// [`ask_taken`](crate::Delivery::ask_taken). For who never asks there is nothing to do.
+    /// The kernel has taken everything that waited for this connection alone: the answer to
+    /// [`ask_taken`](crate::Delivery::ask_taken). A gateway that never asks need not implement this.
     fn on_taken(&self, _conn: ConnId) {}
 
-    /// Every [`heartbeat`](crate::Options::heartbeat): what is returned leaves in one write with the ping.
+    /// Called every [`heartbeat`](crate::Options::heartbeat). The returned frame leaves in one write with a ping.
     ///
-    /// Not asked while the connection cannot be written to, nor before it follows anything: what it is told first is not
-    /// queued yet.
+    /// Not called while the connection cannot be written to, nor before the connection follows a key: its first
+    /// frames are not queued yet.
     fn on_beat(&self, conn: ConnId) -> Option<Frame>;
 
-    /// The connection is over. Exactly once for each connection attached, and the last call.
+    /// The connection is over. Called exactly once for each attached connection, and as the last call.
     fn on_closed(&self, conn: ConnId, closed: Closed);
 }
 
@@ -50,21 +52,21 @@ pub enum Closed {
         /// The code the peer gave (RFC 6455 §7.4).
         code: Option<u16>,
     },
-    /// We closed it, by `close`, `drain`, `stop` (1012) or after a gateway's panic (1011).
+    /// The server closed it: by `close`, `drain` or `stop` (1012), or after a panic of the gateway (1011).
     ByUs {
-        /// The code of our close frame.
+        /// The code of the server's close frame.
         code: u16,
     },
     /// The transport ended without a close frame.
     Lost,
-    /// Nothing was read from it for [`silence`](crate::Options::silence).
+    /// Nothing was read from the connection for [`silence`](crate::Options::silence).
     Silent,
-    /// It took nothing for [`stall`](crate::Options::stall), or more than
+    /// The peer took nothing for [`stall`](crate::Options::stall), or more than
     /// [`max_unicast`](crate::Options::max_unicast) waited for it.
     Slow,
     /// The peer broke RFC 6455 or a limit.
     Protocol {
-        /// The code of our close frame: 1002, 1007, 1008 or 1009.
+        /// The code of the server's close frame: 1002, 1007, 1008 or 1009.
         code: u16,
     },
 }

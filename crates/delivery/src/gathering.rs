@@ -1,4 +1,4 @@
-//! What one thread asks, handed to each shard at once.
+//! Collects what one thread asks, and gives each shard its part at once.
 
 use crate::delivery::Delivery;
 use crate::follow::Follow;
@@ -8,13 +8,14 @@ use crate::milestone::Milestone;
 use crate::order::Order;
 use crate::publication::Publication;
 
-/// Asks the same of the shards as [`Delivery`], in the same order, but keeps it back until [`hand_over`](Self::hand_over):
-/// a shard that hears of many frames at once takes one lock, is woken once and writes once to each connection.
+/// Asks the same of the shards as [`Delivery`], in the same order, and keeps it back until
+/// [`hand_over`](Self::hand_over). A shard that gets many frames at once takes one lock, wakes once and writes once
+/// to each connection.
 ///
-/// What is asked of the [`Delivery`] itself meanwhile passes what is kept back.
+/// A call of the [`Delivery`] itself overtakes what is kept back.
 pub struct Gathering {
     delivery: Delivery,
-    /// By shard.
+    /// Kept back for each shard.
     orders: Vec<Vec<Order>>,
 }
 
@@ -29,7 +30,7 @@ impl Gathering {
         delivery.spread(key, encoding, publication, |shard, order| orders[shard].push(order));
     }
 
-    /// Sets a milestone behind what was published under the key so far, in every encoding.
+    /// Sets a milestone behind everything published under the key so far, in every encoding.
     pub fn set(&mut self, key: Key, milestone: &Milestone) {
         for shard in self.delivery.followers(key) {
             self.orders[shard].push(Order::Set { key, milestone: milestone.clone() });
@@ -58,7 +59,7 @@ impl Gathering {
         self.ask(conn, Order::Close { conn, code, reason: reason.into() });
     }
 
-    /// Gives the shards what was asked since the last time.
+    /// Gives the shards what was asked since the last call.
     pub fn hand_over(&mut self) {
         for (shard, orders) in self.orders.iter_mut().enumerate() {
             if !orders.is_empty() {

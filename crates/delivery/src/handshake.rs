@@ -1,4 +1,4 @@
-//! What the opening handshake agrees on, out of the values of its headers (RFC 6455 §4.2 and §9.1, RFC 7692 §7.1).
+//! What the opening handshake agrees on, read from the values of its headers (RFC 6455 §4.2 and §9.1, RFC 7692 §7.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,8 +6,8 @@ use sha1::{Digest, Sha1};
 
 use crate::deflate::WINDOW;
 
-/// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2, step 5.4); `None` for what is no key:
-/// 16 bytes in base64.
+/// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2, step 5.4); `None` if the key is
+/// not 16 bytes in base64.
 pub fn accept_key(key: &str) -> Option<String> {
     let key = key.trim();
     STANDARD.decode(key).ok().filter(|bytes| bytes.len() == 16)?;
@@ -33,18 +33,18 @@ pub fn subprotocols<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Ve
     Ok(offered)
 }
 
-/// Compression by permessage-deflate, as it was agreed on (RFC 7692): both sides start every message afresh, so that
-/// nobody keeps a window for a connection and one deflated message fits everybody.
+/// Compression by permessage-deflate, as it was agreed on (RFC 7692). Both sides start every message afresh, so that
+/// no connection needs a window of its own and one deflated message fits all connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deflate {
-    /// The client wants our window to be small.
+    /// The client asked for a small window on the server's side.
     bounded: bool,
 }
 
 impl Deflate {
-    /// The first offer in the values of `Sec-WebSocket-Extensions` that we take; `None` if there is none.
+    /// The first offer in the values of `Sec-WebSocket-Extensions` that the server accepts; `None` if there is none.
     ///
-    /// An offer with a parameter that is unknown, wrong or there twice is passed over, and so is one that wants our
+    /// An offer is passed over if one of its parameters is unknown, wrong or there twice, or if it wants the server's
     /// window smaller than 12 bits (RFC 7692 §7.1).
     pub fn negotiate<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Deflate>, Malformed> {
         let mut agreed = None;
@@ -71,14 +71,15 @@ impl Deflate {
         }
     }
 
-    /// Takes an offer or leaves it (RFC 7692 §7.1.1 and §7.1.2).
+    /// The agreement from an offer, if the server accepts it (RFC 7692 §7.1.1 and §7.1.2).
     fn take(parameters: &[Parameter<'_>]) -> Option<Deflate> {
         for (at, parameter) in parameters.iter().enumerate() {
             let bits = parameter.value.as_deref().map(window_bits);
             let fine = match (parameter.name, bits) {
                 ("server_no_context_takeover" | "client_no_context_takeover", None) => true,
                 ("server_max_window_bits", Some(bits)) => bits? >= WINDOW,
-                // However small the client's window, ours for inflating holds it; so nothing is asked of it.
+                // The server's window for inflating holds any window of the client's, so the server asks nothing of
+                // it.
                 ("client_max_window_bits", None) => true,
                 ("client_max_window_bits", Some(bits)) => bits.is_some(),
                 _ => false,
@@ -122,7 +123,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The token here, and the end of the element or list behind it, which stays.
+    /// The next token, up to the sign that ends the element or the list. The sign stays.
     fn token(&mut self) -> Result<&'a str, Malformed> {
         let len = self.rest.iter().take_while(|byte| is_token(**byte)).count();
         let (token, rest) = self.rest.split_at(len);
@@ -146,7 +147,7 @@ impl<'a> Scanner<'a> {
         if matches!(self.rest, [] | [b',', ..]) { Ok(parameters) } else { Err(Malformed) }
     }
 
-    /// A token, bare or quoted: what is in quotes must be a token, too (RFC 6455 §9.1).
+    /// A token, bare or quoted. The text in quotes must be a token, too (RFC 6455 §9.1).
     fn value(&mut self) -> Result<String, Malformed> {
         let [b'"', rest @ ..] = self.rest else { return self.token().map(str::to_owned) };
         self.rest = rest;
@@ -170,7 +171,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes over a sign and the blanks behind it, if it is here.
+    /// Passes over a sign and the blanks behind it, if the sign is next.
     fn eat(&mut self, sign: u8) -> bool {
         match self.rest {
             [first, rest @ ..] if *first == sign => {

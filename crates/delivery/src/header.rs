@@ -1,22 +1,22 @@
-//! The header of a frame a client sent (RFC 6455 §5.2).
+//! The header of a frame that a client sent (RFC 6455 §5.2).
 
 /// Why a peer's bytes end its connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Violation {
-    /// RFC 6455 forbids it.
+    /// It breaks RFC 6455.
     Protocol,
     /// A text that is not UTF-8 (RFC 6455 §8.1).
     NotUtf8,
     /// A deflated message that cannot be inflated (RFC 7692 §7.2.2).
     NotDeflate,
-    /// Larger than we read, or in more fragments.
+    /// A message larger than allowed, or in more fragments.
     TooBig,
-    /// More than a peer may send.
+    /// More than the peer's allowance.
     Flood,
 }
 
 impl Violation {
-    /// The close code that tells it (RFC 6455 §7.4.1).
+    /// The close code for it (RFC 6455 §7.4.1).
     pub(crate) fn code(self) -> u16 {
         match self {
             Violation::Protocol => 1002,
@@ -26,7 +26,7 @@ impl Violation {
         }
     }
 
-    /// A word of explanation for the close frame; of a flood the server says more.
+    /// A word of explanation for the close frame. The server gives a reason of its own for a flood.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Violation::Protocol => "broken WebSocket frame",
@@ -85,7 +85,7 @@ pub(crate) struct Allowed {
     pub(crate) deflate: bool,
 }
 
-/// A header that may stand where it stands, whatever came before it.
+/// A header that is allowed by itself, whatever frames came before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
@@ -95,21 +95,21 @@ pub(crate) struct Header {
     pub(crate) mask: [u8; 4],
     /// Bytes of the header itself.
     pub(crate) size: usize,
-    /// Bytes of payload announced, of a data frame no more than allowed.
+    /// Bytes of payload announced; of a data frame no more than allowed.
     pub(crate) len: usize,
 }
 
 impl Header {
     /// Reads the header at the beginning of `bytes`; `None` if it is not complete yet.
     ///
-    /// Everything wrong is found as soon as the byte that is wrong is there, so that nobody waits or allocates for what
-    /// will be refused.
+    /// A fault is found as soon as its byte is there, so that no memory is allocated, and no further byte awaited,
+    /// for a frame that is refused.
     pub(crate) fn parse(bytes: &[u8], allowed: Allowed) -> Result<Option<Header>, Violation> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk() else { return Ok(None) };
         let fin = first & 0x80 != 0;
         let opcode = Opcode::new(first & 0x0F)?;
         let deflated = first & 0x40 != 0;
-        // RSV1 stands on the first frame of a message alone (RFC 7692 §6.1).
+        // RSV1 belongs on the first frame of a message alone (RFC 7692 §6.1).
         let misplaced = deflated && !(allowed.deflate && opcode.begins_message());
         let reserved_or_unmasked = misplaced || first & 0x30 != 0 || second & 0x80 == 0;
         let short = second & 0x7F;

@@ -10,13 +10,13 @@ use mio::Waker;
 
 use crate::order::Order;
 
-/// Orders in a buffer beyond this give their memory back.
+/// A buffer for more orders than this gives its memory back.
 const KEPT: usize = 4096;
 
-/// Orders for one shard. Not bounded: whoever publishes bounds what it publishes.
+/// Orders for one shard. Not bounded: a caller that publishes bounds how far it runs ahead.
 pub(crate) struct Inbox {
     waiting: Mutex<Waiting>,
-    /// The shard sleeps, or is about to: the next order wakes it, and only that one.
+    /// The shard sleeps, or is about to. The next order wakes it, and no further one.
     asleep: AtomicBool,
     waker: Waker,
 }
@@ -48,7 +48,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Queues orders in one go; leaves them where they are if the shard has stopped.
+    /// Queues orders in one go. If the shard has stopped, leaves them in `orders`.
     pub(crate) fn push_all(&self, orders: &mut Vec<Order>) {
         {
             let mut waiting = self.lock();
@@ -62,7 +62,7 @@ impl Inbox {
         }
     }
 
-    /// Moves what waits into `orders`, which must be empty.
+    /// Moves the orders that wait into `orders`, which must be empty.
     pub(crate) fn take(&self, orders: &mut VecDeque<Order>) {
         if orders.capacity() > KEPT {
             *orders = VecDeque::new();
@@ -70,10 +70,10 @@ impl Inbox {
         mem::swap(&mut self.lock().orders, orders);
     }
 
-    /// Says that the shard is about to sleep; `false` if something waits and it must not.
+    /// Announces that the shard is about to sleep; `false` if an order waits and the shard must not sleep.
     pub(crate) fn lie_down(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        // The lock orders this look after any push that did not see the flag.
+        // The lock makes any push that did not see the flag come before this look.
         let quiet = self.lock().orders.is_empty();
         if !quiet {
             self.get_up();
@@ -85,7 +85,7 @@ impl Inbox {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// Takes the last orders and lets no more in.
+    /// Takes the last orders, and lets no more in.
     pub(crate) fn shut(&self) -> VecDeque<Order> {
         let mut waiting = self.lock();
         waiting.shut = true;
@@ -93,7 +93,8 @@ impl Inbox {
     }
 
     fn wake(&self) {
-        // An event counter that is full wakes the shard already, and one that is closed belongs to no shard.
+        // The waker fails only in two harmless cases: its counter is full, so the shard wakes already; or the shard
+        // is gone.
         let _: io::Result<()> = self.waker.wake();
     }
 

@@ -4,38 +4,38 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::header::Violation;
 
-/// What a sender cuts off the end of a message (RFC 7692 §7.2.1), and behind it an empty last block: whoever inflates
-/// both and is not at the end exactly then was given half a message.
+/// The end of a message that a sender cuts off (RFC 7692 §7.2.1), and behind it an empty last block. If inflating
+/// both does not reach the end exactly there, only half a message was sent.
 const ENDING: [u8; 9] = [0x00, 0x00, 0xFF, 0xFF, 0x01, 0x00, 0x00, 0xFF, 0xFF];
 
-/// Most blocks marked as the last one in a message. Each costs a fresh start, and a message of nothing else would
-/// cost far more than its length.
+/// Most blocks of one message that are marked as the last. Each such block costs a fresh start, so a message of
+/// nothing else would cost far more than its length.
 const MAX_STREAMS: u32 = 64;
 
 /// Least bytes of memory for a message, so that short ones do not grow it step by step.
 const LEAST: usize = 4096;
 
-/// Inflates one message after the other, each on its own (`client_no_context_takeover`). One per shard, so that a
-/// connection that may send deflated messages costs no more than one that may not.
+/// Inflates one message after the other, each on its own (`client_no_context_takeover`). A shard has one, so a
+/// connection that may send deflated messages costs no more than another.
 #[derive(Default)]
 pub(crate) struct Inflater {
-    /// Made for the first message: a shard that sees none has no window.
+    /// Made for the first message: a shard without deflated messages has no window.
     stream: Option<Decompress>,
     /// The last message.
     message: Vec<u8>,
 }
 
-/// How far the input took a stream.
+/// How far a stream was read from the input.
 enum Reached {
     /// All of the input is in.
     NeedsMore,
-    /// The last block is complete, and this is left of the input.
+    /// The last block is complete. So many bytes of the input are left.
     End(usize),
 }
 
 impl Inflater {
-    /// Inflates the payload of a message; what it inflates to is at most `limit` bytes long, and so is the memory for it,
-    /// but for the one byte that shows it is too long.
+    /// Inflates the payload of a message. The result is at most `limit` bytes long. So is the memory for it, except
+    /// for one byte that shows that the result would be longer.
     pub(crate) fn inflate(&mut self, payload: &[u8], limit: usize) -> Result<&[u8], Violation> {
         let Inflater { stream, message } = self;
         let stream = stream.get_or_insert_with(|| Decompress::new(false));
@@ -70,7 +70,7 @@ fn advance(
 ) -> Result<Reached, Violation> {
     loop {
         if message.len() == message.capacity() {
-            // One byte more than allowed shows that there is more than allowed.
+            // One byte more than the limit shows that the message is longer than the limit.
             let capacity = (2 * message.capacity()).max(LEAST).min(limit + 1);
             message.reserve_exact(capacity.saturating_sub(message.len()));
         }

@@ -7,17 +7,18 @@ use smallvec::SmallVec;
 
 use crate::key::{ConnId, Encoding, Key};
 
-/// Parts of the table that are locked on their own.
+/// Parts of the table, each with a lock of its own.
 const STRIPES: usize = 64;
 
-/// Followers of each key by encoding and shard: those a shard has, and those on their way to it in its queue.
+/// How many followers each key has, by encoding and shard: those that the shard has already, and those on their way
+/// to it in its queue.
 ///
-/// A follow counts before it is queued, so that a publication queued after it cannot miss it.
+/// A follow is counted before it is queued, so that a publication queued after it cannot miss it.
 pub(crate) struct Interest {
     stripes: Box<[Mutex<Counts>]>,
 }
 
-/// An entry for each encoding and shard with a follower: few, and mostly one.
+/// One entry for each encoding and shard with a follower. Mostly there is one.
 type Counts = HashMap<Key, SmallVec<[Followers; 2]>>;
 
 #[derive(Clone, Copy)]
@@ -53,7 +54,7 @@ impl Interest {
         }
     }
 
-    /// Takes one back that was added.
+    /// Takes back one follower that was added.
     pub(crate) fn remove(&self, key: Key, conn: ConnId) {
         let mut counts = self.stripe(key);
         let Some(all) = counts.get_mut(&key) else { return };
@@ -67,7 +68,8 @@ impl Interest {
         }
     }
 
-    /// The shards with followers in an encoding, one bit each: those who take it plain, and those who take it deflated.
+    /// The shards with followers in an encoding, one bit each: the shards of followers that take frames plain, and of
+    /// those that take them deflated.
     pub(crate) fn listeners(&self, key: Key, encoding: Encoding) -> (u64, u64) {
         let counts = self.stripe(key);
         let Some(all) = counts.get(&key) else { return (0, 0) };

@@ -1,9 +1,9 @@
-//! Names: of a connection, of what it follows, of the protocol it speaks.
+//! Names: of a connection, of a key that it follows, of the wire protocol that it speaks.
 
 /// Names a connection; never used again within a run of the process.
 ///
-/// The shard that owns the connection and its encoding are part of the name, so that whoever holds one knows where to
-/// send, and what.
+/// The name holds the shard that owns the connection, and its encoding. So a caller that has the name knows where to
+/// send, and in which encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ConnId(u64);
 
@@ -30,11 +30,11 @@ impl ConnId {
     }
 }
 
-/// What connections follow; opaque to delivery.
+/// A subject that connections follow, such as a room. Delivery knows only the number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Key(pub u64);
 
-/// Which wire protocol a connection speaks: a small index, below 128, opaque to delivery.
+/// Which wire protocol a connection speaks: a small index, below 128. Delivery knows only the number.
 ///
 /// A publication reaches only connections of its own encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -43,8 +43,8 @@ pub struct Encoding(pub u8);
 const DEFLATED: u8 = 0x80;
 
 impl Encoding {
-    /// The same wire protocol for a connection that agreed on permessage-deflate (RFC 7692): it hears what is published
-    /// in the encoding itself, deflated where that helps, and may send deflated messages.
+    /// The same wire protocol for a connection that agreed on permessage-deflate (RFC 7692). Such a connection hears
+    /// what is published in the plain encoding, deflated where that makes it shorter, and may send deflated messages.
     pub const fn deflated(self) -> Encoding {
         Encoding(self.0 | DEFLATED)
     }

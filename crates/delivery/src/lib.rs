@@ -1,17 +1,21 @@
 //! Delivery: how bytes reach every socket.
 //!
-//! Connections follow keys; whoever publishes under a key reaches every connection that follows it, in order, encoded
-//! once. A few plain threads (shards) own all sockets; nothing here waits, and a slow reader costs a cursor.
+//! Connections follow keys. A frame that is published under a key reaches every connection that follows the key, in
+//! order, and is encoded once. A few plain threads (shards) own all sockets. Nothing here waits, and a slow reader
+//! costs a cursor.
 //!
-//! Must not know: users, rights, JSON, SQL, HTTP or any wire protocol above RFC 6455. What connections follow is an
-//! opaque [`Key`], what they hear is an opaque [`Frame`], and what they say goes to a [`Gateway`].
+//! Must not know: users, rights, JSON, SQL, HTTP or any wire protocol above RFC 6455. A connection follows an opaque
+//! [`Key`], is sent an opaque [`Frame`], and what its peer sends goes to a [`Gateway`].
 //!
 //! # Order
 //!
-//! Everything one thread asks of a [`Delivery`] happens at each connection in the order it was asked: a frame published
-//! before a unicast arrives before it, a frame published before an `unfollow` is still heard, one published after it is
-//! not, and a close frame leaves after everything queued before it. Only frames of different keys, with nothing for the
-//! connection itself between them, may pass one another.
+//! What one thread asks of a [`Delivery`] happens at each connection in the order in which it was asked:
+//!
+//! - a frame published before a unicast arrives before it;
+//! - a frame published before an `unfollow` is still sent, and one published after it is not;
+//! - a close frame leaves after everything that was queued before it.
+//!
+//! Only frames of different keys may pass one another, where nothing for the connection itself stands between them.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A tail by itself, for tests that let a whole network go wrong around it. No build of the product contains it.
+//! A tail alone, for tests in which a whole network around it goes wrong. No build of the product contains it.
 
 use crate::tail::{ALWAYS, Addition, Budget, Reader, Tail};
 
@@ -11,32 +11,32 @@ pub struct RecentFrames {
 /// What comes next for a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// It has everything.
+    /// The reader has everything.
     Nothing,
-    /// Frames, and where the reader stands after them.
+    /// The next frames, and the reader's place after them.
     Frames(Vec<u8>, u64),
-    /// Frames it lacks are gone.
+    /// Frames that the reader lacks are gone.
     Lapped,
 }
 
 impl RecentFrames {
-    /// None yet, of a key in which `head` was the last seq published; at most `most` bytes are kept.
+    /// A tail without frames, of a key in which `head` was the last seq published. It keeps at most `most` bytes.
     pub fn new(head: u64, most: usize) -> Self {
         Self { tail: Tail::new(head), budget: Budget { each: most, left: most } }
     }
 
-    /// Keeps a frame. With `cut` nobody can catch up any more with what was published before it.
+    /// Keeps a frame. With `cut`, no reader that follows later is given what was published before this frame.
     pub fn publish(&mut self, bytes: &[u8], seq: u64, cut: bool) {
-        // Without fleeting frames nothing is thinned out, so no reader is moved.
+        // Without fleeting frames nothing is thinned out, so no reader's place changes.
         let _ = self.tail.append(Addition { bytes, seq: Some(seq), cut, stamp: 0 }, &mut self.budget);
     }
 
-    /// Where a reader stands who has everything up to `after`; none if the frames do not reach back so far.
+    /// The place of a reader that has everything up to `after`; `None` if the frames do not reach back so far.
     pub fn follow(&self, after: u64) -> Option<u64> {
         self.tail.reaches(after).then(|| self.tail.place_after(after))
     }
 
-    /// What a reader at `place` is to get.
+    /// The next frames for a reader at `place`.
     pub fn next(&self, place: u64) -> Next {
         if place < self.tail.start() {
             return Next::Lapped;

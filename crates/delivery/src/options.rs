@@ -17,26 +17,29 @@ pub struct Options {
     pub tail_bytes: usize,
     /// Most bytes all tails of all shards hold together. Default 64 MiB.
     pub tails_total: usize,
-    /// Messages of one connection that may wait for an answer before its socket is no longer read. Default 16.
+    /// How many messages of one connection may wait for an answer before its socket is not read any more. Default 16.
     pub max_unanswered: u16,
-    /// Bytes of those messages before the socket is no longer read until all are answered. Default 128 KiB.
+    /// How many bytes of messages may wait for an answer before the socket is not read, until all are answered.
+    /// Default 128 KiB.
     pub max_unanswered_bytes: usize,
-    /// Bytes of unicast frames that may wait in one connection before its socket is no longer read: who does not take the
-    /// answers is not asked what else there is. Default 64 KiB.
+    /// Bytes of unicast frames that may wait in one connection before its socket is not read any more: a peer that
+    /// does not take answers may not ask for more. Default 64 KiB.
     pub max_owed: usize,
-    /// Bytes of unicast frames that may wait in one connection; beyond it the connection is closed with 1013. Default 8 MiB.
+    /// Bytes of unicast frames that may wait in one connection. A connection with more is closed with 1013. Default 8
+    /// MiB.
     pub max_unicast: usize,
     /// How often each connection gets a ping and what [`Gateway::on_beat`](crate::Gateway::on_beat) gives. Default 25 s.
     pub heartbeat: Duration,
-    /// A connection from which nothing is read is closed before it has been silent for longer. Default 75 s.
+    /// A connection is closed before nothing was read from it for longer than this. Default 75 s.
     pub silence: Duration,
-    /// A connection to which nothing could be written for this long, with something to write, is closed. Default 30 s.
+    /// A connection is closed when something is to be written to it and nothing could be for this long. Default 30 s.
     pub stall: Duration,
-    /// Bytes the kernel may hold unsent per socket (`TCP_NOTSENT_LOWAT`). Default 16 KiB.
+    /// Bytes that the kernel may hold unsent per socket (`TCP_NOTSENT_LOWAT`). Default 16 KiB.
     ///
-    /// Low, because what waits in the kernel is copied per connection, and what waits in a tail is not.
+    /// Low, because bytes in the kernel are copied for each connection, and bytes in a tail are not.
     pub socket_lowat: u32,
-    /// The reason in the close frame of a peer that sent too much (1008), for its program to read. Default: none.
+    /// The reason in the close frame of a peer that sent too much (1008), for the peer's program to read. Default:
+    /// none.
     pub flood_reason: &'static str,
 }
 

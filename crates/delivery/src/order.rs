@@ -1,4 +1,4 @@
-//! What can be asked of a shard.
+//! What other threads can ask of a shard.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -14,7 +14,7 @@ use crate::milestone::Milestone;
 use crate::publication::Publication;
 use crate::socket::Socket;
 
-/// One thing to do, in the order it was asked.
+/// One thing for a shard to do. A shard does them in the order in which they were queued.
 pub(crate) enum Order {
     Attach(Box<Attach>),
     Follow(Follow),

@@ -1,4 +1,4 @@
-//! What orders do to connections and tails.
+//! What each order does to connections and tails.
 
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -37,7 +37,7 @@ impl Shard {
         let slot = self.connections.insert(conn);
         self.slots.insert(id, slot);
         let socket = &mut self.connections[slot].socket;
-        // Edge-triggered and for both directions once and for all: no further call changes what a socket is asked for.
+        // Edge-triggered, for both directions, once and for all: the registration of a socket never changes.
         let registered =
             self.poll.registry().register(socket, Token(slot), Readiness::READABLE | Readiness::WRITABLE);
         match registered {
@@ -47,7 +47,7 @@ impl Shard {
         self.drain_newcomer(slot);
     }
 
-    /// Adds a frame to the tail it belongs to, if anybody reads it here. Returns the audience.
+    /// Adds a frame to the tail of a key, if a connection here reads it. Returns the audience.
     pub(crate) fn publish(&mut self, key: Key, encoding: Encoding, publication: &Publication) -> Option<u32> {
         let audience = self.audiences.find(key, encoding)?;
         let stamp = self.next_stamp();
@@ -84,7 +84,8 @@ impl Shard {
         let encoding = id.encoding();
         let audience = match self.audiences.find(key, encoding) {
             Some(audience) => {
-                // What was published while nobody followed any more is not in a tail that a leaver still kept.
+                // The tail may have been kept from an earlier follower. It lacks what was published since while
+                // nobody followed.
                 self.audiences.miss(audience, head);
                 audience
             }
@@ -169,7 +170,7 @@ impl Shard {
         self.tell_if_taken(slot);
     }
 
-    /// Answers the gateway's question if nothing waits any more.
+    /// Calls the gateway that asked for it, if nothing waits any more.
     pub(crate) fn tell_if_taken(&mut self, slot: usize) {
         let Some(conn) = self.connections.get_mut(slot) else { return };
         if conn.asked && conn.backlog.is_none() {
@@ -179,14 +180,14 @@ impl Shard {
         }
     }
 
-    /// Starts a key whose turn has come: the cursor moves, and what it lacks is due. `stamp` tells when it was asked for:
-    /// everything published since then is heard.
+    /// Starts a key whose turn in the backlog has come: the cursor moves, and the frames that it lacks are due.
+    /// `stamp` is that of the follow. The connection hears everything that was published since then.
     pub(crate) fn start(&mut self, slot: usize, key: Key, after: u64, stamp: u64) {
         let Some(index) = self.cursor_of(slot, key) else { return };
         let cursor = &mut self.connections[slot].cursors[index];
         let tail = self.audiences.tail(cursor.audience);
         let (live_from, place) = (tail.end_before(stamp), tail.place_after(after));
-        // Whoever has more than was published when they asked is told none of it again.
+        // A connection that has more than was published when it asked is not told those frames again.
         let ahead = after > tail.last() || place > live_from;
         cursor.live_from = if ahead { Reader::AHEAD } else { live_from };
         cursor.last = after;
@@ -194,12 +195,13 @@ impl Shard {
         if tail.reaches(after) {
             self.wake(slot);
         } else {
-            // The tail went on while the preface waited for a full socket.
+            // The tail moved on while the preface waited for a full socket.
             self.lag(slot, index);
         }
     }
 
-    /// Stops a key whose turn to stop has come. It stays in reach if the backlog starts it again.
+    /// Stops a key whose turn in the backlog has come. The cursor stays if a later item of the backlog starts the key
+    /// again.
     pub(crate) fn stop_following(&mut self, slot: usize, key: Key) {
         let Some(index) = self.cursor_of(slot, key) else { return };
         let backlog = self.connections[slot].backlog.as_ref();
@@ -211,7 +213,8 @@ impl Shard {
         }
     }
 
-    /// A cursor has lost its place. If the backlog holds a word on its key, that word settles it, and nobody need know.
+    /// Frames that a cursor lacks are gone from the tail. If the backlog holds an item about the key, that item
+    /// decides what comes next, and the gateway is not told.
     pub(crate) fn lag(&mut self, slot: usize, index: usize) {
         let conn = &mut self.connections[slot];
         let cursor = &mut conn.cursors[index];
@@ -231,7 +234,7 @@ impl Shard {
         self.tell(slot, |gateway| gateway.on_lagged(id, key, last));
     }
 
-    /// Takes a cursor away, and keeps the two others that may take the places of what goes findable.
+    /// Removes a cursor. Two others may take over the freed indexes; both are told their new ones.
     pub(crate) fn remove_cursor(&mut self, slot: usize, index: usize) {
         let conn = &mut self.connections[slot];
         let id = conn.id;
@@ -250,7 +253,7 @@ impl Shard {
         self.interest.remove(key, id);
     }
 
-    /// Flushes a connection whose backlog grew, unless it grew too much.
+    /// Flushes a connection whose backlog grew, or closes it if too much waits for it.
     pub(crate) fn wake_queued(&mut self, slot: usize) {
         let waiting = self.connections[slot].backlog.as_ref().map_or(0, |backlog| backlog.bytes());
         if waiting > self.options.max_unicast {
@@ -266,9 +269,10 @@ impl Shard {
         if refusing.followers.is_empty() {
             self.audiences.close(audience);
         }
-        // Whoever follows already hears nothing more until what is missing has been told: it would come ahead of its turn,
-        // and then again; nor from an earlier place whose turn has not come. The follower stays one, so that the tail keeps
-        // what happens meanwhile.
+        // A connection that follows the key already hears nothing more of it until pages have told what is missing:
+        // newer frames would come too early, and then again. For the same reason a start that waits in the backlog is
+        // taken back. The connection stays a follower, so that the tail keeps the frames that are published
+        // meanwhile.
         let backlog = &mut self.connections[slot].backlog;
         if let Some(backlog) = backlog {
             backlog.withdraw_start(key);
@@ -280,7 +284,7 @@ impl Shard {
         }
         self.connections[slot].tidy();
         self.tell_if_taken(slot);
-        // What waited only for what is not heard now is due.
+        // Items that waited only for frames of this key are due now.
         self.wake(slot);
         let refusal = Refusal(self.next_stamp());
         let conn = &mut self.connections[slot];
@@ -291,7 +295,7 @@ impl Shard {
         self.tell(slot, |gateway| gateway.on_too_old(id, key, after, refusal));
     }
 
-    /// Makes a connection a follower, if it is none yet; where it starts is said later.
+    /// Makes a connection a follower, if it is none yet. Where it starts is decided later.
     fn admit(&mut self, slot: usize, audience: u32) {
         let conn = &mut self.connections[slot];
         let Some(place) = self.audiences.get_mut(audience) else { return };
@@ -313,13 +317,13 @@ impl Shard {
         }
     }
 
-    /// The slot of a connection that still takes orders.
+    /// The slot of a connection that is not being closed.
     fn open_slot(&self, id: ConnId) -> Option<usize> {
         let slot = *self.slots.get(&id)?;
         (self.connections[slot].phase == Phase::Open).then_some(slot)
     }
 
-    /// Whether a change to what is heard of a key may be made at once: nothing waits that must leave before it.
+    /// Whether a follow or unfollow of a key may take effect at once: nothing waits that must leave before it.
     fn owes_nothing(&self, slot: usize, key: Key) -> bool {
         let conn = &self.connections[slot];
         let Some(index) = self.cursor_of(slot, key) else { return conn.backlog.is_none() };

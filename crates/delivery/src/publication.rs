@@ -1,18 +1,20 @@
-//! What is published under a key.
+//! What a caller publishes under a key.
 
 use crate::frame::Frame;
 
 /// One frame for every follower of a key.
 #[derive(Clone, Debug)]
 pub struct Publication {
-    /// The frame's place in its key's log. Seqs of a key grow; gaps are allowed.
+    /// The frame's place in the order of its key. The seqs of a key grow; gaps are allowed.
     ///
-    /// `None` is fleeting (presence, typing): heard by whoever follows at the time, left out of catching up, and given at
-    /// most a quarter of the tail, so that a reader far behind may miss some.
+    /// `None` is a fleeting frame, such as presence or typing. Only the connections that follow at that time hear it,
+    /// and it is left out of catching up. Fleeting frames have at most a quarter of the tail, so a reader far behind
+    /// may miss some.
     pub seq: Option<u64>,
-    /// What is sent.
+    /// The frame itself.
     pub frame: Frame,
-    /// An edit or a deletion: nobody who follows from now on is given a frame below this one out of the tail, because
-    /// such a frame may hold text that has been removed. Who already follows still hears everything in order.
+    /// The frame is an edit or a deletion, so an earlier frame may hold a text that is removed now. No connection
+    /// that follows from now on is given an earlier frame out of the tail. A connection that follows already still
+    /// hears everything in order.
     pub cut: bool,
 }

@@ -1,4 +1,4 @@
-//! What peers say: from the socket through the codec to the gateway.
+//! What peers send: from the socket through the codec to the gateway.
 
 use std::io::{self, Read};
 use std::mem;
@@ -16,7 +16,7 @@ use crate::shard::Shard;
 use crate::tls::Paid;
 use crate::turns::guarded;
 
-/// Control frames a peer may send between two beats.
+/// Most control frames that a peer may send between two beats.
 const MAX_CONTROLS: u16 = 256;
 
 /// Why reading from a peer ends.
@@ -42,7 +42,8 @@ impl Shard {
             Ok(len) => {
                 self.tally.reads += 1;
                 conn.heard_at = self.now;
-                // With edges instead of levels nobody will say again that there is more, or that the peer has ended.
+                // The kernel reports an edge once. It will not say again that there is more, or that the peer has
+                // ended.
                 if len == self.scratch.len() || conn.ended {
                     self.read_later(slot);
                 }
@@ -84,7 +85,7 @@ impl Shard {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => conn.catch_up(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read_later(slot),
             Err(_) => {
-                // The alert that says what was wrong; without it the peer sees a cut.
+                // The TLS alert tells the peer what was wrong. Without it the peer sees a broken connection.
                 if let Some(tls) = &mut conn.tls {
                     let _: io::Result<Paid> = tls.pay(&conn.socket, &mut self.tally);
                 }
@@ -95,18 +96,18 @@ impl Shard {
         self.plain = plain;
     }
 
-    /// Goes on with a connection that was paused, if it is so no longer.
+    /// Reads on from a connection that was paused, if it is not paused any more.
     pub(crate) fn hear_again(&mut self, slot: usize) {
         if let Some(conn) = self.connections.get_mut(slot)
             && !conn.paused(&self.options)
         {
-            // Nothing was read from it while it waited, so it was not silent.
+            // The shard did not read while the connection was paused, so the connection was not silent.
             conn.heard_at = self.now;
             self.read_later(slot);
         }
     }
 
-    /// Goes on with connections that had more to read, or may be heard again.
+    /// Reads on from connections that had more to read, or that are not paused any more.
     pub(crate) fn read_on(&mut self) {
         for _ in 0..self.unread.len() {
             let Some(slot) = self.unread.pop_front() else { return };
@@ -126,7 +127,7 @@ impl Shard {
         }
     }
 
-    /// Keeps what the peer said too early, if the connection is still there to hear it later.
+    /// Keeps bytes that were read too early, if the connection is still there.
     fn hold(&mut self, slot: usize, used: Option<usize>, rest: impl FnOnce(usize) -> Held, len: usize) {
         if let Some(used) = used
             && used < len
@@ -136,7 +137,7 @@ impl Shard {
         }
     }
 
-    /// Takes note if nothing is left to be read or acted on.
+    /// Notes it when nothing is left to be read or acted on.
     fn caught_up(&mut self, slot: usize) {
         if let Some(conn) = self.connections.get_mut(slot)
             && !conn.unread
@@ -147,7 +148,7 @@ impl Shard {
         }
     }
 
-    /// Acts on bytes; returns how many are done with, or `None` when none will be acted on any more.
+    /// Acts on bytes. Returns how many of them are done with, or `None` when no further byte counts.
     fn digest(&mut self, slot: usize, bytes: &mut [u8]) -> Option<usize> {
         let conn = &mut self.connections[slot];
         let unanswered = conn.unanswered;
@@ -192,12 +193,13 @@ impl Shard {
         let lingering = matches!(self.connections[slot].phase, Phase::Lingering { .. });
         match end {
             End::Closed(code) => self.part(slot, code),
-            // The frames have lost their borders. Closing over unread bytes would reset the connection, and our close
-            // frame might never be read: what still comes is dropped until the peer ends, or our patience.
+            // The borders of frames are lost. Closing a socket with unread bytes would reset the connection, and the
+            // peer might never read our close frame. So bytes that still come are dropped, until the peer ends or the
+            // time is over.
             End::Violation(_) if lingering => {}
             End::Violation(violation) => {
                 let code = violation.code();
-                // Half a message of a peer that is no longer understood.
+                // Drops half a message of a peer that cannot be understood any more.
                 self.connections[slot].decoder = Decoder::default();
                 let reason = if violation == Violation::Flood {
                     self.options.flood_reason
@@ -214,12 +216,12 @@ impl Shard {
     }
 }
 
-/// What was agreed on with this peer.
+/// What was agreed on with this peer, for the decoder.
 fn terms<'a>(conn: &Connection, options: &Options, inflater: &'a mut Inflater) -> Terms<'a> {
     Terms { limit: options.max_message, inflater: conn.id.encoding().is_deflated().then_some(inflater) }
 }
 
-/// Notes what a peer sent against its allowance: bytes as they come, a frame when its end has come.
+/// Counts what a peer sent against its allowance: bytes as they come, and a frame when its end has come.
 fn is_allowed(conn: &mut Connection, now: u64, bytes: usize) -> bool {
     let frames = u64::from(!conn.decoder.is_inside_frame());
     conn.spending.as_mut().is_none_or(|spending| spending.allows(now, frames, bytes))
@@ -228,11 +230,12 @@ fn is_allowed(conn: &mut Connection, now: u64, bytes: usize) -> bool {
 /// How far one step came.
 struct Stepped {
     used: usize,
-    /// What it counts against the allowance: of a deflated message what it was inflated to, for that is what it costs.
+    /// The bytes that count against the allowance: of a deflated message its inflated length, because that is its
+    /// cost.
     weight: usize,
 }
 
-/// Takes one step of the decoder and does what it says.
+/// Takes one step of the decoder, and acts on the message.
 fn step(
     conn: &mut Connection,
     bytes: &mut [u8],
@@ -247,7 +250,7 @@ fn step(
     if let Incoming::Close(code) = incoming {
         return Err(End::Closed(code));
     }
-    // A connection that is being closed is only listened to for the peer's close frame.
+    // From a connection that is being closed, only the peer's close frame counts.
     let (Phase::Open, Some(gateway)) = (*phase, gateway) else { return Ok(stepped) };
     let told = match incoming {
         Incoming::Text(text) => {

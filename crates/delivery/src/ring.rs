@@ -1,4 +1,4 @@
-//! Bytes in a circle, named by offsets that never repeat.
+//! Bytes in a circle. Offsets name them, and never repeat.
 
 /// The last bytes of a stream. An offset counts from the beginning of the stream and stays valid when the ring grows.
 #[derive(Default)]
@@ -37,13 +37,13 @@ impl Ring {
         self.end += bytes.len() as u64;
     }
 
-    /// Forgets what lies before `offset`.
+    /// Forgets the bytes before `offset`.
     pub(crate) fn drop_before(&mut self, offset: u64) {
         debug_assert!(self.start <= offset && offset <= self.end);
         self.start = offset;
     }
 
-    /// Forgets everything and lets `end` pass one byte that nobody can be given.
+    /// Forgets everything, and moves `end` by one byte that no reader can be given.
     pub(crate) fn skip(&mut self) {
         self.end += 1;
         self.start = self.end;
@@ -60,7 +60,7 @@ impl Ring {
         (&self.bytes[at..at + first], &self.bytes[..len - first])
     }
 
-    /// The same stream in a ring of another capacity, which must hold what is held.
+    /// The same stream in a ring of another capacity, which must be enough for the bytes held.
     pub(crate) fn resize(&mut self, capacity: usize) {
         let mut other =
             Ring { bytes: vec![0; capacity].into_boxed_slice(), start: self.start, end: self.start };

@@ -29,7 +29,7 @@ use crate::tail::Budget;
 const INBOX: Token = Token(usize::MAX);
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 1024;
-/// Orders obeyed in one pass.
+/// Most orders that a shard obeys in one pass.
 const ORDERS: usize = 1024;
 /// Bytes read from a socket at a time.
 const SCRATCH: usize = 32 << 10;
@@ -40,7 +40,7 @@ pub(crate) struct Door {
     pub(crate) counters: Counters,
 }
 
-/// One thread's part of delivery. Everything in it is touched by that thread alone, except the door and the interest.
+/// One thread's part of delivery. Only that thread touches it, except for the door and the interest.
 pub(crate) struct Shard {
     pub(crate) number: usize,
     pub(crate) options: Options,
@@ -54,7 +54,7 @@ pub(crate) struct Shard {
 
     /// Orders taken from the inbox and not obeyed yet.
     pub(crate) orders: VecDeque<Order>,
-    /// The audience whose readers would be lapped if it were published to before they are served.
+    /// The audience that must be served first: another publication to it would lap readers that keep up.
     crowded: Option<u32>,
     /// Connections with something of their own to write.
     pub(crate) ready: VecDeque<usize>,
@@ -62,18 +62,18 @@ pub(crate) struct Shard {
     pub(crate) unread: VecDeque<usize>,
     /// Audiences that wait for a turn.
     pub(crate) dirty: VecDeque<u32>,
-    /// Messages of all connections that were read and not answered yet.
+    /// How many messages, of all connections, were read and not answered yet.
     pub(crate) unanswered: usize,
 
     pub(crate) scratch: Box<[u8]>,
     pub(crate) inflater: Inflater,
-    /// What a TLS connection said, while it is acted on.
+    /// The decrypted bytes of a TLS connection, while they are acted on.
     pub(crate) plain: Vec<u8>,
     pub(crate) pieces: Pieces,
     pub(crate) tally: Tally,
     pub(crate) sweep: Sweep,
     pub(crate) drain: Option<Drain>,
-    /// Dropped when nothing that was read is unanswered any more.
+    /// Dropped when every message that was read is answered.
     pub(crate) quiet: Option<Sender<()>>,
     pub(crate) stopping: bool,
 
@@ -81,7 +81,7 @@ pub(crate) struct Shard {
     started: Instant,
     /// Milliseconds since the start, read once per pass; never 0.
     pub(crate) now: u64,
-    /// Counts publications and waiting items, so that their order is known.
+    /// Counts publications and waiting items. The number of each is its stamp, which tells the order of any two.
     pub(crate) stamp: u64,
 }
 
@@ -121,9 +121,10 @@ impl Shard {
         })
     }
 
-    /// Serves until told to stop.
+    /// Serves until it is told to stop.
     ///
-    /// A pass reads, then takes orders, then writes, so that what a message asks for leaves in the pass that read it.
+    /// A pass reads, then takes orders, then writes. So what a message asks for leaves in the pass that read the
+    /// message.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         while !self.stopping {
@@ -144,7 +145,7 @@ impl Shard {
         self.count();
     }
 
-    /// What one more publication or waiting item is stamped with.
+    /// The stamp of one more publication or waiting item.
     pub(crate) fn next_stamp(&mut self) -> u64 {
         self.stamp += 1;
         self.stamp
@@ -180,7 +181,7 @@ impl Shard {
             if !idle || !self.door.inbox.lie_down() { Some(Duration::ZERO) } else { self.patience() };
         let began = Instant::now();
         if let Err(error) = self.poll.poll(events, timeout) {
-            // Only an interruption can happen to a poll that was made well; then there are no events.
+            // A poll that was made well can only be interrupted, and then there are no events.
             debug_assert_eq!(error.kind(), io::ErrorKind::Interrupted);
             events.clear();
         }
@@ -189,7 +190,7 @@ impl Shard {
         self.now = 1 + self.started.elapsed().as_millis() as u64;
     }
 
-    /// How long the shard may sleep; `None` without anybody to look after.
+    /// How long the shard may sleep; `None` if it has no connection.
     fn patience(&self) -> Option<Duration> {
         let sweep = (!self.connections.is_empty()).then(|| self.sweep.due_in(self.now));
         let drain = self.drain.as_ref().and_then(|drain| drain.due_in(self.now));
@@ -209,9 +210,10 @@ impl Shard {
         }
     }
 
-    /// Obeys a bounded number of orders, none while that would lap a reader who keeps up: no socket is full, and yet the
-    /// tail would forget what it has not been offered. Every key of the shard waits then, so whoever publishes much under
-    /// one key does better to wait for its [`Milestone`](crate::Milestone)s first.
+    /// Obeys a bounded number of orders. Obeys none while the next publication would lap readers that keep up: their
+    /// sockets are not full, and yet the tail would forget frames that they were not offered. Every key of the shard
+    /// waits then. So a caller that publishes much under one key should wait for its [`Milestone`](crate::Milestone)s
+    /// first.
     fn take_orders(&mut self) {
         for _ in 0..ORDERS {
             if self.is_crowded() {

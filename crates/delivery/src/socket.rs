@@ -1,4 +1,4 @@
-//! What a connection comes with: its bytes' way, and how much may come along it.
+//! The socket that a connection comes with: plain or TLS, and how much the peer may send over it.
 
 use std::net::TcpStream;
 
@@ -6,7 +6,7 @@ use rustls::ServerConnection;
 
 use crate::allowance::Allowance;
 
-/// A socket on which the opening handshake is done. Made from a plain [`TcpStream`]; the rest is added.
+/// A socket on which the opening handshake is done. Made from a plain [`TcpStream`]; the methods add the rest.
 pub struct Socket {
     pub(crate) stream: TcpStream,
     pub(crate) tls: Option<Box<ServerConnection>>,

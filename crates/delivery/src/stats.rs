@@ -1,8 +1,9 @@
-//! What delivery counts.
+//! The counters of delivery.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Counters since the start, and gauges of this moment, over all shards. Each shard adds its own once per pass.
+/// Counters since the start, and gauges of this moment, summed over all shards. Each shard adds its counts once per
+/// pass.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Stats {
     /// Connections attached and not closed. A gauge.
@@ -11,9 +12,9 @@ pub struct Stats {
     pub received: u64,
     /// System calls that read something.
     pub reads: u64,
-    /// Publications deflated: at most one per publication, whoever listens.
+    /// Publications deflated: at most once each, however many connections listen.
     pub deflates: u64,
-    /// Frames kept in a tail: one per publication, encoding and shard with a follower.
+    /// Frames kept in a tail: once for each publication, encoding and shard with a follower.
     pub published: u64,
     /// Runs of frames of one key given to one socket.
     pub sends: u64,
@@ -21,9 +22,9 @@ pub struct Stats {
     pub writes: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// Cursors that lost their place.
+    /// Cursors of which frames were gone from the tail.
     pub lagged: u64,
-    /// Follows refused because the tail did not reach back.
+    /// Follows to which the tail did not reach back.
     pub too_old: u64,
     /// Connections closed because they took too little.
     pub closed_slow: u64,
@@ -54,7 +55,7 @@ pub(crate) struct Tally {
     pub(crate) panics: u64,
 }
 
-/// The counters of one shard, as others read them.
+/// The counters of one shard, readable by other threads.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) connections: AtomicUsize,

@@ -1,4 +1,4 @@
-//! The rounds: pings for the living, an end for the dead, memory back from the quiet.
+//! The rounds of a shard: it pings connections, closes dead ones, and takes memory back from quiet tails.
 
 use std::time::Duration;
 
@@ -12,17 +12,18 @@ use crate::options::Options;
 use crate::shard::Shard;
 use crate::turns::guarded;
 
-/// Ticks in the shortest interval there is.
+/// Ticks in the shortest interval.
 const TICKS: u32 = 25;
-/// How long nothing must have been published before a tail gives its memory back.
+/// A tail in which nothing was published for this long gives its memory back.
 const QUIET: Duration = Duration::from_secs(60);
-/// Slots that have their turns in the same tick. Neighbours came one after the other, so what belongs to them lies
-/// together, here and in the kernel, and looking at one brings much of the next one into the processor's caches.
+/// Slots that have their turns in the same tick. Connections with neighbouring slots were made one after the other,
+/// so their data lies together, here and in the kernel. Looking at one brings much of the next into the processor's
+/// caches.
 const NEIGHBOURS: usize = 32;
-/// Beats between two looks at what has become readable, writable or published. The pongs of as many come in one wait.
+/// Beats between two looks at what has become readable, writable or published. The pongs of so many come in one wait.
 const BEATS: usize = 128;
 
-/// One walk over everything a shard has, a part per tick, instead of a timer for each.
+/// One walk over all connections and tails of a shard, a part in each tick, in place of a timer for each.
 pub(crate) struct Sweep {
     /// Milliseconds between ticks.
     tick: u64,
@@ -32,13 +33,14 @@ pub(crate) struct Sweep {
     beat_round: usize,
     /// Ticks in which each connection and each tail is looked at once.
     look_round: usize,
-    /// Silence after which a look ends a connection: by the next one it would have been too long.
+    /// A look closes a connection that has been silent for this long: at the next look it would have been silent for
+    /// too long.
     silence: Duration,
     /// The slots whose beat is due since the last tick.
     due: Part,
 }
 
-/// The slots whose turn a tick is: blocks of neighbours at even distances.
+/// The slots that have their turn in one tick: blocks of neighbours at even distances.
 struct Part {
     at: usize,
     end: usize,
@@ -85,7 +87,7 @@ impl Sweep {
         }
     }
 
-    /// Starts the clock when the first connection comes.
+    /// Starts the clock, when the first connection comes.
     pub(crate) fn begin(&mut self, now: u64) {
         self.next = now + self.tick;
     }
@@ -99,7 +101,7 @@ impl Sweep {
 }
 
 impl Shard {
-    /// Does a tick's part, when it is time, and beats a bounded number of times.
+    /// Does the part of a tick when it is due, and beats a bounded number of times.
     pub(crate) fn sweep(&mut self) {
         if self.connections.is_empty() {
             return;
@@ -126,7 +128,7 @@ impl Shard {
         self.sweep.due = Part::of(count, self.sweep.beat_round, self.connections.capacity());
     }
 
-    /// Ends a connection that has been dead for too long.
+    /// Closes a connection that has been dead for too long.
     fn look_after(&mut self, slot: usize) {
         let Some(conn) = self.connections.get(slot) else { return };
         let over = |since: u64, limit: Duration| self.now.saturating_sub(since) > millis(limit);
@@ -134,7 +136,7 @@ impl Shard {
             Phase::Open if conn.stalled_at > 0 && over(conn.stalled_at, self.options.stall) => {
                 self.expel(slot, TOO_SLOW, Closed::Slow);
             }
-            // Nobody pings a full socket, so its silence says nothing.
+            // No ping is written to a full socket, so its silence says nothing.
             Phase::Open if conn.blocked || conn.paused(&self.options) => {}
             Phase::Open if over(conn.heard_at, self.sweep.silence) => {
                 self.expel(slot, WENT_AWAY, Closed::Silent);
@@ -145,7 +147,7 @@ impl Shard {
         }
     }
 
-    /// Sends a ping and what the gateway has to say, in one write. Nothing is piled up before a full socket.
+    /// Sends a ping and the gateway's frame in one write. Nothing is queued while the socket is full.
     fn beat(&mut self, slot: usize) {
         let Some(conn) = self.connections.get_mut(slot) else { return };
         conn.controls = 0;
@@ -158,14 +160,15 @@ impl Shard {
         let lacks_nothing = conn.backlog.is_none() && !conn.ready && self.dirty.is_empty();
         conn.queue_frame(stamp, frame::ping_before(beat.flatten()));
         if lacks_nothing {
-            // At once, without a look at what it follows: nothing else of a quiet server is in the processor's caches.
+            // Written at once, without a look at the keys that the connection follows: on a quiet server nothing else
+            // is in the processor's caches.
             self.flush(slot, Scope::Nothing);
         } else {
             self.wake(slot);
         }
     }
 
-    /// Takes the memory of a tail back when nothing was published for a minute and everybody has everything.
+    /// Takes the memory of a tail back, when nothing was published for a minute and every follower has everything.
     fn release_quiet(&mut self, index: u32) {
         let Some(audience) = self.audiences.get(index) else { return };
         let end = audience.tail.end();
@@ -177,10 +180,11 @@ impl Shard {
         }
     }
 
-    /// Takes the memory of a tail back at once when it holds nothing that catching up could need and everybody has it.
+    /// Takes the memory of a tail back at once, when it holds nothing that catching up could need and every follower
+    /// has everything.
     ///
-    /// Where nobody talks, presence is all there is. Kept for a minute, it would have a piece of memory for each of many
-    /// rooms, between others that stay, while everybody comes back.
+    /// In a quiet room there is only presence. Kept for a minute, each of many rooms would have a piece of memory for
+    /// it while all clients come back, between pieces that stay.
     pub(crate) fn release_fleeting(&mut self, index: u32) {
         let Some(audience) = self.audiences.get(index) else { return };
         let end = audience.tail.end();
@@ -189,7 +193,7 @@ impl Shard {
         }
     }
 
-    /// Where the followers of an audience stand.
+    /// The offsets of the followers of an audience.
     fn places(&self, audience: &Audience) -> impl Iterator<Item = u64> {
         let cursor =
             |follower: &Follower| &self.connections[follower.slot as usize].cursors[follower.cursor as usize];

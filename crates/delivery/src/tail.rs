@@ -7,19 +7,20 @@ use crate::ring::Ring;
 /// A stamp later than that of any frame.
 pub(crate) const ALWAYS: u64 = u64::MAX;
 
-/// Least bytes a tail holds on to once it holds anything.
+/// Least bytes of memory of a tail that holds a frame.
 const LEAST: usize = 512;
 
 /// Recent frames in one piece of memory, and where each ends.
 ///
-/// 1. A reader's place is an offset; what it lacks is the slice from there to `end`.
-/// 2. Whoever stands below `start` has lost frames. An offset held by a reader is always the border of two frames.
+/// 1. A reader's place is an offset. The slice from there to `end` is what the reader lacks.
+/// 2. A reader whose place is below `start` has lost frames. The place of a reader is always the border of two
+///    frames.
 /// 3. Everything published with a seq above `floor` is here.
 #[derive(Default)]
 pub(crate) struct Tail {
     ring: Ring,
     entries: VecDeque<Entry>,
-    /// The lowest place from which one may catch up.
+    /// The lowest seq from which a connection may catch up.
     floor: u64,
     /// The highest seq published.
     last: u64,
@@ -31,7 +32,7 @@ pub(crate) struct Tail {
 struct Entry {
     /// The offset behind the frame.
     end: u64,
-    /// The highest seq up to and with this frame.
+    /// The highest seq of this frame and those before it.
     seq: u64,
     stamp: u64,
     fleeting: bool,
@@ -40,10 +41,10 @@ struct Entry {
 /// A frame to be kept.
 pub(crate) struct Addition<'a> {
     pub(crate) bytes: &'a [u8],
-    /// `None` is fleeting.
+    /// `None` for a fleeting frame.
     pub(crate) seq: Option<u64>,
     pub(crate) cut: bool,
-    /// The shard's clock when it was published; never less than that of the frame before.
+    /// The shard's stamp at the publication; never less than that of the frame before.
     pub(crate) stamp: u64,
 }
 
@@ -56,29 +57,30 @@ pub(crate) struct Budget {
     pub(crate) left: usize,
 }
 
-/// Where readers stand after frames were taken out from among others.
+/// How offsets changed when frames were taken out from between others.
 pub(crate) struct Shift {
     /// Offset and length of what was taken out, the newest first.
     removed: Vec<(u64, u64)>,
 }
 
-/// Somebody who reads a tail.
+/// A reader of a tail.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
     /// The border of two frames up to which all is sent.
     pub(crate) place: u64,
-    /// Fleeting frames below are not sent; [`Reader::AHEAD`] where frames above may be known already.
+    /// Fleeting frames before this offset are not sent. [`Reader::AHEAD`] where the reader may know frames of the
+    /// tail already.
     pub(crate) live_from: u64,
-    /// The last seq that is known.
+    /// The last seq that the reader has.
     pub(crate) last: u64,
 }
 
 impl Reader {
-    /// For `live_from`: what is published up to `last` is known from elsewhere, and not sent.
+    /// For `live_from`: the reader has from elsewhere what is published up to `last`, and is not sent it.
     pub(crate) const AHEAD: u64 = u64::MAX;
 }
 
-/// What may be sent to a reader in one piece.
+/// Frames that may be sent to a reader in one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Run {
     pub(crate) from: u64,
@@ -107,22 +109,22 @@ impl Tail {
         self.ring.capacity()
     }
 
-    /// Whether it holds frames, and only such as are of no use to anybody who comes later.
+    /// Whether the tail holds frames, and only fleeting ones, which no later follower needs.
     pub(crate) fn is_only_fleeting(&self) -> bool {
         self.fleeting > 0 && self.fleeting as u64 == self.end() - self.start()
     }
 
-    /// Whether everything above `after` is here.
+    /// Whether every frame above `after` is here.
     pub(crate) fn reaches(&self, after: u64) -> bool {
         after >= self.floor
     }
 
-    /// Where a reader stands who has everything up to `after`.
+    /// The place of a reader that has everything up to `after`.
     pub(crate) fn place_after(&self, after: u64) -> u64 {
         self.start_of(self.entries.partition_point(|entry| entry.seq <= after))
     }
 
-    /// The seq of a reader who stands at `place`, a border of two frames.
+    /// The seq of a reader at `place`, which is the border of two frames.
     pub(crate) fn seq_at(&self, place: u64) -> u64 {
         if place >= self.end() {
             return self.last;
@@ -155,8 +157,7 @@ impl Tail {
         }
     }
 
-    /// What a reader is to get next, out of what was published before `stamp`. A run without bytes only moves the reader
-    /// on.
+    /// The next frames for a reader, of those published before `stamp`. A run without bytes only moves the reader on.
     pub(crate) fn run(&self, reader: Reader, stamp: u64) -> Option<Run> {
         let Reader { place, live_from, last } = reader;
         let end = self.end_before(stamp);
@@ -182,14 +183,16 @@ impl Tail {
         Some(Run { from, to: self.start_of(index) })
     }
 
-    /// Keeps a frame, growing within the budget and then forgetting the oldest.
+    /// Keeps a frame. The tail grows within the budget, and then forgets its oldest frames.
     ///
-    /// If there is no memory for it, a fleeting frame is dropped, and any other puts every reader below `start`.
+    /// If there is no memory for the frame, a fleeting frame is dropped. In place of any other frame every reader is
+    /// put below `start`, so that it lags.
     pub(crate) fn append(&mut self, addition: Addition<'_>, budget: &mut Budget) -> Option<Shift> {
         let Addition { bytes, seq, cut, stamp } = addition;
         let quarter = budget.each / 4;
         let crowded = seq.is_none() && self.fleeting + bytes.len() > quarter;
-        // Down to half of what is allowed, so that a crowd of them is thinned out once in a while and not each time.
+        // Down to half of what is allowed, so that many fleeting frames are thinned out once in a while and not at
+        // each publication.
         let shift = crowded.then(|| self.thin(quarter.saturating_sub(bytes.len()).min(quarter / 2)));
         if cut {
             self.floor = self.floor.max(seq.map_or(self.last, |seq| seq.saturating_sub(1)));
@@ -207,7 +210,7 @@ impl Tail {
         shift
     }
 
-    /// Takes note that something up to `head` was published elsewhere, if it was: nobody catches up across it.
+    /// Notes that frames up to `head` were published elsewhere, if so: no connection catches up across them.
     pub(crate) fn miss(&mut self, head: u64) {
         if head > self.last {
             self.floor = head;
@@ -215,7 +218,7 @@ impl Tail {
         }
     }
 
-    /// Forgets all frames and gives the memory back; readers at `end` lose nothing.
+    /// Forgets all frames and gives the memory back. Readers at `end` lose nothing.
     pub(crate) fn release(&mut self, budget: &mut Budget) {
         budget.left += self.capacity();
         let end = self.end();
@@ -254,9 +257,9 @@ impl Tail {
         true
     }
 
-    /// Takes out the oldest fleeting frames until at most `keep` bytes of them are left.
+    /// Takes out the oldest fleeting frames, until at most `keep` bytes of them are left.
     ///
-    /// What stays is moved towards `end`, so that the places of readers who are not behind stay as they are.
+    /// The frames that stay are moved towards `end`, so that the places of readers that are not behind stay the same.
     fn thin(&mut self, keep: usize) -> Shift {
         let mut kept = VecDeque::with_capacity(self.entries.len());
         let (mut fleeting, mut moved, mut removed) = (0, 0, Vec::new());
@@ -295,7 +298,7 @@ impl Tail {
 }
 
 impl Shift {
-    /// Where a reader stands now who stood at `place`.
+    /// The place now of a reader that was at `place`.
     pub(crate) fn moved(&self, place: u64) -> u64 {
         place + self.removed.iter().take_while(|(start, _)| *start >= place).map(|(_, len)| len).sum::<u64>()
     }

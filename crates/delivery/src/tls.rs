@@ -1,4 +1,4 @@
-//! TLS on a connection (RFC 8446, RFC 5246): what rustls holds between a socket and plain text, kept small.
+//! TLS on a connection (RFC 8446, RFC 5246): the state that rustls keeps between a socket and plain text, kept small.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::mem;
@@ -8,26 +8,27 @@ use rustls::ServerConnection;
 
 use crate::stats::Tally;
 
-/// Most plain text in one write: a full record. What of it the socket does not take waits as ciphertext, and nothing
-/// more is encrypted before that has left, so this is all that a reader who stalls is owed beside the rest of a frame.
+/// Most plain text in one write: a full record. The part that the socket does not take waits as ciphertext, and
+/// nothing more is encrypted before that has left. So a reader that stalls costs this much beside the rest of a
+/// frame.
 const BATCH: usize = 16 << 10;
 
 /// The state of a TLS connection whose handshake is done.
 pub(crate) struct Tls {
     session: Box<ServerConnection>,
-    /// The close frame is the last of what is owed.
+    /// The close frame is the last part of the ciphertext that waits.
     farewell: bool,
-    /// The peer has said that nothing more will come (`close_notify`).
+    /// The peer has announced that nothing more will come (`close_notify`).
     ended: bool,
 }
 
-/// How far paying what is owed came.
+/// How much of the waiting ciphertext the socket took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Paid {
     All,
-    /// All, and the close frame was in it.
+    /// All of it, and the close frame was in it.
     Farewell,
-    /// The socket is full. Whether it took anything.
+    /// The socket is full. Tells whether it took anything.
     Part {
         moved: bool,
     },
@@ -39,15 +40,15 @@ impl Tls {
         Tls { session, farewell: false, ended: false }
     }
 
-    /// Reads at most once from the socket, into `raw`, and appends what it says to `plain`. Returns what a plain socket
-    /// would: the bytes read, and 0 at the end.
+    /// Reads at most once from the socket, into `raw`, and appends the decrypted bytes to `plain`. Returns what a
+    /// plain socket would: the number of bytes read, and 0 at the end.
     pub(crate) fn read(
         &mut self,
         mut socket: &TcpStream,
         raw: &mut [u8],
         plain: &mut Vec<u8>,
     ) -> io::Result<usize> {
-        // What came with the end of the handshake was decrypted by whoever did the handshake.
+        // The code that did the handshake has decrypted what came with its end.
         self.decrypt(plain)?;
         if !plain.is_empty() {
             return Ok(raw.len());
@@ -69,23 +70,24 @@ impl Tls {
         self.ended
     }
 
-    /// Whether something is encrypted that the socket has not taken.
+    /// Whether ciphertext waits that the socket has not taken.
     pub(crate) fn owes(&self) -> bool {
         self.session.wants_write()
     }
 
-    /// Encrypts what fits; it is owed from now on. Nothing may be owed before.
+    /// Encrypts as much as fits; the ciphertext waits from now on. None may wait before.
     pub(crate) fn encrypt(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.session.writer().write_vectored(pieces)
     }
 
-    /// Nothing will be encrypted any more. Without this word the peer could not tell the end from a cut.
+    /// Nothing is encrypted after this. Without this announcement the peer could not tell the end from a broken
+    /// connection.
     pub(crate) fn end(&mut self) {
         self.farewell = true;
         self.session.send_close_notify();
     }
 
-    /// Gives the socket what is owed, in one call: what is owed is so little that rustls needs no second.
+    /// Gives the socket the ciphertext that waits, in one call: it is so little that rustls needs no second.
     pub(crate) fn pay(&mut self, mut socket: &TcpStream, tally: &mut Tally) -> io::Result<Paid> {
         let mut taken = 0;
         while self.owes() && taken == 0 {

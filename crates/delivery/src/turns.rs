@@ -1,4 +1,4 @@
-//! Who writes when: connections with something of their own, then audiences in turn.
+//! Which connections write when: first those with something of their own, then the audiences in turn.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,27 +12,27 @@ use crate::shard::Shard;
 
 /// Writes between two looks at what has become readable, writable or published.
 const SENDS: usize = 256;
-/// The same while somebody waits for an answer: their message is about to be published, and until then the threads that
-/// store it need the processor.
+/// The same while a message is unanswered. An answer needs the threads that store the message, and those need the
+/// processor.
 const SENDS_WHILE_ASKED: usize = 32;
-/// Bytes written to audiences between two looks. What has gathered under load makes a write many times as long as usual,
-/// and whatever else happens on the shard would wait for all of those.
+/// Bytes written to audiences between two looks. Under load frames gather, and one write is many times as long as
+/// usual. Everything else on the shard waits for these writes.
 const BYTES: u64 = 256 << 10;
-/// Followers of an audience passed over, because their sockets are full or they lack nothing, between two looks.
+/// Followers passed over between two looks, because their sockets are full or they lack nothing.
 const VISITS: usize = 4096;
-/// Writes to one connection before others get theirs.
+/// Writes to one connection before the others get theirs.
 const WRITES: usize = 4;
 
-/// What audiences may still take of a pass.
+/// How much a pass may still write to audiences.
 struct Left {
     sends: usize,
     visits: usize,
-    /// Bytes written by the pass at which it is over.
+    /// The pass is over when it has written so many bytes.
     written: u64,
 }
 
 impl Shard {
-    /// Flushes connections with something of their own, each at most once.
+    /// Flushes the connections that have something of their own, each at most once.
     pub(crate) fn flush_ready(&mut self) {
         for _ in 0..self.ready.len().min(SENDS) {
             let Some(slot) = self.ready.pop_front() else { return };
@@ -45,8 +45,8 @@ impl Shard {
         }
     }
 
-    /// Gives dirty audiences their turns until the sends of this pass are used up. The one that is cut short goes to the
-    /// end of the line.
+    /// Gives dirty audiences their turns until this pass has used up its writes. An audience whose turn is cut short
+    /// goes to the end of the line.
     pub(crate) fn take_turns(&mut self) {
         let sends = if self.unanswered > 0 { SENDS_WHILE_ASKED } else { SENDS };
         let mut left = Left { sends, visits: VISITS, written: self.tally.bytes + BYTES };
@@ -72,13 +72,13 @@ impl Shard {
                 continue;
             }
             left.sends -= 1;
-            // With nothing else going on, a connection lacks only what it lacks here.
+            // When nothing else waits, the connection lacks frames of this audience alone.
             let alone = self.dirty.is_empty() && conn.backlog.is_none() && !conn.ready;
             self.flush(slot, if alone { Scope::Only(cursor) } else { Scope::From(cursor) });
         }
     }
 
-    /// Writes what is due to a connection until its socket is full or others have waited long enough.
+    /// Writes what is due to a connection, until its socket is full or the others have waited long enough.
     pub(crate) fn flush(&mut self, slot: usize, scope: Scope) {
         if self.connections.get(slot).is_some_and(|conn| conn.backlog.is_some()) {
             self.flush_owed(slot, scope);
@@ -87,8 +87,9 @@ impl Shard {
         }
     }
 
-    /// The same for who is owed something. Who has taken enough of it is heard again. Apart, for few connections have a
-    /// backlog and every delivery would pay.
+    /// The same for a connection with a backlog. When its peer has taken enough of the backlog, the shard reads from
+    /// it again. A function of its own, because few connections have a backlog, and else every delivery would pay for
+    /// it.
     #[inline(never)]
     fn flush_owed(&mut self, slot: usize, scope: Scope) {
         let Some(conn) = self.connections.get(slot) else { return };
@@ -130,18 +131,18 @@ impl Shard {
                     return;
                 }
             }
-            // Cursors may have changed places.
+            // The indexes of cursors may have changed.
             scope = Scope::From(0);
         }
         if let Some(conn) = self.connections.get_mut(slot) {
-            // Keys beyond the limit of one write take the lead in turn.
+            // When more keys are due than one write takes, the keys take turns at the head.
             let next = (usize::from(conn.first) + 1) % conn.cursors.len().max(1);
             conn.first = u16::try_from(next).unwrap_or(0);
             self.wake(slot);
         }
     }
 
-    /// Calls a connection's gateway, if it has not been told that all is over.
+    /// Calls a connection's gateway, unless it was told already that the connection is over.
     pub(crate) fn tell(&mut self, slot: usize, call: impl FnOnce(&dyn Gateway)) {
         let Some(Connection { gateway: Some(gateway), .. }) = self.connections.get(slot) else { return };
         if guarded(|| call(gateway.as_ref())).is_none() {
@@ -157,7 +158,7 @@ impl Shard {
         }
     }
 
-    /// Does what stands first in a backlog and is no frame.
+    /// Does the first item of a backlog, which is not a frame.
     fn turn(&mut self, slot: usize) {
         let conn = &mut self.connections[slot];
         let item = conn.backlog().pop();
@@ -171,7 +172,8 @@ impl Shard {
     }
 }
 
-/// Calls into a gateway; `None` if it panicked. One gateway's mistake must not end a thread that serves thousands.
+/// Calls into a gateway; `None` if it panicked. The mistake of one gateway must not end a thread that serves
+/// thousands of connections.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }

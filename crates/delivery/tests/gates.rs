@@ -43,7 +43,7 @@ impl Gateway for Ear {
     fn on_closed(&self, _: ConnId, _: Closed) {}
 }
 
-/// People in all rooms, and whoever publishes there.
+/// The people in all rooms, and the caller that publishes there.
 struct Hall {
     delivery: Delivery,
     gathering: Gathering,
@@ -80,7 +80,7 @@ impl Hall {
         hall
     }
 
-    /// Publishes a frame in so many rooms at once; everybody has it before this returns.
+    /// Publishes a frame in so many rooms at once, and returns when everybody has it.
     fn round(&mut self, rooms: usize) {
         self.seq += 1;
         let frame = Frame::text(TEXT);
@@ -119,7 +119,7 @@ impl Hall {
 /// Allocations of the whole process in so many rounds in which `people` hear something.
 fn allocations(people: usize, rounds: usize) -> usize {
     let mut hall = Hall::with(people);
-    // Until the tail has its full size and every buffer has been as full as it gets.
+    // Until the tail has its full size, and every buffer has been as full as it gets.
     for _ in 0..2000 {
         hall.round(1);
     }
@@ -142,7 +142,7 @@ fn a_delivery_allocates_nothing() {
 
 fn what_is_due_to_a_connection_leaves_in_one_write() {
     let mut hall = Hall::with(20);
-    // Written down before the next is counted: the shard does that after the frames have left.
+    // Written down before the next frame is counted: the shard does that after the frames have left.
     hall.counts(|hall| hall.round(3), |stats| stats.sends, 60);
     let counted = hall.counts(|hall| hall.round(3), |stats| stats.sends, 60);
     assert_eq!((counted.writes, counted.sends), (20, 60));

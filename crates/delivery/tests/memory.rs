@@ -88,13 +88,13 @@ impl Hall {
         self.is_told(Told::Said(MESSAGE));
     }
 
-    /// Somebody sends bytes, is refused, and goes.
+    /// A peer sends bytes, is refused, and goes.
     fn refuses(&self, bytes: &[u8], code: u16) {
         let mut socket = self.connect();
         socket.write_all(bytes).unwrap();
         self.is_told(Told::Closed(Closed::Protocol { code }));
         let mut answer = Vec::with_capacity(64);
-        // What was not read when the socket was closed may have reset it: then nothing more comes, either.
+        // Bytes that were not read when the socket was closed may have reset it. Then nothing more comes, either.
         let _: std::io::Result<usize> = socket.read_to_end(&mut answer);
     }
 

@@ -1,12 +1,14 @@
 //! Gives memory that was freed back to the system, where the allocator would keep it.
 //!
-//! Must not know what the memory was for, nor when is a good time: whoever calls decides.
+//! Must not know what the memory was for, nor when is a good time: the caller decides.
 
-/// Gives back every whole page that the allocator holds and nobody uses, wherever it lies. Without this glibc gives back
-/// hardly anything but the end of a heap, so that what lived between two things that still live stays with the process.
+/// Gives back every whole page that the allocator holds and the process does not use, wherever it lies. Without this
+/// glibc gives back hardly more than the end of a heap, so memory that was freed between two things that stay would
+/// remain with the process.
 ///
-/// Takes milliseconds for each hundred megabytes, and meanwhile whoever allocates waits: to be called when little is going
-/// on. `false` if nothing was given back, as always with an allocator other than glibc's. See `malloc_trim(3)`.
+/// Takes some milliseconds for each hundred megabytes. Every thread that allocates waits meanwhile, so call it when
+/// little is going on. Returns `false` if nothing was given back, as always with an allocator other than glibc's. See
+/// `malloc_trim(3)`.
 pub fn give_back() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Slow {
         #[command(flatten)]
         load: Load,
-        /// How many stall, beside those who read.
+        /// How many readers stall, beside those that read.
         #[arg(long, default_value_t = 1_000)]
         stalled: usize,
     },
@@ -81,11 +81,11 @@ pub(crate) enum Command {
         /// How many of them post.
         #[arg(long, default_value_t = 8)]
         bots: usize,
-        /// Posts that each of these keeps under way: the next leaves when an earlier one was heard by whoever said it.
+        /// Posts that each of these keeps under way: the next leaves when the sender has heard an earlier one.
         #[arg(long, default_value_t = SATURATED)]
         window: u32,
     },
-    /// Everybody is cut off at once and comes back at once.
+    /// All connections are cut at once and come back at once.
     Storm {
         #[command(flatten)]
         load: Load,
@@ -98,7 +98,7 @@ pub(crate) enum Command {
         /// How many.
         #[arg(long, default_value_t = 200)]
         people: usize,
-        /// Seconds between two things that one of them does.
+        /// Seconds between two acts of one of them.
         #[arg(long, default_value_t = 2.0)]
         pause: f64,
         /// Seconds that it lasts.
@@ -125,13 +125,13 @@ pub(crate) enum Command {
     },
 }
 
-/// What is loaded.
+/// The server that is loaded.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// A server that runs already, such as http://127.0.0.1:3000. Without it one is started on an empty directory.
     #[arg(long, global = true)]
     pub(crate) url: Option<String>,
-    /// The process of the server at --url, so that its processor time and memory can be told.
+    /// The process of the server at --url, so that its processor time and memory can be measured.
     #[arg(long, global = true, requires = "url")]
     pub(crate) pid: Option<u32>,
     /// Starts this server on an empty directory and a port of its own.
@@ -143,8 +143,8 @@ pub(crate) struct Target {
     /// Lets the server that is started speak TLS. At --url, https:// says so.
     #[arg(long, global = true, conflicts_with = "url")]
     pub(crate) tls: bool,
-    /// Believes a server at https:// that shows a certificate of this file, or one that they vouch for. Without it the
-    /// system says who is believed.
+    /// Trusts a server at https:// that shows a certificate of this file, or one that they vouch for. Without it the
+    /// system decides which certificates are trusted.
     #[arg(long, global = true, value_name = "FILE", requires = "url")]
     pub(crate) trust: Option<PathBuf>,
     /// Asks the server to compress messages (permessage-deflate), and inflates them.
@@ -155,7 +155,7 @@ pub(crate) struct Target {
     pub(crate) unpinned: bool,
 }
 
-/// What is told, and where.
+/// What is reported, and where.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
     /// Writes the figures to this file.
@@ -183,7 +183,7 @@ pub(crate) enum PaceName {
     Saturated,
 }
 
-/// Who does what.
+/// How many people there are, and what they do.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Load {
     /// Which wire protocol is spoken.
@@ -223,7 +223,8 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     if number == 0 { Err("there must be one at least".to_owned()) } else { Ok(number) }
 }
 
-/// What each sender keeps under way when it posts as fast as it can: what the server answers at once, at most.
+/// How many posts each sender keeps under way when it posts as fast as it can: as many as the server takes without an
+/// answer.
 pub(crate) const SATURATED: u32 = 16;
 
 impl Target {

@@ -7,7 +7,7 @@ use std::time::Instant;
 /// Times in microseconds.
 pub type Times = Histogram<u64>;
 
-/// The longest time that is told apart from a longer one, in microseconds.
+/// The longest time, in microseconds. Longer times count as this one.
 const LONGEST: u64 = 60_000_000;
 
 /// A post under way or heard by all.
@@ -24,7 +24,7 @@ struct Post {
 pub struct Book {
     opened: Instant,
     posts: Vec<Vec<Post>>,
-    /// Connections that are to hear what each sender says.
+    /// How many connections are to hear each sender.
     audience: Vec<u32>,
     /// From when a post was due to each delivery of it, and to the last.
     pub each: Times,
@@ -32,14 +32,14 @@ pub struct Book {
     pub last: Times,
     /// Deliveries so far.
     pub deliveries: u64,
-    /// Posts that everybody has heard.
+    /// Posts that all their receivers have heard.
     pub complete: u64,
     /// Posts so far.
     pub posted: u64,
 }
 
 impl Book {
-    /// A book for senders who are each heard by as many as `audience` says.
+    /// A book for senders, with the number of receivers of each.
     pub fn new(audience: Vec<u32>) -> Self {
         Self {
             opened: Instant::now(),
@@ -66,7 +66,7 @@ impl Book {
         Mark { sender, count: posts.len() as u64 - 1 }
     }
 
-    /// Notes that somebody heard a post. `false` if nobody has sent it.
+    /// Notes that a connection heard a post. `false` if no sender has sent it.
     pub fn hear(&mut self, mark: Mark, now: u64) -> bool {
         let Some(posts) = self.posts.get_mut(mark.sender as usize) else { return false };
         let Some(post) = usize::try_from(mark.count).ok().and_then(|count| posts.get_mut(count)) else {
@@ -88,12 +88,12 @@ impl Book {
         self.posts[sender as usize].len() as u64
     }
 
-    /// Whether everybody has heard everything.
+    /// Whether every post was heard by all its receivers.
     pub fn is_complete(&self) -> bool {
         self.complete == self.posted
     }
 
-    /// Forgets the times so far: what warms up is not measured.
+    /// Forgets the times so far, because a warm-up is not measured.
     pub fn begin(&mut self) {
         self.each.reset();
         self.last.reset();

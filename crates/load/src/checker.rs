@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
-/// What went wrong with deliveries.
+/// How many deliveries went wrong, by how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// Never came.
@@ -36,7 +36,7 @@ impl AddAssign for Faults {
     }
 }
 
-/// Most numbers a place remembers as missing; a greater hole is lost for good.
+/// The most missing numbers that are remembered. A greater hole is lost for good.
 const REMEMBERED: u64 = 100_000;
 
 /// How far one connection has come in one stream of numbers without holes: a room's `seq`, or a sender's counter.
@@ -48,7 +48,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// A place whose next number is `next`.
+    /// A stream whose next number is `next`.
     pub fn starting(next: u64) -> Self {
         Self { next, missing: BTreeSet::new() }
     }
@@ -58,7 +58,7 @@ impl Place {
         self.next
     }
 
-    /// Takes a number that came. Whether it came for the first time.
+    /// Takes a number that came. Returns whether it came for the first time.
     pub fn take(&mut self, number: u64, faults: &mut Faults) -> bool {
         if number == self.next {
             self.next += 1;

@@ -1,5 +1,5 @@
-//! The table of budgets: each row is run against the lower bound, the server, the server, and the lower bound again, so
-//! that both have the same of whatever the machine does meanwhile.
+//! The table of budgets. Each row is run against the lower bound, the server, the server, and the lower bound again,
+//! so that the two share equally what else the machine does meanwhile.
 
 mod rows;
 
@@ -24,18 +24,18 @@ struct Line {
     figure: f64,
     budget: Budget,
     met: bool,
-    /// What the figure was made of.
+    /// The measurements behind the figure.
     parts: Vec<Part>,
     faults: bool,
 }
 
-/// What one server showed in one of the shapes of a row.
+/// The measurements of one server in one of the shapes of a row.
 #[derive(Debug, Serialize)]
 struct Part {
     server: &'static str,
     connections: usize,
     cpu_us: f64,
-    /// The same in each of the runs.
+    /// The CPU of a delivery in each of the runs.
     runs: Vec<f64>,
     system: f64,
     rate: f64,
@@ -90,7 +90,7 @@ fn line(target: &Target, row: &'static Row, protocol: Protocol, span: Duration) 
     for connections in row.connections {
         let shape = row.shape(protocol, *connections, span);
         let (bound, served) = match row.figure {
-            // The lower bound signs nobody in.
+            // The lower bound has no sign-in.
             Figure::ConnectUs => (Vec::new(), alone(target, &shape, &progress)?),
             Figure::CpuRatio | Figure::CpuUs | Figure::MillionsPerCore | Figure::LastRatio => {
                 a_b_b_a(target, &shape, &progress)?
@@ -122,7 +122,7 @@ fn alone(target: &Target, shape: &Shape, progress: &Progress) -> Result<Vec<Leg>
     (0..3).map(|_| served.run(shape, progress)).collect()
 }
 
-/// The runs of one server as one, and what a delivery cost in each.
+/// The runs of one server as one, and the CPU of a delivery in each.
 fn whole(legs: &[Leg]) -> Option<(Leg, Vec<f64>)> {
     let mut whole = legs.first()?.clone();
     legs[1..].iter().for_each(|leg| whole.add(leg));
@@ -152,7 +152,8 @@ impl Part {
 }
 
 impl Part {
-    /// What counts in a row, in its unit. Where delivering is not all that a server does, what of it is delivering.
+    /// The figure of a row for people, in its unit. For a row in which a server does more than deliver, also the
+    /// share of the delivering threads.
     fn shown(&self, row: &str) -> String {
         match row {
             "last" => format!("{:.1} ms", self.last_p99_us as f64 / 1e3),

@@ -1,4 +1,4 @@
-//! Asking a server over HTTP for very many things: some threads, a connection each that is kept.
+//! Asks a server over HTTP for very many things: some threads, each with a connection that is kept.
 //!
 //! `client::Api` opens a connection for each request, which for tens of thousands of accounts would use up the ports.
 
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Requests under way at once. The server commits what comes together.
+/// Requests under way at once. The server commits those that come together in one go.
 const AT_ONCE: usize = 32;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ impl Door {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When no server answers.
     pub fn open(way: &Way) -> Result<Self> {
         let host = way.address.authority().to_owned();
         let stream = TcpStream::connect(way.socket).with_context(|| format!("nobody answers at {host}"))?;

@@ -1,8 +1,9 @@
-//! Faults on purpose: a real server, people over real sockets, and something that breaks under them. Whatever was
-//! acknowledged must be there afterwards, once, in order, and only for those who may see it.
+//! Faults on purpose: a real server, people over real sockets, and something that breaks under them. What was
+//! acknowledged must be there afterwards, once, in order, and only for users who may see it.
 //!
-//! A round is one data directory: people talk while faults come, the faults stop, everybody comes to agree, and then
-//! the [`verdict`] judges what each of them has in the [`journal`] against the log. All chance comes from one seed.
+//! A round is one data directory. People talk while faults come; then the faults stop and everybody comes to agree.
+//! Then the [`verdict`] compares each [`journal`], which holds what one person did and saw, with the log. One seed
+//! decides all chance.
 
 mod arguments;
 mod bugs;

@@ -1,4 +1,4 @@
-//! How many connections the system lets this program and its server hold: each is an open file on either side.
+//! How many connections the system lets this program and its server hold. Each is an open file on both sides.
 
 use crate::arguments::Target;
 use anyhow::{Result, bail};
@@ -12,11 +12,12 @@ const SERVERS: u64 = 128;
 /// Whether so many connections can be open at once.
 ///
 /// # Errors
-/// When they cannot: how many can, and by whose limit.
+/// When they cannot. The error says how many can, and by whose limit.
 pub fn check(connections: usize, target: &Target) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     fits(connections as u64, limit.current, OWN, "this program")?;
-    // A server that was started here inherits the limits, and raises the one it may raise. Of others nothing is known.
+    // A server that was started here inherits the limits, and raises the one that it may raise. The limits of other
+    // servers are not known.
     match &target.url {
         Some(_) => Ok(()),
         None => fits(connections as u64, limit.maximum, SERVERS, "the server"),

@@ -1,11 +1,11 @@
 //! How we know: load on a running chat server, with every delivery checked for loss, doubling and order, and the
 //! server's processor time and memory taken from the kernel's accounting.
 //!
-//! A figure alone says little, since machines differ and share themselves with others. So the same load also runs
-//! against a bare sender of the same bytes (the lower bound) and against a server as a textbook would write it, turn by
-//! turn with the one measured, and what counts is the ratio.
+//! A figure alone says little, because machines differ and share themselves with others. So the same load also runs
+//! against two yardsticks, in turn with the measured server: a bare sender of the same bytes (the lower bound), and a
+//! server as a textbook would write it. The ratio is what counts.
 //!
-//! Must not know: `chat`, `delivery` or `server`. It sees a process and its sockets, like anybody else.
+//! Must not know: `chat`, `delivery` or `server`. It sees a process and its sockets, as any other program does.
 
 mod arguments;
 mod compare;

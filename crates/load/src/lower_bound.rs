@@ -1,10 +1,10 @@
-//! The lower bound (LB): what handing the same bytes to the kernel costs, and nothing else.
+//! The lower bound (LB): the cost of handing the same bytes to the kernel, and nothing else.
 //!
-//! One thread, one epoll, plain non-blocking sockets. A post is read, put into a frame of the same bytes as Roomful's,
-//! and appended to its room's log; every connection is a place in that log, and what it lacks leaves in one `send`. After
-//! 256 sends it looks for new posts, as Roomful's shards do, so frames gather under load in the same way. Each
-//! connection gets a ping, and a native one the shortest beat with it, every 25 seconds. No rights, no database, no JSON: a
-//! server cannot do less and still deliver.
+//! One thread, one epoll, plain non-blocking sockets. LB reads a post, puts it into a frame of the same bytes as
+//! Roomful's, and appends the frame to its room's log. A connection is a place in that log, and the bytes that it
+//! lacks leave in one `send`. After 256 sends LB looks for new posts, as Roomful's shards do, so frames gather under
+//! load in the same way. Every 25 seconds each connection gets a ping, and a native one the shortest beat with it.
+//! There are no rights, no database and no JSON: a server cannot do less and still deliver.
 
 mod frames;
 mod room;
@@ -30,7 +30,7 @@ const PING: [u8; 2] = [0x89, 0];
 
 struct Conn {
     socket: TcpStream,
-    /// Bytes read and not understood yet.
+    /// Bytes that were read and are no whole frame yet.
     left: Vec<u8>,
     shaken: bool,
     native: bool,
@@ -243,7 +243,8 @@ impl LowerBound {
         }
     }
 
-    /// Gives rooms their turns until the sends of this pass are used up; the one that is cut short goes to the end.
+    /// Gives rooms their turns until this pass has used up its sends. A room whose turn is cut short goes to the end
+    /// of the line.
     fn take_turns(&mut self) {
         let mut sends = SENDS;
         while let Some(index) = self.dirty.pop_front() {
@@ -278,7 +279,7 @@ impl LowerBound {
         }
     }
 
-    /// Sends a part of all connections their beat, when it is time.
+    /// Sends the beat to a part of all connections, when it is due.
     fn beat(&mut self) {
         if self.ticked.elapsed() < TICK {
             return;
@@ -304,7 +305,8 @@ impl LowerBound {
         self.say(slot, &bytes);
     }
 
-    /// A short answer on a socket that has nearly nothing queued; whoever does not take it is not measured.
+    /// Sends a short answer on a socket with hardly anything queued. If the socket does not take it, the connection
+    /// is not measured.
     fn say(&mut self, slot: usize, bytes: &[u8]) {
         let _ = self.conns[slot].socket.write(bytes);
     }

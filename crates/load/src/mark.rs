@@ -1,15 +1,15 @@
-//! The mark that every post carries in its text: who sent it, and as which of their posts.
+//! The mark in the text of every post: its sender, and its number among that sender's posts.
 //!
-//! It comes back in the frame as it was sent, whatever the server puts around it, so that a delivery can be told from
-//! every other by one search and two short numbers.
+//! The frame of a delivery carries the mark as it was sent, whatever the server puts around it. So one search and two
+//! short numbers tell a delivery from every other.
 
 use memchr::memmem::Finder;
 use std::fmt::Write as _;
 
-/// What stands before the mark in a frame of either protocol.
+/// The bytes before the mark in a frame of either protocol.
 const BEFORE: &[u8] = br#""text":"@"#;
 const SEQ: &[u8] = br#""seq":"#;
-/// What a line of chat is filled up with.
+/// The words that fill up the text of a post.
 const FILL: &str = "the gauge rejoined overnight after the relay swap and the battery is holding ";
 
 /// One post of one sender.
@@ -64,7 +64,7 @@ impl Eye {
     }
 }
 
-/// The number that `bytes` begin with, and what follows it.
+/// The number at the beginning of `bytes`, and the bytes behind it.
 pub fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value: u64 = 0;
     let mut digits = 0;

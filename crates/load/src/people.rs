@@ -1,4 +1,4 @@
-//! Who opens connections, and where they are: told to a server before they come.
+//! The people who open connections, and their rooms. The server is told about them before they come.
 
 use crate::door::ask_all;
 use crate::way::Way;
@@ -29,7 +29,7 @@ impl Protocol {
     }
 }
 
-/// Somebody who opens one connection.
+/// A person who opens one connection.
 #[derive(Debug, Clone)]
 pub struct Person {
     /// The name to go by, in the simple protocol.
@@ -38,7 +38,7 @@ pub struct Person {
     pub token: Option<Rc<str>>,
     /// The rooms they are in, by index.
     pub rooms: Vec<u32>,
-    /// The sender they are, if they post.
+    /// Which sender the person is, if they post.
     pub sender: Option<u32>,
 }
 
@@ -53,11 +53,11 @@ pub struct Spread {
     pub rooms_each: usize,
     /// Senders in each room.
     pub senders: usize,
-    /// Users that those who only listen share, in the native protocol.
+    /// Users that the people who only listen share, in the native protocol.
     pub users: usize,
 }
 
-/// Everybody, and the rooms by what the protocol calls them.
+/// All people, and the rooms by the names that the protocol uses.
 #[derive(Debug, Clone)]
 pub struct Crowd {
     /// One for each connection.
@@ -138,14 +138,14 @@ impl Spread {
         (self.rooms * self.senders).min(self.connections)
     }
 
-    /// Who posts is a user of their own; the others share the rest. One user's connections are in the same rooms, since
-    /// the number of users is a multiple of that of rooms.
+    /// The user of a connection. A connection that posts has a user of its own; the others share the rest. All
+    /// connections of one user are in the same rooms, because the number of users is a multiple of that of rooms.
     fn user_of(&self, number: usize) -> usize {
         let posters = self.posters();
         if number < posters { number } else { posters + (number - posters) % self.users }
     }
 
-    /// The user who opens a room: the first who is in it, since a server bounds the rooms that one user is in.
+    /// The user who opens a room: the first one in it, because a server bounds the rooms that one user is in.
     fn opener_of(&self, room: usize) -> usize {
         self.user_of(room % self.connections)
     }
@@ -172,7 +172,7 @@ impl Spread {
     }
 }
 
-/// Opens rooms, each as whom the token says.
+/// Opens rooms, each as the user of its token.
 fn open_rooms(way: &Way, run: u32, rooms: &[(usize, &String)]) -> Result<Vec<String>> {
     let rooms = ask_all(way, rooms, |door, (room, token)| {
         let body = json!({ "name": format!("room {run} {room}"), "kind": "open" });

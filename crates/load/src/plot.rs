@@ -6,20 +6,20 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 300.0;
 const MARGIN: f64 = 60.0;
-/// Told apart by people who see few colours, too.
+/// Colours that people who see few colours can tell apart, too.
 const COLOURS: [&str; 3] = ["#2563a8", "#c2571a", "#3d7a3d"];
 /// The ranks that the latency axis names, in the direction of the rare.
 const RANKS: [(f64, &str); 5] =
     [(0.0, "all"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")];
 
-/// What can be drawn of a run.
+/// The parts of a run that can be drawn.
 #[derive(Debug, Default)]
 pub struct Plot {
-    /// What it is of.
+    /// The title of the drawing.
     pub title: String,
     /// Times by rank, a curve each.
     pub times: Vec<(&'static str, Times)>,
-    /// Resident bytes over what `over` names.
+    /// Resident bytes over seconds or connections, as `over` says.
     pub memory: Vec<(f64, u64)>,
     /// `seconds` or `connections`.
     pub over: &'static str,
@@ -79,7 +79,7 @@ impl Plot {
     }
 }
 
-/// How far across a rank lies: each nine takes as much room as the one before.
+/// How far across the drawing a rank lies: each nine takes as much room as the one before.
 fn across(rank: f64) -> f64 {
     -(1.0 - rank).max(1e-4).log10() / 4.0
 }

@@ -6,7 +6,7 @@ use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// Where the server runs and where the load: apart, so that one does not pay for the other.
+/// The processors of server and load: two, so that one does not take time from the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pins {
     /// The server's processor.
@@ -16,12 +16,12 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Does `start` so that what it starts stays on the server's processor, and keeps this thread on the load's.
+    /// Runs `start` so that the processes it starts stay on the server's processor. Keeps this thread on the load's.
     ///
     /// # Errors
     /// When there is no such processor, or `start` fails.
     pub fn start_apart<T>(self, start: impl FnOnce() -> Result<T>) -> Result<T> {
-        // A child inherits it, and so do the threads it will start: there is no moment at which one runs elsewhere.
+        // A child inherits the processor, and so do the threads that it starts: at no moment does one run elsewhere.
         stay_on(self.server)?;
         let started = start();
         stay_on(self.load)?;
@@ -29,7 +29,7 @@ impl Pins {
     }
 }
 
-/// Whether a processor could be used by this process when it was first asked: since then it may keep to one itself.
+/// Whether this process could use a processor when that was first asked. It may keep to one itself since.
 pub fn is_there(processor: usize) -> bool {
     static ALLOWED: OnceLock<CpuSet> = OnceLock::new();
     let allowed = ALLOWED.get_or_init(|| sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new()));
@@ -42,12 +42,13 @@ pub fn is_there(processor: usize) -> bool {
 /// When the kernel does not let it.
 pub fn give_way() -> Result<()> {
     const LAST: i32 = 19;
-    // Of a thread alone, by the kernel's own account of priorities.
+    // For this thread alone, by the kernel's own priorities.
     setpriority_process(None, LAST).context("this thread cannot give way to others")
 }
 
-/// Lets this thread run as soon as it is woken, whoever else wants its processor: what it measures is then not how long
-/// it waited itself. Whether the system allows that; Linux does to whoever has `CAP_SYS_NICE`, and has `chrt` (util-linux).
+/// Lets this thread run as soon as it wakes, before any other that wants its processor. Then the times that it
+/// measures do not hold its own waiting. Returns whether the system allows that. Linux allows it to a process with
+/// `CAP_SYS_NICE`, and `chrt` (util-linux) is needed.
 pub fn keep_time() -> bool {
     let thread = gettid().as_raw_nonzero().to_string();
     let mut asking = Command::new("chrt");

@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What it is called in reports.
+    /// The kind's name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Roomful => "roomful",
@@ -37,9 +37,9 @@ impl Kind {
 /// A server.
 #[derive(Debug)]
 pub struct Program {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// How one comes to it.
+    /// The way to it.
     pub way: Way,
     /// Its process, if it is on this machine and known.
     pub pid: Option<u32>,
@@ -51,7 +51,8 @@ impl Program {
     /// A server that runs already.
     ///
     /// # Errors
-    /// When `url` is not `http://host:port` or `https://host:port`, the host has no address, or nobody can be trusted.
+    /// When `url` is not `http://host:port` or `https://host:port`, the host has no address, or the system trusts no
+    /// certificate.
     pub fn running(url: &str, target: &Target) -> Result<Self> {
         let mut address = Address::from(url);
         if let Some(file) = &target.trust {
@@ -68,7 +69,7 @@ impl Program {
     /// When it does not start.
     pub fn start(kind: Kind, binary: &Path, target: &Target) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        // Only Roomful knows either; the others stay the yardsticks they are.
+        // Only Roomful knows these settings. The others stay the yardsticks that they are.
         let is_ours = kind == Kind::Roomful;
         let certificate = (target.tls && is_ours).then(|| certificate_in(directory.path())).transpose()?;
         let mut command = Command::new(binary);
@@ -98,7 +99,7 @@ impl Program {
         Ok(Self { kind, way, pid: Some(child.0.id()), _running: Some((child, directory)) })
     }
 
-    /// What it is called in reports.
+    /// The server's name in reports.
     pub fn name(&self) -> &'static str {
         match (self.kind, self.way.is_encrypted(), self.way.deflate) {
             (Kind::Roomful, true, true) => "roomful over TLS, deflated",
@@ -108,12 +109,13 @@ impl Program {
         }
     }
 
-    /// The same server, for others who load it too. It ends with this one and not with that.
+    /// The same server, for a second load beside the first. The server ends with this value and not with the returned
+    /// one.
     pub fn beside(&self) -> Self {
         Self { kind: self.kind, way: self.way.clone(), pid: self.pid, _running: None }
     }
 
-    /// What it has used so far.
+    /// Its use of processors so far.
     pub fn usage(&self) -> Usage {
         self.pid.map(Usage::of).unwrap_or_default()
     }
@@ -142,7 +144,7 @@ impl Running {
                 && authority.parse::<SocketAddr>().is_ok()
             {
                 let address = Address::from(url);
-                // Read to its end, or the server would one day wait for a reader.
+                // The output is read to its end, or the server would one day wait for a reader.
                 std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
                 return Ok(address);
             }
@@ -154,7 +156,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Already gone is as good.
+        // It may be gone already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,16 +1,16 @@
-//! What is going on, on a terminal.
+//! What the program is doing, on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-/// A line that moves while something is measured; nothing where nobody looks.
+/// A line that moves while something is measured. Without a terminal nothing is shown.
 pub struct Progress(ProgressBar);
 
 impl Progress {
     /// A line that begins with `name`.
     pub fn new(name: &str) -> Self {
         let bar = ProgressBar::new_spinner();
-        // The template is right by itself.
+        // The template is a constant and right.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
             bar.set_style(style);
         }
@@ -18,7 +18,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// Says what is done now.
+    /// Shows the present step.
     pub fn say(&self, what: &str) {
         self.0.set_message(what.to_owned());
         self.0.tick();

@@ -1,4 +1,4 @@
-//! What a run showed, for people and for programs.
+//! The results of a run, for people and for programs.
 
 use crate::arguments::Output;
 use crate::book::Times;
@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What a scenario has to say.
+/// The results of a scenario.
 pub trait Tell: Serialize {
     /// Prints it for people.
     fn print(&self);
-    /// What went wrong with deliveries.
+    /// The deliveries that went wrong.
     fn faults(&self) -> Faults;
-    /// What can be drawn of it.
+    /// The parts that can be drawn.
     fn plot(&self) -> Plot;
 }
 
-/// Prints a report and writes the files that are asked for. Whether every delivery was right.
+/// Prints a report and writes the files that the command line names. Returns whether every delivery was right.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -48,7 +48,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Whether what is asked for can be written at all: found out before the run and not after it.
+/// Whether the files that the command line names can be written: found out before the run and not after it.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -83,7 +83,7 @@ pub struct Report {
     /// Microseconds of the server for each delivery, and how much of it in the kernel.
     cpu_us_per_delivery: f64,
     system_share: f64,
-    /// The same by the server's threads.
+    /// The same for each of the server's threads.
     threads_us_per_delivery: BTreeMap<String, f64>,
     load_cpu_us_per_delivery: f64,
     frame_bytes: f64,
@@ -129,7 +129,7 @@ impl Quantiles {
 }
 
 impl Report {
-    /// What a run of `shape` against a server showed.
+    /// The results of a run of `shape` against a server.
     pub fn new(scenario: &str, server: &'static str, shape: &Shape, leg: &Leg) -> Self {
         let share = |us: f64| us / leg.deliveries.max(1) as f64;
         Self {

@@ -1,4 +1,4 @@
-//! Doing what the command line asks.
+//! Runs the scenario that the command line names.
 
 use crate::arguments::{Arguments, Command, Load, Output, Served, Target};
 use crate::people::{Protocol, Spread};
@@ -12,10 +12,10 @@ use crate::{compare, files, lower_bound, textbook};
 use anyhow::{Result, ensure};
 use std::time::Duration;
 
-/// Does what the command line asks. Whether every delivery was right.
+/// Runs the scenario that the command line names. Returns whether every delivery was right.
 ///
 /// # Errors
-/// What stood in the way, for people.
+/// The obstacle, for people.
 pub fn run(arguments: Arguments) -> Result<bool> {
     let Arguments { command, target, output } = arguments;
     report::check(&output)?;
@@ -92,7 +92,7 @@ fn idle(
     ensure!(sizes.len() > 1 && sizes.is_sorted_by(|one, next| one < next), "name two sizes or more, growing");
     let rooms_each = if protocol == Protocol::Simple { 1 } else { rooms_each };
     let connections = sizes.last().copied().unwrap_or(0);
-    // A user each: what people share costs less than what they have.
+    // Each connection has a user of its own, because connections that share one cost less.
     let spread = Spread { connections, rooms, rooms_each, senders: 0, users: connections };
     let (contender, progress) = prepare("idle", target, protocol, &spread)?;
     let idle = idle::run(&contender, protocol, sizes, quiet, &progress)?;

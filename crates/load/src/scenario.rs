@@ -1,4 +1,4 @@
-//! What is done to a server, in the plain cases: people in rooms, some of whom post.
+//! The plain loads: people in rooms, some of whom post.
 
 pub mod flood;
 pub mod idle;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 pub struct Shape {
     /// Which wire protocol is spoken.
     pub protocol: Protocol,
-    /// How many, and where.
+    /// How many people there are, and in which rooms.
     pub spread: Spread,
     /// How fast they post.
     pub pace: Pace,
@@ -41,24 +41,24 @@ pub struct Contender {
     crowd: Crowd,
 }
 
-/// What one run showed.
+/// The results of one run.
 #[derive(Debug, Clone)]
 pub struct Leg {
     /// Deliveries while it was measured.
     pub deliveries: u64,
-    /// Posts that everybody had heard by then.
+    /// Posts that all their receivers had heard by then.
     pub posts: u64,
     /// How long that took.
     pub span: Duration,
-    /// What the server used meanwhile, and the load.
+    /// The server's use of processors meanwhile.
     pub server: Used,
-    /// The load's own.
+    /// The load's use of processors meanwhile.
     pub load: Used,
-    /// Frames and bytes of them in the whole run, and the reads they came in.
+    /// Frames received in the whole run.
     pub frames: u64,
-    /// Bytes, headers included.
+    /// Bytes of those frames, headers included.
     pub bytes: u64,
-    /// Reads.
+    /// Reads in which they came.
     pub reads: u64,
     /// Times a connection was told that it fell behind.
     pub lagged: u64,
@@ -66,7 +66,7 @@ pub struct Leg {
     pub each: Times,
     /// From when a post was due to its last delivery.
     pub last: Times,
-    /// How long it took to open all connections, and what the server used for it.
+    /// How long it took to open all connections.
     pub opening: Duration,
     /// Microseconds of the server for each connection opened.
     pub opening_us: f64,
@@ -74,7 +74,7 @@ pub struct Leg {
     pub memory: [Memory; 3],
     /// Seconds since before the first connection, and resident bytes.
     pub resident: Vec<(f64, u64)>,
-    /// What went wrong.
+    /// The deliveries that went wrong.
     pub faults: Faults,
 }
 
@@ -105,7 +105,7 @@ impl Contender {
         self.crowd.people.first().map_or(0, |person| person.rooms.len())
     }
 
-    /// A swarm of these people, of whom `listeners` will read what comes. Nobody has connected yet.
+    /// A swarm of these people. `listeners` of them will read what comes. None of them has connected yet.
     ///
     /// # Errors
     /// When the kernel gives no epoll.
@@ -125,7 +125,7 @@ impl Contender {
         progress.say("connecting");
         let opening = swarm.open(shape.spread.connections)?;
         let opening_us = self.program.usage().since(&before.1).cpu_us / shape.spread.connections as f64;
-        // Who is here is told for another second.
+        // The server tells presence for another second.
         swarm.listen(Instant::now() + Duration::from_millis(1_200))?;
         let quiet = self.program.memory();
         swarm.say(shape.length);
@@ -139,7 +139,7 @@ impl Contender {
         Ok(leg)
     }
 
-    /// Posts for the span of a shape, hears everything out, and says what came of it.
+    /// Posts for the span of a shape, waits until everything was heard, and returns the results.
     ///
     /// # Errors
     /// When the kernel cannot be asked.

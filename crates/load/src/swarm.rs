@@ -1,6 +1,7 @@
 //! Thousands of connections on one thread and one epoll, which read everything and check it.
 //!
-//! No task, timer or buffer per connection, and no JSON parser where deliveries pass: what is measured is the server.
+//! No task, timer or buffer per connection, and no JSON parser on the path of a delivery: the server is measured, and
+//! not the load.
 
 mod conn;
 mod inflating;
@@ -31,7 +32,7 @@ const EVENTS: usize = 1024;
 /// Bytes read from a socket at a time.
 const SCRATCH: usize = 256 << 10;
 
-/// What has been read.
+/// Counts of what was read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Read {
     /// Calls that brought something.
@@ -55,23 +56,23 @@ pub struct Swarm {
     rooms: HashMap<Vec<u8>, u32>,
     poll: Poll,
     scratch: Vec<u8>,
-    /// What was read over TLS.
+    /// Decrypted bytes, over TLS.
     plain: Vec<u8>,
     inflating: Inflating,
     eye: Eye,
     conns: Vec<Conn>,
     posting: Posting,
-    /// When each post was due and who has heard it.
+    /// When each post was due, and how many have heard it.
     pub book: Book,
-    /// What went wrong so far.
+    /// The deliveries that went wrong so far.
     pub faults: Faults,
-    /// What was read so far.
+    /// The counts so far.
     pub read: Read,
     ready: usize,
 }
 
 impl Swarm {
-    /// A swarm of which nobody has connected yet. `listeners` of the people read what comes; the others will stall.
+    /// A swarm in which none has connected yet. `listeners` of the people read what comes; the others will stall.
     ///
     /// # Errors
     /// When the kernel gives no epoll.
@@ -108,7 +109,7 @@ impl Swarm {
         })
     }
 
-    /// Reads whatever comes until `until`, without posting.
+    /// Reads until `until`, without posting.
     ///
     /// # Errors
     /// When the kernel cannot be asked.
@@ -133,7 +134,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Ends every stream: what has not come by now is lost.
+    /// Ends every stream: a delivery that has not come by now is lost.
     pub fn settle(&mut self) {
         for (conn, person) in self.conns.iter().zip(&self.crowd.people) {
             if conn.phase == Phase::Ready && self.protocol == Protocol::Simple {
@@ -148,7 +149,7 @@ impl Swarm {
         }
     }
 
-    /// A room's last seq is only known from those who heard it: whoever is behind the first of them has lost the rest.
+    /// Only the readers tell a room's last seq. A reader that is behind the first of them has lost the rest.
     fn settle_rooms(&mut self) {
         let mut ends = vec![0; self.crowd.rooms.len()];
         let places = || {

@@ -1,7 +1,7 @@
 //! The textbook server: axum's WebSockets, a broadcast channel for each room, a task for each connection.
 //!
-//! What many would write first, and a fair second yardstick: it speaks the simple protocol far enough to be measured,
-//! stores nothing and checks nothing.
+//! Many would write a server in this way first, so it is a fair second yardstick. It speaks enough of the simple
+//! protocol to be measured, stores nothing and checks nothing.
 
 use anyhow::Result;
 use axum::Router;
@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, Sender};
 
-/// Messages that a channel keeps for those who are behind.
+/// Messages that a channel keeps for receivers that are behind.
 const KEPT: usize = 1024;
 
 type Rooms = Arc<Mutex<HashMap<String, Arc<Room>>>>;
@@ -100,7 +100,7 @@ fn say((name_of_room, room): &(String, Arc<Room>), username: &str, came: &str) {
     let chat = Chat { username: username.to_owned(), text: said, ts, seq };
     let frame = SimpleFrame::Chat(ChatIn { room: name_of_room.clone(), chat });
     if let Message::Text(frame) = text(&frame) {
-        // Fails only without any listener, and the one who speaks listens.
+        // Fails only without any listener, and the speaker listens.
         let _ = room.said.send(frame);
     }
 }

@@ -1,11 +1,11 @@
-//! What a process has used, by the kernel's accounting.
+//! How much processor time and memory a process uses, by the kernel's accounting.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::ops::AddAssign;
 
-/// What is printed in place of a figure of a process that nobody named. In JSON it is null.
+/// Printed in place of a figure of a process that is not known. In JSON it is null.
 pub const UNKNOWN: &str = "not known; give --pid";
 
 /// What a process had used at one moment.
@@ -45,7 +45,7 @@ pub struct Memory {
 }
 
 impl Usage {
-    /// What process `pid` has used so far; nothing when it is gone.
+    /// The use of process `pid` so far; nothing when it is gone.
     pub fn of(pid: u32) -> Self {
         let mut threads = HashMap::new();
         for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
@@ -60,7 +60,7 @@ impl Usage {
         Self { known: true, threads, user, system }
     }
 
-    /// What was used since `before`.
+    /// The use since `before`.
     pub fn since(&self, before: &Self) -> Used {
         let mut used = Used::default();
         if !self.known {
@@ -92,7 +92,7 @@ pub fn mebibytes(bytes: u64) -> String {
     shown(figure, 1, "MiB")
 }
 
-/// Writes a number of bytes, and null for what is not known.
+/// Writes a number of bytes, and null for a number that is not known.
 pub fn unless_zero<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     Some(*bytes).filter(|bytes| *bytes > 0).serialize(serializer)
 }
@@ -126,14 +126,14 @@ impl Memory {
     }
 }
 
-/// Threads of one pool, numbered by whoever named them, count together.
+/// The threads of one pool, which differ by a number in the name, count together.
 fn kind(name: &str) -> String {
     name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == ' ').to_owned()
 }
 
 fn ticks(pid: u32) -> Option<(u64, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold spaces; what follows its closing parenthesis does not.
+    // The name may hold spaces; the fields behind its closing parenthesis do not.
     let mut fields = stat.rsplit(") ").next()?.split(' ').skip(11);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often it is looked at: seldom enough to cost nothing.
+/// The pause between two looks: long enough to cost nothing.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Looks at a process until it is told to stop.
+/// Looks at a process until it is stopped.
 pub struct Watch {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Vec<(f64, u64)>>,
 }
 
 impl Watch {
-    /// Begins to look at process `pid`; at nothing without one.
+    /// Begins to look at process `pid`. Without one it looks at nothing.
     pub fn begin(pid: Option<u32>) -> Self {
         let over = Arc::new(AtomicBool::new(pid.is_none()));
         let until = Arc::clone(&over);

@@ -1,4 +1,4 @@
-//! The way to a server: where it is, and what is spoken on the way.
+//! The way to a server: its address, TLS and compression.
 
 use anyhow::{Context, Result};
 use client::Address;
@@ -24,7 +24,7 @@ impl Way {
     /// The way to an address, plain or over TLS as it says.
     ///
     /// # Errors
-    /// When the host has no address, or the system trusts nobody.
+    /// When the host has no address, or the system trusts no certificate.
     pub fn to(address: Address) -> Result<Self> {
         let authority = address.authority();
         let socket = authority
@@ -33,7 +33,7 @@ impl Way {
             .next()
             .with_context(|| format!("{authority} has no address"))?;
         let tls = address.tls()?.map(|(config, name)| {
-            // Each handshake is to be a whole one: that is what is measured.
+            // Each handshake is a whole one, because that is measured.
             let mut whole = (*config).clone();
             whole.resumption = Resumption::disabled();
             (Arc::new(whole), name)

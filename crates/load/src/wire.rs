@@ -1,9 +1,9 @@
-//! WebSocket frames as a client writes and reads them (RFC 6455), without a copy and without a codec of ours: what
-//! checks a server should not share its mistakes.
+//! WebSocket frames as a client writes and reads them (RFC 6455), without a copy and without a codec of ours: a
+//! program that checks a server should not share the server's mistakes.
 
 use std::ops::Range;
 
-/// The key of RFC 6455 §1.3. Everybody may ask with the same one, and the answer to it is known.
+/// The key of RFC 6455 §1.3. All clients may use the same one, and its answer is known.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The answer to [`KEY`].
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -13,7 +13,7 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// What a frame is.
+/// The kinds of frame that the load tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A whole text message.
@@ -22,14 +22,14 @@ pub enum Kind {
     Close,
     /// A ping.
     Ping,
-    /// Anything else: nobody here waits for it.
+    /// Any other frame. The load waits for none.
     Other,
 }
 
 /// Where the first frame of some bytes lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Whether its payload is deflated (RFC 7692 §6).
     pub deflated: bool,
@@ -56,7 +56,7 @@ pub fn first(bytes: &[u8]) -> Option<Frame> {
     (bytes.len() >= payload.end).then_some(Frame { kind, deflated: head & 0x40 != 0, payload })
 }
 
-/// Appends a text frame of a client. The mask is zero: a client must mask, and nobody says with what.
+/// Appends a text frame of a client. The mask is zero: a client must mask, and the RFC does not say with which key.
 pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     push(out, TEXT, 0x80, text);
 }

@@ -17,15 +17,15 @@ pub enum Bug {
     CursorOffByOne,
     /// An event is published before its commit.
     PublishBeforeCommit,
-    /// A reader who falls behind loses frames and is not told.
+    /// A reader that falls behind loses frames and is not told.
     DropOnLag,
-    /// Who left a room goes on hearing it.
+    /// A user who left a room goes on hearing it.
     StaleMembership,
     /// One counter gives the `seq` of all rooms.
     GlobalSeq,
     /// A restored database keeps its epoch.
     SameEpochOnRestore,
-    /// A beat tells the heads of what delivery follows, not of what the user is a member of.
+    /// A beat tells the heads of rooms that the connection follows, and not of those that the user is a member of.
     BeatFromFollows,
     /// A client tries again under a new nonce.
     RetryWithNewNonce,

@@ -1,6 +1,6 @@
 //! A clock that can be set while the server runs.
 
-/// The variable that names a file with the milliseconds by which the clock is ahead of the machine's.
+/// The variable that names a file. The file holds the milliseconds by which the clock is ahead of the machine's.
 #[cfg(feature = "armed")]
 const CHOSEN: &str = "ROOMFUL_CLOCK";
 
@@ -11,7 +11,7 @@ pub const fn ahead_ms() -> i64 {
     0
 }
 
-/// By how many milliseconds the clock is ahead of the machine's: what stands in the file now.
+/// By how many milliseconds the clock is ahead of the machine's, as the file says now.
 #[cfg(feature = "armed")]
 pub fn ahead_ms() -> i64 {
     use std::sync::OnceLock;

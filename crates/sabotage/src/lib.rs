@@ -1,6 +1,6 @@
-//! What breaks Roomful on purpose: the points where a process can be made to die, the twelve bugs that the fault harness
-//! must catch, and the disk that fails. Must not know any crate of ours. Built without its feature `armed`, as in every
-//! release, nothing is read, nothing is counted, and each question has a constant answer.
+//! What breaks Roomful on purpose: points at which a process can be made to die, the twelve bugs that the fault
+//! harness must catch, and a disk that fails. Must not know any crate of ours. Without its feature `armed`, as in
+//! every release, it reads nothing, counts nothing, and gives each question a constant answer.
 
 mod bug;
 mod clock;

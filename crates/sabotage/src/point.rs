@@ -1,19 +1,19 @@
 //! Named places in the code where the process can be made to die at once, as `kill -9` would have it.
 
-/// The variable that chooses a point and on which passing the process dies there: `before_commit:17`.
+/// The variable that chooses a point, and at which passing of it the process dies: `before_commit:17`.
 #[cfg(feature = "armed")]
 const CHOSEN: &str = "ROOMFUL_POINT";
 
 /// A place in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// All of a batch is written, nothing is committed.
+    /// All of a batch is written, and nothing is committed.
     BeforeCommit,
-    /// The batch is on the disk, nobody has been told.
+    /// The batch is on the disk, and no caller was told.
     BeforeReply,
-    /// Whoever asked may have their replies, nobody has heard of the events.
+    /// The callers may have their replies, and no connection has heard of the events.
     BeforePublish,
-    /// Some of a room's readers have an event, others do not.
+    /// Some of a room's readers have an event, and others do not.
     MidFanOut,
     /// The write-ahead log is about to be folded into the database.
     MidCheckpoint,
@@ -49,12 +49,12 @@ impl Point {
     }
 }
 
-/// Says that the code is at `point`; does not return if the process is to die here.
+/// Says that the code is at `point`. Does not return if the process is to die here.
 #[cfg(not(feature = "armed"))]
 #[inline(always)]
 pub const fn pass(_point: Point) {}
 
-/// Says that the code is at `point`; does not return if the process is to die here.
+/// Says that the code is at `point`. Does not return if the process is to die here.
 #[cfg(feature = "armed")]
 pub fn pass(point: Point) {
     use std::sync::OnceLock;

@@ -49,7 +49,7 @@ impl Programs {
     pub(crate) fn serve(&self, runner: &Runner, data: &Path, socket: &Path) -> Command {
         let mut postgres = runner.command(&self.0.join("postgres"));
         postgres.arg("-D").arg(data).arg("-k").arg(socket);
-        postgres.args(["-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200"]);
+        postgres.args(["-c", "listen_addresses=", "-c", "max_connections=200"]);
         // Its last words are read, and a translated one would not be known.
         postgres.args(["-c", "lc_messages=C", "-c", "logging_collector=off", "-c", "log_destination=stderr"]);
         postgres

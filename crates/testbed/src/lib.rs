@@ -93,8 +93,16 @@ impl Server {
     /// # Errors
     /// When the server is not running.
     pub fn database(&self, name: &str) -> io::Result<String> {
-        Session::begin(&self.socket)?.run(&format!("create database {name}"))?;
+        self.run(&format!("create database {name}"))?;
         Ok(self.url_of(name))
+    }
+
+    /// Runs a statement whose answer nobody wants, in the server's own first database.
+    ///
+    /// # Errors
+    /// When the server is not running, or refuses.
+    pub fn run(&self, statement: &str) -> io::Result<()> {
+        Session::begin(&self.socket)?.run(statement)
     }
 
     /// The process id of the server, while it runs.

@@ -40,6 +40,9 @@ pub enum SqlError {
     /// The address of the database cannot be used.
     #[error("{0}")]
     Address(String),
+    /// The server, or the database on it, cannot keep what is entrusted to it; what to change.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 impl SqlError {
@@ -64,7 +67,8 @@ impl SqlError {
             | Self::Lost(_)
             | Self::Busy
             | Self::RolledBack
-            | Self::Address(_) => false,
+            | Self::Address(_)
+            | Self::Unfit(_) => false,
         }
     }
 
@@ -87,7 +91,8 @@ impl SqlError {
             | Self::Lost(_)
             | Self::Busy
             | Self::RolledBack
-            | Self::Address(_) => false,
+            | Self::Address(_)
+            | Self::Unfit(_) => false,
         }
     }
 
@@ -101,7 +106,8 @@ impl SqlError {
             | Self::NoColumn(_)
             | Self::Busy
             | Self::RolledBack
-            | Self::Address(_) => false,
+            | Self::Address(_)
+            | Self::Unfit(_) => false,
         }
     }
 
@@ -115,7 +121,8 @@ impl SqlError {
             | Self::Lost(_)
             | Self::Busy
             | Self::RolledBack
-            | Self::Address(_) => false,
+            | Self::Address(_)
+            | Self::Unfit(_) => false,
         }
     }
 }

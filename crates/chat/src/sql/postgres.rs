@@ -5,6 +5,7 @@
 
 mod address;
 mod encode;
+mod greeting;
 mod numbered;
 
 use super::error::{SqlError, SqlResult, in_short, is_lost};
@@ -33,12 +34,13 @@ type Answer<T> = Result<T, tokio_postgres::Error>;
 const STATEMENTS: usize = 128;
 /// How many rows at most are taken from the socket before the first of them is handed out.
 const ROWS: usize = 64;
+/// How many turns the task that owns the socket needs to hear that there is something to read, to read it, and to end.
+const TURNS: usize = 4;
 
 /// One session with a PostgreSQL server. Every function blocks its thread, so none may be called from a task.
 pub(crate) struct Postgres {
     client: Client,
-    /// None only while the session is being dropped.
-    runtime: Option<Runtime>,
+    engine: Engine,
     /// Why the session ended, once it has.
     ended: Arc<OnceLock<String>>,
     statements: RefCell<HashMap<Box<str>, Statement>>,
@@ -52,8 +54,8 @@ impl Postgres {
     /// Begins a session with the server at `url`, which begins with `postgres://`.
     ///
     /// # Errors
-    /// `Address` when nobody can connect with this address, `Lost` when the server does not answer or is not ready, and
-    /// what the server says when it refuses.
+    /// `Address` when nobody can connect with this address, `Unfit` when the server would lose what it is told to keep,
+    /// `Lost` when it does not answer or is not ready, and what the server says when it refuses.
     pub(crate) fn connect(url: &str) -> SqlResult<Self> {
         let config = address::parse(url)?;
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -67,17 +69,28 @@ impl Postgres {
                 // The only place that sets it.
                 let _ = noting.set(how);
             }));
-            client.batch_execute(address::SESSION).await.map_err(not_connected)?;
+            greeting::greet(&client).await?;
             Ok::<_, SqlError>(client)
         })?;
         Ok(Self {
             client,
-            runtime: Some(runtime),
+            engine: Engine(Some(runtime)),
             ended,
             statements: RefCell::default(),
             begin: Cell::new(None),
             stepping: Cell::new(false),
         })
+    }
+
+    /// Lets somebody else speak to the driver, on this thread.
+    pub(crate) fn with_client<T>(&mut self, work: impl AsyncFnOnce(&mut Client) -> T) -> T {
+        self.engine.block_on(work(&mut self.client))
+    }
+
+    /// Whether the session still is one, as far as the socket can tell without asking the server.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.block_on(turns());
+        !self.client.is_closed()
     }
 
     /// Sends `begin` together with the next statement, which saves a round trip.
@@ -158,13 +171,11 @@ impl Postgres {
     }
 
     /// Ends the session as the server likes it: with a farewell.
-    pub(crate) fn close(mut self) {
-        let Some(runtime) = self.runtime.take() else { return };
-        self.statements.borrow_mut().clear();
-        // With the client goes what the task waits for; it says farewell in its next turn.
-        self.client.__private_api_close();
-        runtime.block_on(tokio::task::yield_now());
-        runtime.shutdown_background();
+    pub(crate) fn close(self) {
+        let Self { client, engine, statements, .. } = self;
+        drop((statements, client));
+        // The task that owns the socket has nobody left to work for. It says farewell in one of its next turns.
+        engine.block_on(turns());
     }
 
     pub(super) fn one<T>(
@@ -177,8 +188,10 @@ impl Postgres {
         let first = self.ask(async {
             let mut rows = pin!(self.client.query_raw(&statement, dynamic(params)).await?);
             let first = next(rows.as_mut()).await?;
-            // What a statement writes is only certain at its end.
-            while next(rows.as_mut()).await?.is_some() {}
+            if first.is_some() {
+                // What a statement writes is only certain at its end.
+                while next(rows.as_mut()).await?.is_some() {}
+            }
             Ok(first)
         });
         let first = self.forget_stale(text, first)?;
@@ -212,22 +225,22 @@ impl Postgres {
         let statement = self.prepare(text, params)?;
         let rows = self.ask(self.client.query_raw(&statement, dynamic(params)));
         let mut rows = pin!(self.forget_stale(text, rows)?);
-        loop {
-            let some = self.block_on(some(rows.as_mut())).map_err(|error| self.explain(error))?;
-            if some.is_empty() {
-                return Ok(());
-            }
+        let mut ended = false;
+        while !ended {
+            let arrived;
+            (arrived, ended) = self.block_on(some(rows.as_mut())).map_err(|error| self.explain(error))?;
             self.stepping.set(true);
-            let stepped = some.iter().try_for_each(|row| match step(&Row::postgres(row)) {
+            let stepped = arrived.iter().try_for_each(|row| match step(&Row::postgres(row)) {
                 Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
                 Ok(ControlFlow::Break(())) => ControlFlow::Break(Ok(())),
                 Err(error) => ControlFlow::Break(Err(error)),
             });
             self.stepping.set(false);
-            if let ControlFlow::Break(ended) = stepped {
-                return ended;
+            if let ControlFlow::Break(broken_off) = stepped {
+                return broken_off;
             }
         }
+        Ok(())
     }
 
     pub(super) fn run(&self, text: &str, params: &[Value<'_>]) -> SqlResult<u64> {
@@ -295,18 +308,33 @@ impl Postgres {
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        let runtime = self.runtime.as_ref();
-        // Only `close` and `drop` take it, which have the session for themselves.
-        runtime.expect("a session has its runtime until it is dropped").block_on(future)
+        self.engine.block_on(future)
     }
 }
 
-impl Drop for Postgres {
+/// What runs the session's side of the socket; none only while it is being dropped.
+struct Engine(Option<Runtime>);
+
+impl Engine {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        // Only `drop` takes it, and nothing comes after that.
+        self.0.as_ref().expect("a session has its runtime until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Engine {
     fn drop(&mut self) {
-        // A runtime that is dropped waits, which a task must not do.
-        if let Some(runtime) = self.runtime.take() {
+        // A runtime that is dropped waits for what it runs, which a task must not do.
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Lets the task that owns the socket do what it can without waiting.
+async fn turns() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -322,25 +350,26 @@ fn dynamic<'a>(params: &'a [Value<'a>]) -> impl ExactSizeIterator<Item = &'a (dy
     params.iter().map(|value| value as &(dyn ToSql + Sync))
 }
 
+/// The next row, or none at the end. Asked once more, the stream would say that the session is closed.
 async fn next(mut rows: Pin<&mut RowStream>) -> Answer<Option<tokio_postgres::Row>> {
     std::future::poll_fn(|cx| rows.as_mut().poll_next(cx)).await.transpose()
 }
 
-/// The next row and all that have arrived with it, up to [`ROWS`]; none at the end.
-async fn some(mut rows: Pin<&mut RowStream>) -> Answer<Vec<tokio_postgres::Row>> {
+/// The next rows, as many as have arrived and at most [`ROWS`], and whether they were the last.
+async fn some(mut rows: Pin<&mut RowStream>) -> Answer<(Vec<tokio_postgres::Row>, bool)> {
     let mut some = Vec::new();
-    std::future::poll_fn(|cx| {
+    let ended = std::future::poll_fn(|cx| {
         while some.len() < ROWS {
             match rows.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(row))) => some.push(row),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => break,
+                Poll::Ready(None) => return Poll::Ready(Ok(true)),
                 Poll::Pending if some.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(false))
     })
     .await?;
-    Ok(some)
+    Ok((some, ended))
 }

@@ -1,40 +1,34 @@
 //! Users in SQL.
 
 use crate::error::{Error, Result};
-use crate::stream::UserKey;
+use crate::sql::{Column, Kind, Misfit, Parameter, Row, Sql, SqlError, SqlResult, Stored, Value, params};
+use crate::stream::{RoomKey, UserKey};
 use crate::text::Name;
 use crate::token::new_id;
 use protocol::{Role, User, UserId};
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-impl ToSql for UserKey {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
+/// Makes a key of ours known to statements: a number in both databases.
+macro_rules! key {
+    ($key:ident) => {
+        impl Parameter for $key {
+            const KIND: Kind = Kind::Int;
+
+            fn value(&self) -> Value<'_> {
+                Value::Int(self.0)
+            }
+        }
+
+        impl Column for $key {
+            fn read(stored: Stored<'_>) -> std::result::Result<Self, Misfit> {
+                i64::read(stored).map($key)
+            }
+        }
+    };
 }
 
-impl FromSql for UserKey {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_i64().map(UserKey)
-    }
-}
-
-/// A column of 16 bytes that names something.
-pub(crate) struct Id(pub(crate) Uuid);
-
-impl ToSql for Id {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0.as_bytes())))
-    }
-}
-
-impl FromSql for Id {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Uuid::from_slice(value.as_blob()?).map(Id).map_err(|error| FromSqlError::Other(Box::new(error)))
-    }
-}
+key!(UserKey);
+key!(RoomKey);
 
 /// An account or guest, with what only the server sees: never printed.
 #[derive(Clone)]
@@ -47,24 +41,29 @@ pub(crate) struct AccountRow {
 }
 
 /// The columns that [`account`] reads, of the table `u`.
-pub(crate) const COLUMNS: &str = "u.key, u.id, u.name, u.password, u.role, u.created_at";
+pub(crate) const COLUMNS: &str =
+    "u.key, u.id as user_id, u.name as user_name, u.password, u.role as server_role, u.created_at";
 /// The columns that [`user`] reads, of the table `u`.
-pub(crate) const USER_COLUMNS: &str = "u.id, u.name, u.password is null";
+pub(crate) const USER_COLUMNS: &str =
+    "u.id as user_id, u.name as user_name, u.password is null as user_guest";
 
-pub(crate) fn account(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
-    let password: Option<String> = row.get(3)?;
+pub(crate) fn account(row: &Row<'_>) -> SqlResult<AccountRow> {
+    let key = row.get("key")?;
+    let (id, name) = (UserId::new(row.get("user_id")?), row.get("user_name")?);
+    let password: Option<String> = row.get("password")?;
     Ok(AccountRow {
-        key: row.get(0)?,
-        user: User { id: UserId::new(row.get::<_, Id>(1)?.0), name: row.get(2)?, guest: password.is_none() },
-        role: role(row, 4)?,
+        key,
+        user: User { id, name, guest: password.is_none() },
         password,
-        created_at: row.get(5)?,
+        role: role(row, "server_role")?,
+        created_at: row.get("created_at")?,
     })
 }
 
-/// Reads [`USER_COLUMNS`] from column `at` on.
-pub(crate) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
-    Ok(User { id: UserId::new(row.get::<_, Id>(at)?.0), name: row.get(at + 1)?, guest: row.get(at + 2)? })
+/// Reads [`USER_COLUMNS`].
+pub(crate) fn user(row: &Row<'_>) -> SqlResult<User> {
+    let (id, name) = (UserId::new(row.get("user_id")?), row.get("user_name")?);
+    Ok(User { id, name, guest: row.get("user_guest")? })
 }
 
 /// Stands for a user who is not there, or cannot be read.
@@ -72,15 +71,10 @@ pub(crate) fn nobody() -> User {
     User { id: UserId::new(Uuid::nil()), name: "?".to_owned(), guest: true }
 }
 
-pub(crate) fn role(row: &Row<'_>, at: usize) -> rusqlite::Result<Role> {
-    let name: String = row.get(at)?;
-    role_named(&name).ok_or_else(|| {
-        rusqlite::Error::FromSqlConversionFailure(
-            at,
-            rusqlite::types::Type::Text,
-            format!("no role {name}").into(),
-        )
-    })
+/// The role that a column names.
+pub(crate) fn role(row: &Row<'_>, column: &str) -> SqlResult<Role> {
+    let name: String = row.get(column)?;
+    role_named(&name).ok_or_else(|| SqlError::value(column, "names no role"))
 }
 
 pub(crate) const fn role_name(role: Role) -> &'static str {
@@ -100,23 +94,26 @@ fn role_named(name: &str) -> Option<Role> {
 }
 
 pub(crate) fn insert(
-    sql: &Connection,
+    sql: Sql<'_>,
     name: &Name,
     role: Role,
     password: Option<&str>,
     now: i64,
 ) -> Result<AccountRow> {
     let id = UserId::new(new_id());
-    let inserted = sql
-        .prepare_cached("insert into users (id, name, folded, role, password, created_at) values (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .insert(params![Id(id.uuid()), name.shown(), name.folded(), role_name(role), password, now]);
+    let inserted = sql.one(
+        "insert into users (id, name, folded, role, password, created_at) values (?1, ?2, ?3, ?4, ?5, ?6)
+         returning key",
+        params![id.uuid(), name.shown(), name.folded(), role_name(role), password, now],
+        |row| row.get("key"),
+    );
     match inserted {
-        Err(error) if super::is_unique(&error, "users.folded") => {
+        Err(error) if error.violates("users.folded", "users_registered_name") => {
             Err(Error::NameTaken(name.shown().to_owned()))
         }
         Err(error) => Err(error.into()),
         Ok(key) => Ok(AccountRow {
-            key: UserKey(key),
+            key: key.ok_or_else(|| SqlError::NoColumn("key".to_owned()))?,
             user: User { id, name: name.shown().to_owned(), guest: password.is_none() },
             role,
             password: password.map(str::to_owned),
@@ -125,52 +122,41 @@ pub(crate) fn insert(
     }
 }
 
-pub(crate) fn find_registered(sql: &Connection, folded: &str) -> Result<Option<AccountRow>> {
-    Ok(sql
-        .prepare_cached(&format!(
-            "select {COLUMNS} from users u where u.folded = ?1 and u.password is not null"
-        ))?
-        .query_row([folded], account)
-        .optional()?)
+pub(crate) fn find_registered(sql: Sql<'_>, folded: &str) -> Result<Option<AccountRow>> {
+    let text = format!("select {COLUMNS} from users u where u.folded = ?1 and u.password is not null");
+    Ok(sql.one(&text, params![folded], account)?)
 }
 
-pub(crate) fn find(sql: &Connection, id: UserId) -> Result<Option<AccountRow>> {
-    Ok(sql
-        .prepare_cached(&format!("select {COLUMNS} from users u where u.id = ?1"))?
-        .query_row([Id(id.uuid())], account)
-        .optional()?)
+pub(crate) fn find(sql: Sql<'_>, id: UserId) -> Result<Option<AccountRow>> {
+    let text = format!("select {COLUMNS} from users u where u.id = ?1");
+    Ok(sql.one(&text, params![id.uuid()], account)?)
 }
 
 /// Whether the name belongs to an account, or to a guest whose session lives, other than `but`.
-pub(crate) fn is_reserved(sql: &Connection, folded: &str, but: Option<UserId>, now: i64) -> Result<bool> {
-    Ok(sql
-        .prepare_cached(
-            "select exists (select 1 from users u where u.folded = ?1 and u.id is not ?2
-             and (u.password is not null
-                  or exists (select 1 from sessions s where s.user = u.key and s.expires_at > ?3)))",
-        )?
-        .query_row(params![folded, but.map(|id| Id(id.uuid())), now], |row| row.get(0))?)
+pub(crate) fn is_reserved(sql: Sql<'_>, folded: &str, but: Option<UserId>, now: i64) -> Result<bool> {
+    Ok(sql.exists(
+        "select 1 from users u where u.folded = ?1 and u.id is distinct from ?2
+         and (u.password is not null
+              or exists (select 1 from sessions s where s.user = u.key and s.expires_at > ?3))",
+        params![folded, but.map(UserId::uuid), now],
+    )?)
 }
 
-pub(crate) fn key_of(sql: &Connection, id: UserId) -> Result<Option<UserKey>> {
-    Ok(sql
-        .prepare_cached("select key from users where id = ?1")?
-        .query_row([Id(id.uuid())], |row| row.get(0))
-        .optional()?)
+pub(crate) fn key_of(sql: Sql<'_>, id: UserId) -> Result<Option<UserKey>> {
+    Ok(sql.one("select key from users where id = ?1", params![id.uuid()], |row| row.get("key"))?)
 }
 
-pub(crate) fn has_owner(sql: &Connection) -> Result<bool> {
-    Ok(sql.query_row("select exists (select 1 from users where role = 'owner')", [], |row| row.get(0))?)
+pub(crate) fn has_owner(sql: Sql<'_>) -> Result<bool> {
+    Ok(sql.exists("select 1 from users where role = 'owner'", params![])?)
 }
 
 /// Accounts whose folded name starts with `prefix`, after the name `after`, by name.
-pub(crate) fn page(sql: &Connection, prefix: &str, after: &str, limit: u32) -> Result<Vec<AccountRow>> {
+pub(crate) fn page(sql: Sql<'_>, prefix: &str, after: &str, limit: u32) -> Result<Vec<AccountRow>> {
     // The end of the range of names with this prefix: every character sorts before the last code point.
     let end = format!("{prefix}\u{10ffff}");
-    let mut found = sql.prepare_cached(&format!(
+    let text = format!(
         "select {COLUMNS} from users u where u.password is not null and u.folded >= ?1 and u.folded < ?2
          and u.folded > ?3 order by u.folded limit ?4"
-    ))?;
-    let rows = found.query_map(params![prefix, end, after, limit], account)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    );
+    Ok(sql.all(&text, params![prefix, end, after, limit], account)?)
 }

@@ -1,7 +1,10 @@
 //! Copies of the database in SQL.
 
-use super::{Connection, checks, connect, connect_beside, epoch, migrations};
+use super::opening::{connect, connect_beside};
+use super::{checks, epoch, migrations};
 use crate::error::DatabaseError;
+use crate::sql::Sql;
+use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::backup::{Backup, StepResult};
 use sabotage::Bug;
@@ -35,7 +38,7 @@ pub(crate) fn copy(
     to: &Path,
     going: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Contents, DatabaseError> {
-    let mut source = connect_beside(from)?;
+    let mut source = connect_beside(from)?.into_connection();
     let moment = source.transaction()?;
     schema(&moment)?;
     let mut copy = Connection::open(to)?;
@@ -69,7 +72,7 @@ pub(crate) fn copy(
 }
 
 pub(crate) fn inspect(database: &Path) -> Result<Contents, DatabaseError> {
-    contents(&connect_beside(database)?)
+    contents(connect_beside(database)?.connection())
 }
 
 fn contents(sql: &Connection) -> Result<Contents, DatabaseError> {
@@ -99,9 +102,9 @@ pub(super) fn schema(sql: &Connection) -> Result<u32, DatabaseError> {
 pub(crate) fn renew_epoch(database: &Path, epoch: &str) -> Result<(), DatabaseError> {
     let connection = connect(database)?;
     if !sabotage::has(Bug::SameEpochOnRestore) {
-        epoch::renew(&connection, epoch)?;
+        epoch::renew(Sql::from(&connection), epoch)?;
     }
-    connection.close().map_err(|(_, error)| error)?;
+    connection.into_connection().close().map_err(|(_, error)| error)?;
     Ok(())
 }
 

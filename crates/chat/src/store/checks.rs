@@ -1,9 +1,11 @@
 //! What must hold of a database, in SQL.
 
-use super::accounts::Id;
-use super::{Connection, backup, connect_beside};
+use super::backup;
+use super::opening::connect_beside;
 use crate::error::DatabaseError;
+use rusqlite::Connection;
 use std::path::Path;
+use uuid::Uuid;
 
 /// Something that must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +118,7 @@ const READS: [&str; 1] =
      from memberships m join rooms r on r.key = m.room where m.read_seq > r.head or m.read_n > r.n"];
 
 pub(crate) fn check(database: &Path) -> Result<Findings, DatabaseError> {
-    let mut connection = connect_beside(database)?;
+    let mut connection = connect_beside(database)?.into_connection();
     let moment = connection.transaction()?;
     let schema = backup::schema(&moment)?;
     let (indexes, integrity): (Vec<_>, Vec<_>) =
@@ -139,7 +141,7 @@ pub(crate) fn check(database: &Path) -> Result<Findings, DatabaseError> {
 
 /// What is wrong with the numbering of a database's events and messages.
 pub(crate) fn holes(database: &Path) -> Result<Vec<String>, DatabaseError> {
-    Ok(misnumbered(&connect_beside(database)?)?)
+    Ok(misnumbered(connect_beside(database)?.connection())?)
 }
 
 /// The same, on a connection that is there.
@@ -183,8 +185,9 @@ fn lines(sql: &Connection, statements: &[&str]) -> rusqlite::Result<Vec<String>>
     for statement in statements {
         let mut statement = sql.prepare(&format!("{statement} limit {TOLD}"))?;
         let rows = statement.query_map([], |row| {
-            let (room, fault): (Option<Id>, String) = (row.get(0)?, row.get(1)?);
-            Ok(room.map_or_else(|| fault.clone(), |room| format!("room {}: {fault}", room.0)))
+            let (room, fault): (Option<[u8; 16]>, String) = (row.get(0)?, row.get(1)?);
+            let room = room.map(Uuid::from_bytes);
+            Ok(room.map_or_else(|| fault.clone(), |room| format!("room {room}: {fault}")))
         })?;
         found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
     }

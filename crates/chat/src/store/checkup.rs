@@ -1,6 +1,8 @@
 //! Looking through a database that was not closed.
 
+use super::opening::OpenError;
 use super::{checks, readers};
+use crate::sql::SqlError;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -32,14 +34,14 @@ pub(super) struct Checkup {
 
 impl Checkup {
     /// Looks, if the database was left `unclean`, or ever since it was nobody has seen that nothing is wrong with it.
-    pub(super) fn start(path: &Path, unclean: bool) -> Result<Self, super::OpenError> {
+    pub(super) fn start(path: &Path, unclean: bool) -> Result<Self, OpenError> {
         let mark = mark_of(path);
         if !unclean && !mark.exists() {
             return Ok(Self { mark, checked: watch::Sender::new(Checked::Unneeded), looking: None });
         }
         // A clean stop folds the log away, which alone tells so far that the database was not closed.
         leave(&mark);
-        let connection = readers::connect(path)?;
+        let connection = readers::connect(path)?.into_connection();
         let checked = watch::Sender::new(Checked::UnderWay);
         let interrupt = connection.get_interrupt_handle();
         let (tell, marked) = (checked.clone(), mark.clone());
@@ -62,7 +64,8 @@ impl Checkup {
 
     /// Takes note that somebody who read met what cannot be: that is known from now on, and looked at again at the next
     /// start.
-    pub(super) fn met(&self, error: &rusqlite::Error) {
+    pub(super) fn met(&self, error: &SqlError) {
+        let SqlError::Sqlite(error) = error else { return };
         if !matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) {
             return;
         }

@@ -1,19 +1,16 @@
 //! Which life of the database this is, in SQL.
 
-use crate::error::Result;
-use rusqlite::{Connection, OptionalExtension};
+use crate::sql::{Sql, SqlResult, params};
 
 /// None in a database just made.
-pub(crate) fn find(sql: &Connection) -> Result<Option<String>> {
-    Ok(sql.query_row("select value from meta where name = 'epoch'", [], |row| row.get(0)).optional()?)
+pub(crate) fn find(sql: Sql<'_>) -> SqlResult<Option<String>> {
+    sql.one("select value from meta where name = 'epoch'", params![], |row| row.get("value"))
 }
 
-pub(crate) fn insert(sql: &Connection, epoch: &str) -> Result<()> {
-    sql.execute("insert into meta (name, value) values ('epoch', ?1)", [epoch])?;
-    Ok(())
+pub(crate) fn insert(sql: Sql<'_>, epoch: &str) -> SqlResult<()> {
+    sql.run("insert into meta (name, value) values ('epoch', ?1)", params![epoch]).map(drop)
 }
 
-pub(crate) fn renew(sql: &Connection, epoch: &str) -> rusqlite::Result<()> {
-    sql.execute("update meta set value = ?1 where name = 'epoch'", [epoch])?;
-    Ok(())
+pub(crate) fn renew(sql: Sql<'_>, epoch: &str) -> SqlResult<()> {
+    sql.run("update meta set value = ?1 where name = 'epoch'", params![epoch]).map(drop)
 }

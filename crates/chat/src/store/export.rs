@@ -1,13 +1,14 @@
 //! Everything as JSON Lines, in SQL.
 
-use super::accounts::Id;
-use super::{Connection, backup, connect_beside, epoch};
+use super::backup;
+use super::opening::connect_beside;
 use crate::error::DatabaseError;
-use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
+use uuid::Uuid;
 
 /// The version of the lines: fields are added, never changed.
 const VERSION: u32 = 1;
@@ -126,10 +127,11 @@ const PARTS: [Part; 6] = [
 ];
 
 pub(crate) fn export(database: &Path, at: i64, out: &mut dyn Write) -> Result<u64, DatabaseError> {
-    let mut connection = connect_beside(database)?;
+    let mut connection = connect_beside(database)?.into_connection();
     let moment = connection.transaction()?;
     let schema = backup::schema(&moment)?;
-    let epoch = epoch::find(&moment).ok().flatten().ok_or(DatabaseError::Foreign)?;
+    let epoch = "select value from meta where name = 'epoch'";
+    let epoch: String = moment.query_row(epoch, [], |row| row.get(0)).map_err(|_| DatabaseError::Foreign)?;
     let roomful = env!("CARGO_PKG_VERSION");
     write(out, &Line::Export { version: VERSION, roomful, schema, epoch: &epoch, at })?;
     let mut lines = 2;
@@ -164,11 +166,11 @@ fn write(out: &mut dyn Write, line: &Line<'_>) -> Result<(), DatabaseError> {
 }
 
 fn id(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
-    Ok(row.get::<_, Id>(at)?.0.to_string())
+    Ok(Uuid::from_bytes(row.get(at)?).to_string())
 }
 
 fn some_id(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
-    Ok(row.get::<_, Option<Id>>(at)?.map(|id| id.0.to_string()))
+    Ok(row.get::<_, Option<[u8; 16]>>(at)?.map(|id| Uuid::from_bytes(id).to_string()))
 }
 
 /// Borrowed from the row: a text may be large.

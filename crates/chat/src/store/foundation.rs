@@ -4,13 +4,13 @@ use super::rooms::NewRoom;
 use super::{epoch, rooms};
 use crate::error::Result;
 use crate::limits::LOBBY;
+use crate::sql::Sql;
 use crate::text::Name;
 use crate::token::new_id;
 use protocol::RoomKind;
-use rusqlite::Connection;
 
 /// Makes a new database ready, and answers with the epoch of any.
-pub(crate) fn lay(sql: &Connection, now: i64) -> Result<String> {
+pub(crate) fn lay(sql: Sql<'_>, now: i64) -> Result<String> {
     if let Some(epoch) = epoch::find(sql)? {
         return Ok(epoch);
     }

@@ -1,11 +1,12 @@
 //! The heads of rooms that a run of posts moves: read once, counted here, written once.
 
-use super::accounts::{self, Id};
+use super::accounts;
+use super::run::{Post, Run};
 use crate::error::{Error, Result};
 use crate::rights::Standing;
+use crate::sql::{Row, Sql, SqlResult, params};
 use crate::stream::{RoomKey, UserKey};
 use protocol::{RoomId, Verb};
-use rusqlite::{Connection, OptionalExtension, params};
 use sabotage::Bug;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What posts of the transaction under way have moved and the database does not know yet. Whatever else reads or moves a
 /// head must come after [`Heads::write`].
 #[derive(Default)]
-pub(crate) struct Heads(HashMap<RoomId, Head>);
+pub(crate) struct Heads {
+    rooms: HashMap<RoomId, Head>,
+    /// What of the posts is written together, on a database across a socket.
+    pub(super) run: Run,
+}
 
 struct Head {
     room: RoomKey,
@@ -40,19 +45,45 @@ fn after(head: u64) -> u64 {
     head + 1
 }
 
+/// What [`Heads`] reads of a room and a member, of the tables `r`, `m` and `u`.
+const HEAD: &str = "r.id, r.key, r.head, r.n, m.user as author, m.role as room_role, u.role as server_role";
+
+fn read_head(row: &Row<'_>) -> SqlResult<(RoomId, Head, UserKey, Standing)> {
+    let id = RoomId::new(row.get("id")?);
+    let head = Head { room: row.get("key")?, seq: row.get("head")?, n: row.get("n")?, members: Vec::new() };
+    let (author, in_room) = (row.get("author")?, accounts::role(row, "room_role")?);
+    Ok((id, head, author, Standing { in_room, on_server: accounts::role(row, "server_role")? }))
+}
+
 impl Heads {
+    /// Looks up together what a run of posts will ask for one by one. What is found holds until anything but a post is done.
+    pub(super) fn foresee(&mut self, sql: Sql<'_>, posts: &[&Post]) -> SqlResult<()> {
+        self.run.foresee(sql, posts)?;
+        let rooms: Vec<_> = posts.iter().map(|post| post.room.uuid()).collect();
+        let authors: Vec<_> = posts.iter().map(|post| post.author.number()).collect();
+        let text = format!(
+            "select distinct {HEAD} from unnest(?1, ?2) as w (room, author) join rooms r on r.id = w.room
+             join memberships m on m.room = r.key and m.user = w.author join users u on u.key = m.user"
+        );
+        for (id, read, author, standing) in sql.all(&text, params![rooms, authors], read_head)? {
+            // Who may not post is refused in the post's turn.
+            if standing.denies(Verb::Post).is_none() {
+                self.rooms.entry(id).or_insert(read).members.push(author);
+            }
+        }
+        Ok(())
+    }
+
     /// The next place of a room, for a member: who is none moves no head and takes no `seq`.
-    pub(super) fn advance(
-        &mut self,
-        sql: &Connection,
-        id: RoomId,
-        author: UserKey,
-    ) -> Result<Option<Placed>> {
-        let known = self.0.get(&id).is_some_and(|head| head.members.contains(&author));
+    ///
+    /// # Errors
+    /// `Forbidden` for a member who may not post.
+    pub(super) fn advance(&mut self, sql: Sql<'_>, id: RoomId, author: UserKey) -> Result<Option<Placed>> {
+        let known = self.rooms.get(&id).is_some_and(|head| head.members.contains(&author));
         if !known && !self.admit(sql, id, author)? {
             return Ok(None);
         }
-        Ok(self.0.get_mut(&id).map(|head| {
+        Ok(self.rooms.get_mut(&id).map(|head| {
             head.seq = after(head.seq);
             head.n += 1;
             Placed { room: head.room, seq: head.seq, n: head.n }
@@ -60,38 +91,38 @@ impl Heads {
     }
 
     /// Whether the author is a member of the room; the authority on it.
-    ///
-    /// # Errors
-    /// `Forbidden` for a member who may not post.
-    fn admit(&mut self, sql: &Connection, id: RoomId, author: UserKey) -> Result<bool> {
-        let found = sql
-            .prepare_cached(
-                "select r.key, r.head, r.n, m.role, u.role from rooms r
-                 join memberships m on m.room = r.key and m.user = ?2 join users u on u.key = m.user where r.id = ?1",
-            )?
-            .query_row(params![Id(id.uuid()), author], |row| {
-                let standing = Standing { on_server: accounts::role(row, 4)?, in_room: accounts::role(row, 3)? };
-                let head = Head { room: row.get(0)?, seq: row.get(1)?, n: row.get(2)?, members: Vec::new() };
-                Ok((standing, head))
-            })
-            .optional()?;
-        let Some((standing, read)) = found else { return Ok(false) };
+    fn admit(&mut self, sql: Sql<'_>, id: RoomId, author: UserKey) -> Result<bool> {
+        let text = format!(
+            "select {HEAD} from rooms r join memberships m on m.room = r.key and m.user = ?2
+             join users u on u.key = m.user where r.id = ?1"
+        );
+        let found = sql.one(&text, params![id.uuid(), author], read_head)?;
+        let Some((_, read, _, standing)) = found else { return Ok(false) };
         standing.denies(Verb::Post).map_or(Ok(()), |why| Err(Error::Forbidden(why)))?;
-        self.0.entry(id).or_insert(read).members.push(author);
+        self.rooms.entry(id).or_insert(read).members.push(author);
         Ok(true)
     }
 
     /// Tells the database, and forgets.
-    pub(super) fn write(&mut self, sql: &Connection) -> rusqlite::Result<()> {
-        for (_, head) in self.0.drain() {
-            sql.prepare_cached("update rooms set head = ?2, n = ?3, provisional = 0 where key = ?1")?
-                .execute(params![head.room, head.seq, head.n])?;
+    pub(super) fn write(&mut self, sql: Sql<'_>) -> SqlResult<()> {
+        match sql {
+            Sql::Sqlite(_) => {
+                for (_, head) in self.rooms.drain() {
+                    let text = "update rooms set head = ?2, n = ?3, provisional = false where key = ?1";
+                    sql.run(text, params![head.room, head.seq, head.n])?;
+                }
+                Ok(())
+            }
+            Sql::Postgres(session) => {
+                let moved = self.rooms.drain().map(|(_, head)| (head.room, head.seq, head.n)).collect();
+                std::mem::take(&mut self.run).write(session, moved)
+            }
         }
-        Ok(())
     }
 
     /// What was counted is undone together with the work that counted it.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.rooms.clear();
+        self.run = Run::default();
     }
 }

@@ -2,12 +2,12 @@
 
 use super::accounts;
 use crate::error::Result;
+use crate::sql::{Row, Sql, SqlError, SqlResult, params};
 use crate::stream::{RoomKey, RoomRef, UserKey};
 use crate::text::weight;
-use protocol::{Body, Event, EventKind, MessagePosted, Nonce, RoomId};
-use rusqlite::{Connection, Row, params};
+use protocol::{Body, Event, EventKind, MessagePosted, Nonce, RoomId, User, UserId};
 use serde_json::{Map, Value, json};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// The name of the commonest kind.
 const POSTED: &str = "message_posted";
@@ -16,7 +16,7 @@ const USER: &str = "user";
 
 /// Keeps an event of which nothing stands in `messages`, or only its text.
 pub(crate) fn insert(
-    sql: &Connection,
+    sql: Sql<'_>,
     room: RoomKey,
     seq: u64,
     kind: &EventKind,
@@ -28,13 +28,13 @@ pub(crate) fn insert(
 }
 
 /// Keeps the event of a message that was just posted.
-pub(crate) fn insert_post(sql: &Connection, room: RoomKey, seq: u64, by: UserKey, at: i64) -> Result<()> {
+pub(crate) fn insert_post(sql: Sql<'_>, room: RoomKey, seq: u64, by: UserKey, at: i64) -> Result<()> {
     write(sql, room, seq, POSTED, None, by, at, None)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one for each column of the log")]
 fn write(
-    sql: &Connection,
+    sql: Sql<'_>,
     room: RoomKey,
     seq: u64,
     kind: &str,
@@ -43,15 +43,15 @@ fn write(
     at: i64,
     extra: Option<&str>,
 ) -> Result<()> {
-    sql.prepare_cached(
+    sql.run(
         "insert into events (room, seq, kind, target_seq, by, at, extra) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![room, seq, kind, target, by, at, extra])?;
+        params![room, seq, kind, target, by, at, extra],
+    )?;
     Ok(())
 }
 
 /// What the log keeps of an event beside its target: all its fields, or nothing where they are read from its message.
-fn extra(sql: &Connection, kind: &EventKind) -> Result<Option<String>> {
+fn extra(sql: Sql<'_>, kind: &EventKind) -> Result<Option<String>> {
     if kind.is_of_the_text() {
         return Ok(None);
     }
@@ -70,40 +70,42 @@ fn extra(sql: &Connection, kind: &EventKind) -> Result<Option<String>> {
 /// Up to `limit` events with a greater `seq` up to `head`, in order, each composed with the text as it stands now. Ends
 /// early once the texts pass `bytes`, but never before the first event. Where a row is missing or cannot be read, an
 /// event stands that says nothing: one bad row must not keep anybody from the rest of the room.
-pub(crate) fn after(
-    sql: &Connection,
-    room: &RoomRef,
-    seq: u64,
-    limit: u64,
-    bytes: usize,
-) -> Result<Vec<Event>> {
-    let mut found = sql.prepare_cached(
+pub(crate) fn after(sql: Sql<'_>, room: &RoomRef, seq: u64, limit: u64, bytes: usize) -> Result<Vec<Event>> {
+    let text = format!(
         "select e.seq, e.kind, e.target_seq, e.at, e.extra,
-                b.id, b.name, b.password is null,
-                s.id, s.name, s.password is null,
+                u.id as user_id, u.name as user_name, u.password is null as user_guest,
+                s.id as subject_id, s.name as subject_name, s.password is null as subject_guest,
                 m.n, m.text, m.nonce, m.rev, m.edited_at, m.deleted
-         from events e
-         left join users b on b.key = e.by
-         left join users s on s.key = case when json_valid(e.extra) then json_extract(e.extra, '$.user') end
+         from events e left join users u on u.key = e.by left join users s on s.key = {}
          left join messages m on m.room = e.room and m.seq = coalesce(e.target_seq, e.seq)
          where e.room = ?1 and e.seq > ?2 order by e.seq limit ?3",
-    )?;
-    let mut rows = found.query(params![room.key, seq, limit])?;
+        sql.pick(SUBJECT.0, SUBJECT.1)
+    );
     let (mut events, mut size, limit) = (Vec::new(), 0, usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut next = seq + 1;
-    while let Some(row) = rows.next()? {
-        let at = row.get(0)?;
+    let (mut next, mut is_cut) = (seq.saturating_add(1), false);
+    sql.each(&text, params![room.key, seq, limit as u64], |row| {
+        let at = row.get("seq")?;
         fill(&mut events, room, next..at, limit);
-        size += row.get_ref(12)?.as_str_or_null().ok().flatten().map_or_else(|| weight(""), weight);
-        if events.len() == limit || (size > bytes && !events.is_empty()) {
-            return Ok(events);
+        size += row.text("text").ok().flatten().map_or_else(|| weight(""), weight);
+        is_cut = events.len() == limit || (size > bytes && !events.is_empty());
+        if is_cut {
+            return Ok(ControlFlow::Break(()));
         }
         events.push(event(row, room.id, at).or_else(|error| unreadable(error, room.id, at))?);
         next = at + 1;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if !is_cut {
+        fill(&mut events, room, next..room.head + 1, limit);
     }
-    fill(&mut events, room, next..room.head + 1, limit);
     Ok(events)
 }
+
+/// The key of the user whom an event is about, of the column `e.extra`, which may hold anything once it is damaged.
+const SUBJECT: (&str, &str) = (
+    "case when json_valid(e.extra) then json_extract(e.extra, '$.user') end",
+    r#"cast(substring(e.extra from '"user":([0-9]{1,18})[,}]') as bigint)"#,
+);
 
 /// Stands for events that should be there.
 fn fill(events: &mut Vec<Event>, room: &RoomRef, missing: Range<u64>, limit: usize) {
@@ -113,15 +115,17 @@ fn fill(events: &mut Vec<Event>, room: &RoomRef, missing: Range<u64>, limit: usi
     }
 }
 
-fn event(row: &Row<'_>, room: RoomId, seq: u64) -> rusqlite::Result<Event> {
-    Ok(Event { room, seq, at: row.get(3)?, by: accounts::user(row, 5)?, kind: compose(row)? })
+fn event(row: &Row<'_>, room: RoomId, seq: u64) -> SqlResult<Event> {
+    let kind = compose(row)?;
+    Ok(Event { room, seq, at: row.get("at")?, by: accounts::user(row)?, kind })
 }
 
-fn unreadable(error: rusqlite::Error, room: RoomId, seq: u64) -> Result<Event> {
-    super::is_of_a_value(error).map(|error| {
-        tracing::error!(%error, %room, seq, "an event cannot be read; clients are told that there was something");
-        blank(room, seq)
-    })
+fn unreadable(error: SqlError, room: RoomId, seq: u64) -> SqlResult<Event> {
+    if !error.is_of_a_value() {
+        return Err(error);
+    }
+    tracing::error!(%error, %room, seq, "an event cannot be read; clients are told that there was something");
+    Ok(blank(room, seq))
 }
 
 /// Takes away what stands in its own place: to a client that has nothing there, it only says that its turn is over.
@@ -130,55 +134,53 @@ fn blank(room: RoomId, seq: u64) -> Event {
     Event { room, seq, at: 0, by: accounts::nobody(), kind }
 }
 
-fn compose(row: &Row<'_>) -> rusqlite::Result<EventKind> {
-    let name: String = row.get(1)?;
+fn compose(row: &Row<'_>) -> SqlResult<EventKind> {
+    let name: String = row.get("kind")?;
     Ok(match name.as_str() {
-        POSTED => EventKind::MessagePosted(MessagePosted {
-            n: row.get(11)?,
-            body: Body { text: row.get(12)? },
-            nonce: Nonce::new(row.get::<_, String>(13)?).map_err(|error| odd(13, error.to_string()))?,
-            rev: row.get(14)?,
-            edited_at: row.get(15)?,
-            deleted: row.get(16)?,
-        }),
-        "message_edited" => EventKind::MessageEdited {
-            target: row.get(2)?,
-            text: row.get(12)?,
-            rev: row.get(14)?,
-            edited_at: row.get::<_, Option<i64>>(15)?.unwrap_or(row.get(3)?),
-            deleted: row.get(16)?,
-        },
-        "message_deleted" => EventKind::MessageDeleted { target: row.get(2)?, rev: row.get(14)? },
+        POSTED => {
+            let (n, body) = (row.get("n")?, Body { text: row.get("text")? });
+            let nonce = Nonce::new(row.get::<String>("nonce")?);
+            let nonce = nonce.map_err(|error| SqlError::value("nonce", format!("is none: {error}")))?;
+            let (rev, edited_at) = (row.get("rev")?, row.get("edited_at")?);
+            let deleted = row.get("deleted")?;
+            EventKind::MessagePosted(MessagePosted { n, body, nonce, rev, edited_at, deleted })
+        }
+        "message_edited" => {
+            let (target, text) = (row.get("target_seq")?, row.get("text")?);
+            let rev = row.get("rev")?;
+            let edited_at = row.get::<Option<i64>>("edited_at")?.unwrap_or(row.get("at")?);
+            EventKind::MessageEdited { target, text, rev, edited_at, deleted: row.get("deleted")? }
+        }
+        "message_deleted" => {
+            EventKind::MessageDeleted { target: row.get("target_seq")?, rev: row.get("rev")? }
+        }
         _ => kept(row, name)?,
     })
 }
 
 /// An event that the log keeps whole. Of a message that was deleted since it says only that.
-fn kept(row: &Row<'_>, name: String) -> rusqlite::Result<EventKind> {
-    let target: Option<u64> = row.get(2)?;
+fn kept(row: &Row<'_>, name: String) -> SqlResult<EventKind> {
+    let target: Option<u64> = row.get("target_seq")?;
     if let Some(target) = target
-        && row.get::<_, Option<bool>>(16)?.unwrap_or(true)
+        && row.get::<Option<bool>>("deleted")?.unwrap_or(true)
     {
-        return Ok(EventKind::MessageDeleted {
-            target,
-            rev: row.get::<_, Option<u64>>(14)?.unwrap_or(target),
-        });
+        let rev = row.get::<Option<u64>>("rev")?.unwrap_or(target);
+        return Ok(EventKind::MessageDeleted { target, rev });
     }
-    let extra: Option<String> = row.get(4)?;
-    let extra = extra.as_deref().unwrap_or("{}");
-    let mut fields: Map<String, Value> =
-        serde_json::from_str(extra).map_err(|error| odd(4, error.to_string()))?;
+    let odd = |error: serde_json::Error| SqlError::value("extra", format!("is no event: {error}"));
+    let extra = row.text("extra")?.unwrap_or("{}");
+    let mut fields: Map<String, Value> = serde_json::from_str(extra).map_err(odd)?;
     if fields.contains_key(USER) {
-        let user = accounts::user(row, 8)?;
-        fields.insert(USER.into(), json!(user));
+        fields.insert(USER.into(), json!(subject(row)?));
     }
     fields.insert("type".into(), Value::String(name));
     if let Some(target) = target {
         fields.insert("target".into(), json!(target));
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| odd(4, error.to_string()))
+    serde_json::from_value(Value::Object(fields)).map_err(odd)
 }
 
-fn odd(column: usize, what: String) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
+fn subject(row: &Row<'_>) -> SqlResult<User> {
+    let (id, name) = (UserId::new(row.get("subject_id")?), row.get("subject_name")?);
+    Ok(User { id, name, guest: row.get("subject_guest")? })
 }

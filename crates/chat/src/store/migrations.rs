@@ -1,6 +1,8 @@
 //! Bringing the tables up to date.
 
-use super::writer::OpenError;
+pub(super) mod postgres;
+
+use super::opening::OpenError;
 use refinery::Runner;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags};
@@ -10,7 +12,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-refinery::embed_migrations!("src/store/migrations");
+refinery::embed_migrations!("src/store/migrations/sqlite");
 
 /// Brings the database at `path` up to date; keeps a copy of what it was, if it was anything.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -74,7 +76,9 @@ fn keep(connection: &Connection, path: &Path, version: u32) -> Result<(), OpenEr
     // What a start that was killed has left; SQLite writes into nothing but an empty file.
     remove(&partial)?;
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(OpenError::Copy)?;
-    connection.execute("vacuum into ?1", [partial.to_string_lossy()]).map_err(OpenError::CopySql)?;
+    connection
+        .execute("vacuum into ?1", [partial.to_string_lossy()])
+        .map_err(|error| OpenError::CopySql(error.into()))?;
     let whole = || {
         std::fs::rename(&partial, &kept)?;
         File::open(folder)?.sync_all()
@@ -115,6 +119,10 @@ mod tests {
                           update cast set here = 1;
                           create unique index cast_name on cast (name);";
 
+    fn connection(path: &Path) -> Connection {
+        crate::store::opening::connect(path).expect("a database").into_connection()
+    }
+
     fn runner(versions: usize) -> Runner {
         let all = [("V1__cast", FIRST), ("V2__roles", SECOND)];
         let known =
@@ -125,7 +133,7 @@ mod tests {
     fn at(version: usize) -> (TempDir, PathBuf) {
         let folder = tempdir().expect("a folder");
         let path = folder.path().join("roomful.db");
-        let mut sql = super::super::connect(&path).expect("a database");
+        let mut sql = connection(&path);
         sql.pragma_update(None, "journal_mode", "wal").expect("a log");
         bring(&mut sql, &path, runner(version)).expect("the tables");
         (folder, path)
@@ -141,7 +149,7 @@ mod tests {
         let (folder, path) = at(1);
         let older = folder.path().join("roomful-before-v1.db");
         std::fs::write(&older, "of the upgrade before").expect("a copy");
-        let mut sql = super::super::connect(&path).expect("a database");
+        let mut sql = connection(&path);
         bring(&mut sql, &path, runner(2)).expect("the tables");
         assert!(is_second(&sql));
         let kept = folder.path().join("roomful-before-v2.db");
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn a_database_that_is_new_or_up_to_date_is_not_copied() {
         let (folder, path) = at(2);
-        let mut sql = super::super::connect(&path).expect("a database");
+        let mut sql = connection(&path);
         bring(&mut sql, &path, runner(2)).expect("the tables");
         assert!(!folder.path().join("roomful-before-v2.db").exists());
     }
@@ -164,10 +172,10 @@ mod tests {
     fn an_older_program_leaves_a_newer_database_alone_and_names_both() {
         let (_folder, path) = at(2);
         let before = std::fs::read(&path).expect("a file");
-        let mut sql = super::super::connect(&path).expect("a database");
+        let mut sql = connection(&path);
         let refused = bring(&mut sql, &path, runner(1)).expect_err("newer");
         let expected = "its tables have version 2, and this Roomful knows them up to 1: use the newer Roomful that \
-                        made it, or the copy from before that one";
+                        made it, or a copy from before that one";
         assert_eq!(refused.to_string(), expected);
         assert!(is_second(&sql));
         assert_eq!(std::fs::read(&path).expect("a file"), before);
@@ -196,14 +204,14 @@ mod tests {
     fn whoever_dies_at_any_statement_of_an_upgrade_completes_it_at_the_next_start() {
         for version in [0, 1] {
             let (_folder, path) = at(version);
-            let mut sql = super::super::connect(&path).expect("a database");
+            let mut sql = connection(&path);
             let deaths = deaths(&path, &mut sql);
             bring(&mut sql, &path, runner(2)).expect("the tables");
             let deaths = std::mem::take(&mut *deaths.lock().expect("whole"));
             assert!(deaths.len() > 10, "{} statements", deaths.len());
             for (statement, folder) in deaths.iter().enumerate() {
                 let path = folder.path().join("roomful.db");
-                let mut sql = super::super::connect(&path).expect("a database");
+                let mut sql = connection(&path);
                 bring(&mut sql, &path, runner(2))
                     .unwrap_or_else(|error| panic!("statement {statement}: {error}"));
                 assert!(is_second(&sql), "statement {statement}");

@@ -4,6 +4,8 @@
 //! already does not, and takes a third of the time.
 
 use super::condition::{self, Condition};
+use super::opening::{BUSY, OpenError, connect};
+use crate::sql::{SqlError, Sqlite};
 use rusqlite::Connection;
 use sabotage::Point;
 use std::path::Path;
@@ -58,23 +60,25 @@ impl Wal {
     /// database at `path`, until `stopping` is set and it is unparked.
     pub(super) fn watch(
         path: &Path,
-        connection: &mut Connection,
+        connection: &mut Sqlite,
         stopping: Arc<AtomicBool>,
         condition: watch::Sender<Condition>,
-    ) -> std::result::Result<(Self, JoinHandle<()>), super::OpenError> {
+    ) -> std::result::Result<(Self, JoinHandle<()>), OpenError> {
         let length = Arc::new(AtomicU64::new(0));
         let hook = Arc::clone(&length);
-        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
-            hook.store(u64::try_from(pages).unwrap_or(0) * PAGE, Ordering::Relaxed);
-            Ok(())
-        }))?;
+        connection.connection_mut().wal_hook(Some(
+            move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+                hook.store(u64::try_from(pages).unwrap_or(0) * PAGE, Ordering::Relaxed);
+                Ok(())
+            },
+        ))?;
         // Somebody who was killed left one: that is folded beside, not before the first answers.
         let asked = Arc::new(AtomicBool::new(bytes(path) > LONG));
-        let other = super::connect(path)?;
+        let other = connect(path)?;
         let (ask, told) = (Arc::clone(&asked), condition.clone());
         let thread = std::thread::Builder::new()
             .name("checkpoints".into())
-            .spawn(move || fold_beside(&other, &ask, &stopping, &told))?;
+            .spawn(move || fold_beside(other.connection(), &ask, &stopping, &told))?;
         let folder = Folder { thread: thread.thread().clone(), asked };
         Ok((Self { length, folder, stage: Stage::Short, condition }, thread))
     }
@@ -112,7 +116,7 @@ impl Wal {
     fn stop_and_fold(&self, connection: &Connection) -> bool {
         let _ = connection.busy_timeout(PATIENCE);
         let is_folded = fold(connection, "restart", &self.condition);
-        let _ = connection.busy_timeout(super::BUSY);
+        let _ = connection.busy_timeout(BUSY);
         if is_folded {
             self.length.store(0, Ordering::Relaxed);
         }
@@ -164,7 +168,7 @@ fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>
     sabotage::pass(Point::MidCheckpoint);
     let busy =
         connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
-    busy.map(|busy| !busy).unwrap_or_else(|error| {
+    busy.map(|busy| !busy).map_err(SqlError::from).unwrap_or_else(|error| {
         // A database that cannot grow is no reason to stop: the log can, until it cannot, either. Then it is tried every
         // second, and has been said.
         let is_full = condition::told_by(&error) == Some(Condition::Full);

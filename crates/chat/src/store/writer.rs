@@ -2,17 +2,18 @@
 
 use super::company::Company;
 use super::condition::{self, Condition};
-use super::heads::Heads;
+use super::engine::Engine;
+use super::opening::OpenError;
 use super::queue::{Queue, Refused};
-use super::wal::Wal;
-use super::{OnSettled, Settled, Tx};
+use super::run::Post;
+use super::tx::{OnSettled, Settled, Tx};
 use crate::error::{Error, Result};
+use crate::sql::{Dialect, Sql, SqlError, SqlResult, params};
 use crate::stream::{Batch, Committed, Kept};
-use rusqlite::Connection;
 use sabotage::{Bug, Point};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -21,53 +22,17 @@ const QUEUE: usize = 4096;
 /// Jobs in one transaction: the sync at its end costs the same for one as for all.
 const BATCH: usize = 512;
 
-/// How often a full disk is tried.
+/// How often a full disk, or a database that is away, is tried.
 const PROBE: Duration = Duration::from_secs(1);
-
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The SQLite that was linked can corrupt the database.
-    #[error("this build carries SQLite {0}; 3.51.3 or newer is needed, older ones can corrupt the database")]
-    OldSqlite(&'static str),
-    /// The database could not be read or written.
-    #[error("it could not be opened")]
-    Sql(#[from] rusqlite::Error),
-    /// It was made by a newer program. It is left as it is.
-    #[error(
-        "its tables have version {found}, and this Roomful knows them up to {known}: use the newer Roomful that made \
-         it, or the copy from before that one"
-    )]
-    Newer {
-        /// The version of its tables.
-        found: u32,
-        /// The newest version that this program knows.
-        known: u32,
-    },
-    /// The tables could not be brought up to date. They are as they were.
-    #[error("it could not be brought up to date, and is as it was")]
-    Migration(#[from] refinery::Error),
-    /// There is no file for a copy.
-    #[error(
-        "it must be brought up to date, and no copy of it could be kept beside it, so nothing was changed"
-    )]
-    Copy(#[source] std::io::Error),
-    /// The copy could not be written.
-    #[error(
-        "it must be brought up to date, and no copy of it could be written beside it, so nothing was changed"
-    )]
-    CopySql(#[source] rusqlite::Error),
-    /// A thread could not be started.
-    #[error("a thread could not be started")]
-    Thread(#[from] std::io::Error),
-}
 
 type Told = mpsc::Sender<Batch>;
 
 /// One piece of work in a batch.
 trait Job: Send {
+    /// What it is going to ask for, if it is a post that is done among others.
+    fn post(&self) -> Option<&Post>;
     /// Does the work. An error fails the whole batch; what else came of it is kept for [`Job::settle`].
-    fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
+    fn run(&mut self, tx: &mut Tx<'_>) -> SqlResult<()>;
     /// Answers.
     fn settle(self: Box<Self>, outcome: Outcome);
 }
@@ -78,40 +43,60 @@ enum Outcome {
     Committed,
     /// Nobody knows what of it is on the disk.
     Unknown,
-    /// It was not begun, for the disk is full.
+    /// It was not begun, or is undone, for the disk is full.
     Full,
+    /// It was not begun, or is undone, for the database is away.
+    Away,
+}
+
+/// How a job is done.
+pub(super) enum Manner {
+    /// Under a savepoint: a refusal undoes what it did.
+    Alone,
+    /// Among other posts: its refusals have changed nothing and its SQL cannot fail by its input.
+    Among(Post),
 }
 
 struct Work<T, F> {
     work: Option<F>,
     answer: Option<Result<T>>,
     to: oneshot::Sender<Result<T>>,
-    savepoint: bool,
+    manner: Manner,
     kept: Option<Kept>,
 }
 
 impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
-    fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+    fn post(&self) -> Option<&Post> {
+        match &self.manner {
+            Manner::Among(post) => Some(post),
+            Manner::Alone => None,
+        }
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> SqlResult<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
         tx.kept.extend(self.kept.take());
         let told = tx.told.len();
-        if self.savepoint {
+        let is_alone = matches!(self.manner, Manner::Alone);
+        if is_alone {
             // Only posts know of heads that are not written yet.
-            tx.heads.write(&tx.sql)?;
-            tx.sql.execute_batch("savepoint work")?;
+            tx.heads.write(tx.sql)?;
+            tx.sql.run("savepoint work", params![])?;
         }
         let answer = match work(tx) {
             // Without a savepoint what it did cannot be undone alone, and a broken disk is everybody's business.
-            Err(Error::Store(error)) if !self.savepoint || is_of_the_disk(&error) => return Err(error),
+            Err(Error::Store(error)) if !is_alone || condition::is_of_the_database(&error) => {
+                return Err(error);
+            }
             answer => answer,
         };
-        if self.savepoint {
+        if is_alone {
             if answer.is_ok() {
-                tx.heads.write(&tx.sql)?;
-                tx.sql.execute_batch("release work")?;
+                tx.heads.write(tx.sql)?;
+                tx.sql.run("release work", params![])?;
             } else {
                 tx.heads.forget();
-                tx.sql.execute_batch("rollback to work; release work")?;
+                tx.sql.script("rollback to work; release work")?;
             }
         }
         if answer.is_err() {
@@ -127,69 +112,51 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> Result<T> + Send> Job for Work<T, F> {
             // What was refused was judged by a state that is gone with the batch: then nothing is known of it either.
             Outcome::Unknown => Err(Error::Unknown),
             Outcome::Full => Err(Error::DiskFull),
+            Outcome::Away => Err(Error::Away),
         };
         // Whoever asked may be gone; what was committed stays.
         let _ = self.to.send(answer);
     }
 }
 
-/// Whether the database itself failed, and not one statement on its input.
-fn is_of_the_disk(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
-        NotADatabase, OutOfMemory, ReadOnly, SystemIoFailure,
-    };
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            CannotOpen
-                | DatabaseBusy
-                | DatabaseCorrupt
-                | DatabaseLocked
-                | DiskFull
-                | FileLockingProtocolFailed
-                | NotADatabase
-                | OutOfMemory
-                | ReadOnly
-                | SystemIoFailure
-        )
-    )
-}
-
 pub(super) struct Writer {
     queue: Arc<Queue<Box<dyn Job>>>,
     told: Told,
-    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     stopping: Arc<AtomicBool>,
     condition: watch::Sender<Condition>,
 }
 
 impl Writer {
+    /// Starts the thread that writes to what `open` opens. Beside the engine `open` gives the threads that it has started,
+    /// which end once the flag is set and they are unparked.
     pub(super) fn start(
-        path: &Path,
-        mut connection: Connection,
         told: Told,
         settled: OnSettled,
+        open: impl FnOnce(
+            Arc<AtomicBool>,
+            watch::Sender<Condition>,
+        ) -> std::result::Result<(Engine, Vec<JoinHandle<()>>), OpenError>,
     ) -> std::result::Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(QUEUE));
         let stopping = Arc::new(AtomicBool::new(false));
         let condition = watch::Sender::new(Condition::Sound);
-        let (wal, checkpoints) = Wal::watch(path, &mut connection, Arc::clone(&stopping), condition.clone())?;
+        let (engine, mut threads) = open(Arc::clone(&stopping), condition.clone())?;
         let writing = Writing {
-            connection,
+            engine,
             queue: Arc::clone(&queue),
             told: told.clone(),
             settled,
             condition: condition.clone(),
-            wal,
+            doubtful: None,
         };
-        let writing = std::thread::Builder::new().name("writer".into()).spawn(move || writing.run())?;
-        Ok(Self { queue, told, threads: Mutex::new(vec![writing, checkpoints]), stopping, condition })
+        threads.push(std::thread::Builder::new().name("writer".into()).spawn(move || writing.run())?);
+        Ok(Self { queue, told, threads: Mutex::new(threads), stopping, condition })
     }
 
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        savepoint: bool,
+        manner: Manner,
         kept: Option<Kept>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T>>> {
@@ -197,7 +164,7 @@ impl Writer {
             return Err(refusal);
         }
         let (to, answer) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), answer: None, to, savepoint, kept });
+        let job = Box::new(Work { work: Some(work), answer: None, to, manner, kept });
         match self.queue.push(job) {
             Ok(()) => Ok(answer),
             Err(Refused::Full) => Err(Error::Overloaded),
@@ -252,12 +219,13 @@ impl Drop for Attendance<'_> {
 
 /// What the writing thread works with.
 struct Writing {
-    connection: Connection,
+    engine: Engine,
     queue: Arc<Queue<Box<dyn Job>>>,
     told: Told,
     settled: OnSettled,
     condition: watch::Sender<Condition>,
-    wal: Wal,
+    /// What was being committed when the connection was lost: nobody knows yet whether it was.
+    doubtful: Option<Batch>,
 }
 
 impl Writing {
@@ -275,87 +243,118 @@ impl Writing {
             }
             let condition = self.condition.borrow().clone();
             match condition {
-                Condition::Sound => self.wal.tend(&self.connection),
-                Condition::Full => self.wait_for_space(&mut batch),
+                Condition::Sound => self.engine.tend(),
+                Condition::Full => {
+                    tracing::error!(
+                        "the disk is full: nothing is written until there is space, reading goes on"
+                    );
+                    self.wait(&mut batch, &condition, Outcome::Full);
+                }
+                Condition::Away => {
+                    tracing::error!("the database is away: nothing is written until it is back");
+                    self.wait(&mut batch, &condition, Outcome::Away);
+                }
                 Condition::Broken(_) => break,
             }
         }
-        if matches!(*self.condition.borrow(), Condition::Broken(_)) {
-            // Closing would fold the log into the database, and nobody knows what of the log the disk still has.
-            return std::mem::forget(self.connection);
-        }
-        self.wal.end(&self.connection);
+        let is_broken = matches!(*self.condition.borrow(), Condition::Broken(_));
+        self.engine.end(is_broken);
     }
 
     /// Commits a batch and tells what came of it.
     fn write(&mut self, batch: &mut Vec<Box<dyn Job>>) -> Outcome {
         let jobs = batch.len();
-        let committed = match commit(&mut self.connection, batch, &self.told) {
-            Ok(committed) => committed,
-            Err(error) => {
-                tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
-                condition::note(&self.condition, &error);
-                (self.settled)(Settled::Unknown);
-                return Outcome::Unknown;
-            }
+        let done = self.engine.begin().and_then(|sql| work(sql, batch, &self.told));
+        let committed = match done {
+            Ok(done) => done,
+            Err(error) => return self.failed(&error, jobs, None),
         };
-        sabotage::pass(Point::BeforeReply);
-        (self.settled)(Settled::Committed(&committed.committed));
-        // Commit, then tell: an event for a message that then failed to commit could not be taken back.
-        if !committed.is_empty() {
-            let _ = self.told.blocking_send(committed);
+        sabotage::pass(Point::BeforeCommit);
+        match self.engine.commit() {
+            Ok(()) => {
+                sabotage::pass(Point::BeforeReply);
+                self.tell(committed);
+                Outcome::Committed
+            }
+            Err(error) => self.failed(&error, jobs, Some(committed)),
         }
-        Outcome::Committed
     }
 
-    /// Refuses what comes until the disk takes something again.
-    fn wait_for_space(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        tracing::error!("the disk is full: nothing is written until there is space, reading goes on");
-        while *self.condition.borrow() == Condition::Full && self.queue.rest(batch, PROBE) {
+    /// Commit, then tell: an event for a message that then failed to commit could not be taken back.
+    fn tell(&self, batch: Batch) {
+        (self.settled)(Settled::Committed(&batch.committed));
+        if !batch.is_empty() {
+            let _ = self.told.blocking_send(batch);
+        }
+    }
+
+    /// Takes note of how a batch failed: before its commit, or with what it was to commit.
+    fn failed(&mut self, error: &SqlError, jobs: usize, committing: Option<Batch>) -> Outcome {
+        self.engine.rollback();
+        condition::note(&self.condition, error);
+        (self.settled)(Settled::Unknown);
+        if error.is_lost() && committing.is_none() {
+            tracing::warn!(%error, jobs, "the database went away before a batch was committed, and has nothing of it");
+            return Outcome::Away;
+        }
+        tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
+        if error.is_lost() {
+            self.doubtful = committing;
+        }
+        Outcome::Unknown
+    }
+
+    /// Refuses what comes until the database takes something again.
+    fn wait(&mut self, batch: &mut Vec<Box<dyn Job>>, why: &Condition, outcome: Outcome) {
+        while *self.condition.borrow() == *why && self.queue.rest(batch, PROBE) {
             for job in batch.drain(..) {
-                job.settle(Outcome::Full);
+                job.settle(outcome);
             }
-            // A log that can be folded wholly into pages the database has already leaves space for the probe.
-            self.wal.fold_beside();
-            match probe(&mut self.connection) {
+            match self.engine.recover().and_then(|()| self.resolve()) {
                 Ok(()) => {
-                    tracing::info!("the disk has space again: writing goes on");
+                    tracing::info!("the database takes something again: writing goes on");
                     self.condition.send_replace(Condition::Sound);
                 }
                 Err(error) => condition::note(&self.condition, &error),
             }
         }
         for job in batch.drain(..) {
-            job.settle(Outcome::Full);
+            job.settle(outcome);
         }
     }
-}
 
-/// Writes something of the size of a large batch, and takes it away again.
-fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
-    let mut write = |statement| {
-        let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        sql.execute(statement, [])?;
-        sql.commit()
-    };
-    write("insert or replace into meta (name, value) values ('space', hex(zeroblob(131072)))")?;
-    write("delete from meta where name = 'space'")
-}
-
-fn commit(
-    connection: &mut Connection,
-    batch: &mut Vec<Box<dyn Job>>,
-    told: &Told,
-) -> rusqlite::Result<Batch> {
-    let sql = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut tx = Tx { sql, told: Vec::new(), kept: Vec::new(), now: 0, heads: Heads::default() };
-    for job in batch.iter_mut() {
-        job.run(&mut tx)?;
+    /// Finds out whether what was being committed when the connection was lost is there, and tells it if it is. Nobody else
+    /// can have written meanwhile.
+    fn resolve(&mut self) -> SqlResult<()> {
+        let Some(batch) = self.doubtful.take() else { return Ok(()) };
+        match self.engine.has(&batch.committed) {
+            Ok(true) => self.tell(batch),
+            Ok(false) => {}
+            Err(error) => {
+                self.doubtful = Some(batch);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
-    tx.heads.write(&tx.sql)?;
+}
+
+/// Does all jobs of a batch in the transaction that has begun.
+fn work(sql: Sql<'_>, batch: &mut Vec<Box<dyn Job>>, told: &Told) -> SqlResult<Batch> {
+    let mut tx = Tx::new(sql);
+    let mut foreseen = 0;
+    for at in 0..batch.len() {
+        if sql.dialect() == Dialect::Postgres && at >= foreseen {
+            let posts: Vec<&Post> = batch[at..].iter().map_while(|job| job.post()).collect();
+            if !posts.is_empty() {
+                foreseen = at + posts.len();
+                tx.heads.foresee(sql, &posts)?;
+            }
+        }
+        batch[at].run(&mut tx)?;
+    }
+    tx.heads.write(sql)?;
     hurry(batch, &mut tx.told, told);
-    sabotage::pass(Point::BeforeCommit);
-    tx.sql.commit()?;
     Ok(Batch { committed: tx.told, kept: tx.kept })
 }
 

@@ -1,27 +1,29 @@
 //! What the writer does when the disk takes nothing more.
 
+use super::super::opening;
 use super::*;
 use tempfile::{TempDir, tempdir};
 
 /// A writer on a database that can grow by some pages only, and another connection to it.
-fn small() -> (TempDir, Writer, Connection) {
+fn small() -> (TempDir, Writer, rusqlite::Connection) {
     let folder = tempdir().expect("a folder");
     let path = folder.path().join("small.db");
-    let connection = super::super::connect(&path).expect("a database");
-    connection.pragma_update(None, "journal_mode", "wal").expect("a log");
+    let connection = opening::connect(&path).expect("a database");
+    connection.connection().pragma_update(None, "journal_mode", "wal").expect("a log");
     let tables = "create table meta (name text primary key, value text not null);
                   create table said (text text not null);
                   insert into said values (hex(zeroblob(400000))); pragma max_page_count = 250;";
-    connection.execute_batch(tables).expect("tables");
-    let other = super::super::connect(&path).expect("a database");
+    connection.connection().execute_batch(tables).expect("tables");
+    let other = opening::connect(&path).expect("a database").into_connection();
     let (told, _) = mpsc::channel(1);
-    let writer = Writer::start(&path, connection, told, Box::new(|_| {})).expect("a writer");
+    let open = |stopping, condition| Engine::file(&path, connection, stopping, condition);
+    let writer = Writer::start(told, Box::new(|_| {}), open).expect("a writer");
     (folder, writer, other)
 }
 
 async fn say(writer: &Writer, bytes: u32) -> Result<()> {
-    let said = writer.submit(true, None, move |tx| {
-        tx.sql.execute("insert into said values (hex(zeroblob(?1)))", [bytes])?;
+    let said = writer.submit(Manner::Alone, None, move |tx| {
+        tx.sql.run("insert into said values (hex(zeroblob(?1)))", params![bytes])?;
         Ok(())
     });
     said?.await.map_err(|_| Error::Unknown)?
@@ -62,7 +64,7 @@ async fn a_server_whose_disk_is_full_can_be_stopped() {
 #[test]
 fn a_broken_disk_stays_broken() {
     let (condition, _) = watch::channel(Condition::Sound);
-    let error = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+    let error = |code| SqlError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
     condition::note(&condition, &error(rusqlite::ffi::SQLITE_BUSY));
     assert_eq!(*condition.borrow(), Condition::Sound, "somebody else's turn is no fault of the disk");
     condition::note(&condition, &error(rusqlite::ffi::SQLITE_IOERR_FSYNC));

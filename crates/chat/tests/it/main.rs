@@ -1,10 +1,11 @@
-//! Stories about the product, told without a network.
+//! Stories about the product, told without a network, on an embedded database.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
 
 mod accounts;
 mod checking;
 mod damage;
+mod file;
 mod folding;
 mod invites;
 mod keeping;
@@ -15,3 +16,6 @@ mod replaying;
 mod support;
 mod visitors;
 mod wal;
+
+/// Whether the stories of this program are told on PostgreSQL.
+const ON_POSTGRES: bool = false;

@@ -1,6 +1,6 @@
 //! The cast and what they can do.
 
-use chat::{Batch, Caller, Chat, Clock, Committed};
+use chat::{Batch, Caller, Chat, Clock, Committed, Database};
 use protocol::frame::Posted;
 use protocol::{Event, Nonce, Role, Room, RoomId, RoomKind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -15,7 +15,9 @@ pub struct World {
     pub chat: Chat,
     told: Mutex<Told>,
     time: Arc<AtomicI64>,
-    directory: TempDir,
+    /// Goes with the world, and with it the file.
+    _directory: TempDir,
+    pub database: Database,
 }
 
 struct Told {
@@ -25,15 +27,26 @@ struct Told {
 
 pub async fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
+    let database = if crate::ON_POSTGRES {
+        Database::Postgres(testbed::database())
+    } else {
+        Database::File(directory.path().join("roomful.db"))
+    };
     let time = Arc::new(AtomicI64::new(1_700_000_000_000));
-    let (chat, told) = open(&directory, &time).await;
-    World { chat, told: Mutex::new(Told { stream: told, kept: Vec::new() }), time, directory }
+    let (chat, told) = open(&database, &time).await;
+    World {
+        chat,
+        told: Mutex::new(Told { stream: told, kept: Vec::new() }),
+        time,
+        _directory: directory,
+        database,
+    }
 }
 
-async fn open(directory: &TempDir, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiver<Batch>) {
+async fn open(database: &Database, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiver<Batch>) {
     let now = Arc::clone(time);
     let clock = Clock::new(move || now.fetch_add(1, Ordering::Relaxed));
-    Chat::open(&directory.path().join("roomful.db"), clock).await.unwrap()
+    Chat::open(database.clone(), clock).await.unwrap()
 }
 
 pub fn nonce() -> Nonce {
@@ -83,18 +96,8 @@ impl World {
     pub async fn restart(self) -> Self {
         self.listen();
         self.chat.close().await;
-        let (chat, stream) = open(&self.directory, &self.time).await;
+        let (chat, stream) = open(&self.database, &self.time).await;
         Self { chat, told: Mutex::new(Told { stream, kept: Vec::new() }), ..self }
-    }
-
-    /// Where the database is.
-    pub fn database(&self) -> std::path::PathBuf {
-        self.directory.path().join("roomful.db")
-    }
-
-    /// The size of the database's write-ahead log.
-    pub fn log_bytes(&self) -> u64 {
-        std::fs::metadata(self.database().with_extension("db-wal")).unwrap().len()
     }
 
     /// Takes what was told out of the stream, which is bounded: a long story listens now and then.

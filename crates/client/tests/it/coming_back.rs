@@ -48,7 +48,7 @@ async fn another_epoch_means_starting_afresh() {
         .await
         .expect("the hello");
     assert_eq!((ana.messages(lobby()).len(), ana.state().timelines[&lobby()].last()), (0, 20));
-    // Were anything resumed, it would be heard before this.
+    // If the client had resumed anything, that would be heard before this.
     let (_, command) = tokio::join!(ana.enqueue(lobby(), "hi"), talk.hears());
     assert_eq!(command["type"], "post_message");
 }

@@ -1,4 +1,4 @@
-//! What a connected client asks and understands.
+//! What a connected client asks, and how it understands the answers.
 
 use crate::peer::{GARDEN, LOBBY, Peer, error, fixture, hello, ok, posted, quick};
 use client::{Client, ConnectError, Failure, Link, News, Place};
@@ -100,7 +100,7 @@ async fn a_gap_is_filled_by_one_resume() {
         };
         assert_eq!(event.seq, seq, "each event once and in order");
     }
-    // Whatever was asked besides would be heard before this.
+    // If the client had asked anything else, that would be heard before this.
     let (_, command) = tokio::join!(ana.enqueue(lobby(), "done"), talk.hears());
     assert_eq!(command["type"], "post_message");
 }

@@ -1,4 +1,4 @@
-//! A server's end of a socket that knows nothing but JSON: it says fixtures and shows what it hears.
+//! The server's end of a socket, which knows nothing but JSON: it says fixtures and shows what it hears.
 
 use client::{Backoff, Client, ConnectError, Options};
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -15,7 +15,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 pub const LOBBY: &str = "0192f0c1-0001-7000-8000-000000000001";
 pub const GARDEN: &str = "0192f0c1-0001-7000-8000-000000000002";
 
-/// How long any test may wait for what should come at once.
+/// How long a test may wait for an answer that should come at once.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 pub fn fixture(name: &str) -> Value {
@@ -152,7 +152,8 @@ impl Talk {
         if let Some(code) = code {
             let frame = CloseFrame { code: code.into(), reason: reason.into() };
             self.socket.close(Some(frame)).await.expect("a close frame");
-            // Dropped with the client's answer unread, the kernel would send a reset that may overtake the frame.
+            // If the socket is dropped with the client's answer unread, the kernel sends a reset that may overtake
+            // the frame.
             while let Some(Ok(_)) = within(self.socket.next()).await {}
         }
     }

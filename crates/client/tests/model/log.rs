@@ -1,4 +1,4 @@
-//! A room as the database has it: events in order, text once.
+//! A room as the database has it: its events in order, and each text once.
 
 use protocol::frame::{MessagePage, Posted};
 use protocol::{Event, EventKind, Message, MessagePosted, Nonce, ReadMark, RoomId, User, UserId};
@@ -11,7 +11,7 @@ pub struct Log {
     events: Vec<Entry>,
     pub messages: BTreeMap<u64, Message>,
     pub members: BTreeMap<UserId, ReadMark>,
-    /// Those of the marks that are on the disk.
+    /// The marks that are on the disk.
     written: BTreeMap<UserId, ReadMark>,
     nonces: HashMap<(Nonce, UserId), Posted>,
     /// Every version a message ever had, by its seq and rev.
@@ -52,7 +52,7 @@ impl Log {
         self.members.contains_key(&user)
     }
 
-    /// Posts once, however often it is asked to. True: this time.
+    /// Posts once, however often the command comes. True: this time.
     pub fn post(&mut self, by: &User, text: &str, nonce: &Nonce) -> (Posted, bool) {
         if let Some(posted) = self.nonces.get(&(nonce.clone(), by.id)) {
             return (posted.clone(), false);
@@ -80,7 +80,7 @@ impl Log {
         (posted, true)
     }
 
-    /// Edits, or with no text deletes, one's own message; false where there is nothing to change.
+    /// Edits the user's own message, or with no text deletes it; false where there is nothing to change.
     pub fn revise(&mut self, by: &User, target: u64, text: Option<&str>) -> bool {
         let rev = self.head() + 1;
         let Some(message) = self.messages.get_mut(&target).filter(|message| !message.deleted) else {
@@ -151,7 +151,7 @@ impl Log {
         Event { room: self.room, seq, at: 0, by, kind }
     }
 
-    /// The newest messages, or those before a place.
+    /// The newest messages, or those before a `seq`.
     pub fn page(&self, before: Option<u64>, limit: usize) -> MessagePage {
         let older = self.messages.range(..before.unwrap_or(u64::MAX));
         let mut messages: Vec<Message> = older.map(|(_, message)| message.clone()).collect();

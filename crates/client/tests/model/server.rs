@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 const TAIL: usize = 2_048;
 /// Events of a page of the log.
 const PAGE: u64 = 4;
-/// More events than this are not told one by one.
+/// When a client lacks more events than this, they are not told one by one.
 const RESUME_EVENTS: u64 = 24;
 /// Messages of a page of history.
 pub const HISTORY: usize = 6;
@@ -40,11 +40,11 @@ pub struct Conn {
 
 #[derive(Clone, Copy)]
 enum Follow {
-    /// Stands at `place` of the tail. Text that was gone when it came there, at `since`, must not reach it.
+    /// Is at `place` of the tail. A text that was removed when it came there, at `since`, must not reach it.
     At { place: u64, since: u64 },
-    /// Reads the log, first asked from `first`.
+    /// Reads the log; the client first asked from `first`.
     Behind { first: u64, after: u64 },
-    /// Told that it fell off, or lost by mistake.
+    /// Was told that it fell off, or was forgotten by mistake.
     Not,
 }
 
@@ -53,7 +53,7 @@ impl Server {
         Self { logs, life: 0, tails: BTreeMap::new(), conns: BTreeMap::new() }
     }
 
-    /// The process dies: all that was not on the disk is gone.
+    /// The process dies: everything that was not on the disk is gone.
     pub fn crash(&mut self) {
         self.logs.values_mut().for_each(Log::lose_marks);
         self.tails.clear();
@@ -142,7 +142,7 @@ impl Server {
 
     pub fn leave(&mut self, room: RoomId, user: &User) {
         let seq = self.logs.get_mut(&room).expect("a room").leave(user);
-        // Unfollowed in the same stream in which events are published: what came before is still heard.
+        // Unfollowed in the same stream in which events are published: events before it are still heard.
         let theirs: Vec<u64> =
             self.conns.iter().filter(|(_, held)| held.user.id == user.id).map(|(conn, _)| *conn).collect();
         for conn in theirs {
@@ -156,7 +156,7 @@ impl Server {
         self.publish(room);
     }
 
-    /// Moves a reader on: what its tail has for it, or the next page of the log once the one before has left.
+    /// Moves a reader on: frames from its tail, or the next page of the log once the page before has left.
     pub fn flush(&mut self, conn: u64, room: RoomId) {
         let Some(held) = self.conns.get_mut(&conn) else { return };
         match held.rooms.get(&room).copied() {
@@ -168,7 +168,7 @@ impl Server {
         }
     }
 
-    /// A mistake: the connection hears no more of a room and is not told.
+    /// A mistake of the server: the connection hears no more of a room and is not told so.
     pub fn forget(&mut self, conn: u64, room: RoomId) {
         if let Some(follow) = self.conns.get_mut(&conn).and_then(|held| held.rooms.get_mut(&room)) {
             *follow = Follow::Not;
@@ -289,7 +289,7 @@ impl Server {
     }
 }
 
-/// What was edited or deleted before a reader took the room up is not told to it as it was.
+/// A text that was edited or deleted before a reader took the room up is not told to that reader as it was.
 fn tells_nothing_removed(log: &Log, event: &Event, since: u64) {
     let Some(told) = event.message() else { return };
     let now = &log.messages[&told.seq];

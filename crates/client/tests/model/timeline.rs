@@ -1,4 +1,4 @@
-//! Whatever the network does to the frames, the timeline ends as the log.
+//! Whatever the network does to the frames, the timeline ends like the log.
 
 use client::{Applied, Place, Timeline};
 use fastrand::Rng;
@@ -12,7 +12,7 @@ const ROOM: RoomId = RoomId::new(Uuid::from_u128(1));
 /// A room as the server has it.
 #[derive(Default)]
 struct Log {
-    /// (target of an edit or a deletion, or the message's own seq; what it is).
+    /// For each event: the target of an edit or a deletion, or else the message's own seq; and its kind.
     events: Vec<(u64, Kind)>,
     messages: BTreeMap<u64, Message>,
 }

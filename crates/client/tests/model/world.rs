@@ -14,14 +14,14 @@ const GARDEN: RoomId = RoomId::new(Uuid::from_u128(2));
 const ROOMS: [RoomId; 2] = [LOBBY, GARDEN];
 /// Rounds of undisturbed traffic after which everybody must have everything.
 const ROUNDS: usize = 60;
-/// Rounds between two beats: what was asked after one is on its way by the next.
+/// Rounds between two beats: an answer to one is on its way by the next.
 const BEAT: usize = 6;
 
 pub struct World {
     seed: u64,
     rng: Rng,
     server: Server,
-    /// What earlier lives of the database held when they ended.
+    /// The logs of earlier lives of the database, as they ended.
     past: Vec<BTreeMap<RoomId, Log>>,
     copy: BTreeMap<RoomId, Log>,
     devices: Vec<Device>,
@@ -63,7 +63,7 @@ impl World {
         Self { seed, rng, server, past: Vec::new(), copy, devices, conns: 0, drafts: 0, acked: Vec::new() }
     }
 
-    /// Everything happens in an order nobody would choose.
+    /// Lets everything happen in an order that nobody would choose.
     pub fn go_wrong(&mut self) {
         for _ in 0..self.rng.usize(50..500) {
             let device = self.rng.usize(0..self.devices.len());
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// The faults are over: whatever is under way arrives, beats come, nobody does anything new.
+    /// The faults are over: everything under way arrives, beats come, and nobody does anything new.
     pub fn come_to_rest(&mut self) {
         for round in 0..ROUNDS {
             let theirs: Vec<u64> = self.server.conns.keys().copied().collect();
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// What each device shows is what the log holds.
+    /// Every device shows what the log holds.
     pub fn agrees(&self) {
         let seed = self.seed;
         for device in &self.devices {
@@ -290,7 +290,7 @@ impl World {
         }
     }
 
-    /// No hole and nothing false in what a device shows, at any moment.
+    /// At any moment, what a device shows has no hole and nothing false.
     fn shows_the_log(&self, device: usize) {
         let (seed, Device { user, state, .. }) = (self.seed, &self.devices[device]);
         let Some(life) = state.epoch.as_ref().and_then(|epoch| epoch.parse().ok()) else { return };
@@ -321,7 +321,7 @@ impl World {
         }
     }
 
-    /// The client gives its connection up. The server may not notice, and do later what is still under way.
+    /// The client gives its connection up. The server may not notice, and may still do commands that are under way.
     fn cut(&mut self, device: usize) {
         let Some(conn) = self.devices[device].lose() else { return };
         if self.rng.bool() {
@@ -343,7 +343,7 @@ impl World {
         let Some(timeline) = held.state.timelines.get(&room) else { return };
         let place = if self.rng.bool() { Place::Newest } else { timeline.older() };
         let before = if let Place::Before(seq) = place { Some(seq) } else { None };
-        // Read at once, seen later: events pass it on the way.
+        // The page is read at once and seen later: events pass it on the way.
         if held.conn.is_some() && held.state.epoch == Some(self.server.life.to_string()) {
             held.pages.push((room, place, self.server.logs[&room].page(before, HISTORY)));
         }

@@ -1,5 +1,5 @@
-//! Delivers a number of frames to a hundred readers, one after the other, for `scripts/instructions` to count what the
-//! shard's thread executes. Without an argument: nothing to do.
+//! Delivers a number of frames to a hundred readers, one after the other. `scripts/instructions` counts the
+//! instructions of the shard's thread. Without an argument the program does nothing.
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};

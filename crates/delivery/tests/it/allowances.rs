@@ -1,4 +1,4 @@
-//! Peers who may send so much and no more.
+//! Peers that may send so much and no more.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn strict_hall() -> Hall {
     hall_with(Options { shards: 1, flood_reason: REASON, ..options() })
 }
 
-/// Somebody who may send ten frames or ten kilobytes, and a tenth of it each second.
+/// A person who may send ten frames or ten kilobytes at once, and a tenth of that each second.
 async fn bounded(hall: &Hall) -> Person {
     let stream = TcpStream::connect(hall.address()).await.unwrap();
     let allowance = Allowance { frames: NonZero::new(1).unwrap(), bytes: NonZero::new(1_000).unwrap() };
@@ -83,7 +83,8 @@ async fn who_sends_too_many_bytes_is_sent_away_and_the_neighbour_is_not() {
 
 #[tokio::test]
 async fn what_came_while_we_did_not_read_is_not_a_flood() {
-    // Bounded to what comes in ten seconds at once; in the second in which Ben waits he earns another tenth of that.
+    // Bounded to what may come in ten seconds at once. In the second in which Ben waits he earns another tenth of
+    // that.
     let options = Options { max_unanswered: 1, silence: Duration::from_secs(1), ..options() };
     let hall = hall_with(Options { shards: 1, ..options });
     let stream = TcpStream::connect(hall.address()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Whatever a peer sends that it must not: it hears why, and nobody else hears anything of it.
+//! What a peer must not send: the peer hears why, and no other connection hears anything of it.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ impl Scene {
         Scene { hall, ana, seq: 0 }
     }
 
-    /// Somebody sends bytes: a close frame with this code comes, then the end of what we send, and Ana hears what is said
-    /// as if nothing were.
+    /// A peer sends bytes. It gets a close frame with this code and then the end of the stream, and Ana hears what is
+    /// said as if nothing were.
     async fn is_refused(&mut self, bytes: &[u8], code: u16) {
         let (mut socket, _, mut told) = self.hall.raw_speaking(NATIVE.deflated()).await;
 

@@ -1,4 +1,4 @@
-//! Heartbeats, and those who have none.
+//! Heartbeats, and peers without any.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn whoever_answers_pings_stays_and_whoever_is_silent_is_closed() {
     let mut ana = hall.person().await;
     let (mut socket, _, mut told) = hall.raw().await;
 
-    // Reading, the client answers each ping.
+    // A client that reads answers each ping.
     let pings = async {
         for _ in 0..20 {
             assert_eq!(ana.message().await, Message::Ping("".into()));

@@ -1,4 +1,4 @@
-//! Resuming from the tail, and when it does not reach back.
+//! Resuming from the tail, and what happens when the tail does not reach back.
 
 use delivery::Options;
 
@@ -115,7 +115,7 @@ async fn a_tail_that_outlived_what_it_was_not_told_does_not_reach_across_it() {
     let (mut ana, mut ben) = (hall.person().await, hall.person().await);
     ana.follows(LOBBY, 7, 7);
 
-    // Eight was published to nobody, for Ana was leaving.
+    // Eight was published to nobody, because Ana was leaving.
     ben.follows(LOBBY, 7, 8);
     ben.is_refused(LOBBY, 7).await;
     ben.follows(LOBBY, 8, 8);
@@ -282,7 +282,7 @@ async fn presence_that_everybody_has_keeps_no_memory_where_nobody_talks() {
     hall.publish(LOBBY, NATIVE, None, false, "ben is here");
     ana.hears_all(["ben is here"]).await;
     ben.hears_all(["ben is here"]).await;
-    // Obeyed in a pass after the one that told them.
+    // Obeyed in a pass after the one that told the gateways.
     hall.delivery.unicast(ana.conn, delivery::Frame::text("a reply"));
     ana.hears_all(["a reply"]).await;
     assert_eq!(hall.delivery.stats().tail_bytes, 0);

@@ -1,4 +1,4 @@
-//! How whoever publishes learns that the readers were served.
+//! How a caller that publishes learns that the readers were served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::support::{GARDEN, LOBBY, hall, hall_with, options};
 
-/// Says by its end that it was passed.
+/// Reports by its drop that the milestone was passed.
 struct Post(Option<Sender<()>>);
 
 impl Drop for Post {

@@ -1,4 +1,5 @@
-//! Nothing missed and nothing twice, however often a reader falls behind: the tail, the log and the reader together.
+//! Nothing is missed and nothing comes twice, however often a reader falls behind: the tail, the log and the reader
+//! together.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,7 @@ use super::support::{LOBBY, NATIVE, Told, hall_with, meanwhile, options};
 /// Frames of a page.
 const PAGE: usize = 50;
 
-/// A room as a server keeps it: its log, and the one place from which is published and followed.
+/// A room as a server keeps it: its log, and the one place that publishes and follows.
 struct Room {
     delivery: Delivery,
     log: Mutex<Vec<String>>,
@@ -39,7 +40,7 @@ impl Room {
         last
     }
 
-    /// Does what a server does when it is told something; returns how often the reader lagged.
+    /// Does what a server does in each call of its gateway. Returns how often the reader lagged.
     async fn serve(&self, conn: ConnId, mut told: UnboundedReceiver<Told>) -> usize {
         let (mut lagged, mut paged) = (0, 0);
         while let Some(told) = told.recv().await {

@@ -1,4 +1,4 @@
-//! Readers who fall behind: what it costs us, them and the others.
+//! Readers that fall behind: what that costs the server, the readers and the others.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ async fn whoever_asks_is_told_when_nothing_waits_any_more() {
     }
     hall.delivery.ask_taken(ben.conn);
     hall.delivery.page(ben.conn, Vec::new());
-    // One shard: what was asked before has been done when this is told.
+    // There is one shard, so everything that was asked before is done when the gateway hears this.
     hall.delivery.ask_taken(ana.conn);
     ana.gateway_is_told(Told::Taken).await;
     assert!(ben.told.try_recv().is_err(), "most of it still waits");
@@ -144,8 +144,8 @@ async fn whoever_lets_too_much_wait_is_closed() {
     assert_eq!(hall.delivery.connections(), 0);
 }
 
-/// Answers what somebody asked so far, until nothing more is heard of them although the shard has been through many passes.
-/// Returns how much was answered.
+/// Answers the messages of a person so far, until the shard hears no more of them although it made many passes.
+/// Returns how many it answered.
 async fn answers_all_that_is_heard(hall: &Hall, ben: &mut Person, clock: &mut Person) -> u64 {
     let (mut answered, mut quiet) = (0, 0);
     while quiet < 10 {
@@ -237,7 +237,7 @@ impl Dice {
 
 /// Something that must be heard.
 struct Due {
-    /// The room it was said in; `None` for what goes to one person, and which nothing else passes.
+    /// The room of the message. `None` for a frame for one person, which nothing else passes.
     room: Option<usize>,
     text: String,
 }
@@ -275,7 +275,7 @@ fn ask_at_random(hall: &Hall, ana: &Person, dice: &mut Dice) -> Vec<Due> {
     due
 }
 
-/// Hears everything, where only frames of different rooms may have passed one another.
+/// Hears everything. Only frames of different rooms may have passed one another.
 async fn hears_in_order(ana: &mut Person, due: &[Due]) {
     for part in due.chunk_by(|one, next| one.room.is_some() && next.room.is_some()) {
         let mut expected: [Vec<&str>; 4] = Default::default();

@@ -1,4 +1,4 @@
-//! People, the hall they are connected to, and what their gateways are told.
+//! People, the hall that they are connected to, and the calls of their gateways.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub const GARDEN: Key = Key(2);
 /// Long enough for any machine; only a broken promise waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a gateway was told.
+/// One call of a gateway.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     Text(String),
@@ -96,7 +96,7 @@ pub struct Hall {
     tls: Option<Tls>,
 }
 
-/// What a test asks of the limits, where it cares.
+/// The limits in tests that do not choose others.
 pub fn options() -> Options {
     Options { shards: 2, ..Options::default() }
 }
@@ -142,7 +142,7 @@ impl Hall {
         self.listener.accept().unwrap().0
     }
 
-    /// Attaches a socket; what its gateway is told can be read from what is returned.
+    /// Attaches a socket. Returns the calls of its gateway.
     pub fn attach(
         &self,
         socket: impl Into<Socket>,
@@ -156,7 +156,7 @@ impl Hall {
         (conn, told)
     }
 
-    /// Somebody connects whose socket nobody speaks WebSocket on yet.
+    /// A connection on which no client speaks WebSocket yet.
     pub async fn raw(&self) -> (Line, ConnId, UnboundedReceiver<Told>) {
         self.raw_speaking(NATIVE).await
     }
@@ -176,7 +176,7 @@ impl Hall {
         self.seat(socket, encoding).await
     }
 
-    /// Somebody whose kernel takes little, so that not reading shows early.
+    /// A person whose kernel takes little, so that not reading shows early.
     pub async fn lazy_person(&self) -> Person {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -189,7 +189,7 @@ impl Hall {
         self.seat_at(line, socket, encoding).await
     }
 
-    /// Somebody at one end of a plain connection, whose other end may be bounded.
+    /// A person at one end of a plain connection, whose other end may have an allowance.
     pub async fn seat_on(&self, client: TcpStream, socket: Socket, encoding: Encoding) -> Person {
         self.seat_at(Line::Plain(client), socket, encoding).await
     }
@@ -251,13 +251,13 @@ impl Person {
         self.delivery.follow(Follow { preface, ..Follow::anew(self.conn, key, after, head) });
     }
 
-    /// Follows again where what was missing has been told.
+    /// Follows again, after pages have told what was missing.
     pub fn makes_up_for(&self, refusal: Refusal, key: Key, after: u64, head: u64) {
         let makes_up_for = Some(refusal);
         self.delivery.follow(Follow { conn: self.conn, key, after, head, makes_up_for, preface: Vec::new() });
     }
 
-    /// Waits until the gateway is told that a tail does not reach back so far.
+    /// Waits until the gateway hears that a tail does not reach back so far.
     pub async fn is_refused(&mut self, key: Key, after: u64) -> Refusal {
         match next(&mut self.told).await {
             Told::TooOld { key: refused, after: from, refusal } if (refused, from) == (key, after) => refusal,
@@ -348,7 +348,7 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a gateway is told next.
+/// The next call of a gateway.
 pub async fn next(told: &mut UnboundedReceiver<Told>) -> Told {
     timeout(PATIENCE, told.recv()).await.expect("the gateway was told nothing").expect("a gateway")
 }

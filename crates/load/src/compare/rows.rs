@@ -1,4 +1,4 @@
-//! The rows: what is done, what of it counts, and how much of that there may be.
+//! The rows: the load of each, the figure that counts, and its budget.
 
 use crate::arguments::SATURATED;
 use crate::people::{Protocol, Spread};
@@ -22,7 +22,7 @@ pub struct Row {
     pub budget: Budget,
 }
 
-/// What counts.
+/// The figure that counts in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
     /// CPU for each delivery, to the lower bound's.
@@ -37,12 +37,12 @@ pub enum Figure {
     ConnectUs,
 }
 
-/// How much there may be.
+/// The budget of a row.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub enum Budget {
-    /// As many times the lower bound's.
+    /// At most so many times the lower bound's figure.
     Times(f64),
-    /// Microseconds.
+    /// At most so many microseconds.
     Us(f64),
     /// At least as many millions.
     Millions(f64),
@@ -171,7 +171,7 @@ impl Figure {
 }
 
 impl Budget {
-    /// Whether `figure` keeps it.
+    /// Whether `figure` keeps the budget.
     pub fn is_met(self, figure: f64) -> bool {
         match self {
             Self::Times(most) | Self::Us(most) => figure <= most,
@@ -179,7 +179,7 @@ impl Budget {
         }
     }
 
-    /// For people.
+    /// The budget for people.
     pub fn shown(self) -> String {
         match self {
             Self::Times(most) => format!("≤ {most:.2} × LB"),

@@ -6,17 +6,17 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use std::path::PathBuf;
 
-/// Breaks a real server on purpose while people talk over it, and judges what they were told and shown against what
-/// was kept.
+/// Breaks a real server on purpose while people talk over it, and compares what they were told and shown with what
+/// the server kept.
 ///
 /// Ends with 1 when an invariant was broken, and with 2 when it could not try.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "roomful-faults", version, about)]
 pub struct FaultArguments {
-    /// What is done to the server.
+    /// The kind of faults.
     #[arg(required_unless_present = "prove", default_value = "calm")]
     pub(crate) kind: Kind,
-    /// Gives the armed server each of the bugs in turn: every one must be caught, or the harness proves nothing.
+    /// Gives the armed server each of the bugs in turn. A harness that misses one proves nothing.
     #[arg(long)]
     pub(crate) prove: bool,
     /// How many rounds, each on an empty data directory.
@@ -37,13 +37,13 @@ pub struct FaultArguments {
     /// How many rounds run at once.
     #[arg(long, default_value_t = 2)]
     pub(crate) jobs: usize,
-    /// The server; the `roomful` beside this program without it.
+    /// The server's program. Without it, the `roomful` beside this program.
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) server: Option<PathBuf>,
     /// A server built with the feature `armed`, for faults from inside.
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) armed: Option<PathBuf>,
-    /// Where what is left of rounds that failed is kept.
+    /// The folder for the remains of rounds that failed.
     #[arg(long, value_name = "FOLDER", default_value = "roomful-faults")]
     pub(crate) keep: PathBuf,
     /// Writes the figures to this file.

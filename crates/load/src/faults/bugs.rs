@@ -1,4 +1,4 @@
-//! The proof that the harness can tell: a server with a bug is caught, whichever of the bugs it is.
+//! The proof that the harness can tell: it catches a server with a bug, whichever of the bugs that is.
 
 use super::arguments::FaultArguments;
 use super::campaign::run_one;
@@ -22,7 +22,7 @@ struct Trap {
     breaks: &'static [u8],
 }
 
-/// What came of a bug.
+/// The outcome for a bug.
 #[derive(Debug, Serialize)]
 struct Caught {
     bug: &'static str,
@@ -56,7 +56,7 @@ fn traps() -> Vec<Trap> {
     Bug::ALL.into_iter().map(trap).collect()
 }
 
-/// Gives the armed server each bug in turn. Whether every one was caught.
+/// Gives the armed server each bug in turn. Returns whether every one was caught.
 ///
 /// # Errors
 /// When it could not try.

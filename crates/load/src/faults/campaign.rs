@@ -1,4 +1,4 @@
-//! Many rounds: some at once, with what came of all of them.
+//! Many rounds, some at once, and the sum of their outcomes.
 
 use super::arguments::FaultArguments;
 use super::bugs;
@@ -15,10 +15,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What came of many rounds of a kind.
+/// The outcome of many rounds of a kind.
 #[derive(Debug, Serialize)]
 pub struct Campaign {
-    /// What was done.
+    /// The kind of faults.
     pub kind: Kind,
     /// The seed of the first round.
     pub seed: u64,
@@ -26,7 +26,7 @@ pub struct Campaign {
     pub rounds: u64,
     /// See `rounds`.
     pub faults: u64,
-    /// Everything the judge said.
+    /// All verdicts together.
     pub verdict: Verdict,
     /// The longest until everybody agreed, in milliseconds.
     pub agreed_ms: u64,
@@ -46,7 +46,7 @@ pub struct Campaign {
     pub again: Vec<String>,
 }
 
-/// Does what the command line asks. Whether every invariant held.
+/// Runs what the command line names. Returns whether every invariant held.
 ///
 /// # Errors
 /// When it could not try.
@@ -129,7 +129,7 @@ pub fn run_one(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
 
 fn progress(kind: Kind, rounds: u64) -> ProgressBar {
     let bar = ProgressBar::new(rounds);
-    // The template is right by itself.
+    // The template is a constant and right.
     if let Ok(style) =
         ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} rounds, {elapsed}, {eta} to go; {msg}")
     {

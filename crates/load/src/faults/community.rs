@@ -11,21 +11,21 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// The password of everybody who has one. Nobody may ever be shown it.
+/// The password of everybody who has one. No client may ever be shown it.
 const PASSWORD: &str = "an-only-too-secret-word-7341";
 
 /// How long a server that listens may take to print its setup link.
 const PRINTING: Duration = Duration::from_secs(20);
 
-/// The most people who are asked for their rooms.
+/// The most people whose rooms are read at the end.
 const VIEWS: usize = 40;
 
-/// Somebody with an account.
+/// A person with an account.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Who they are.
+    /// The user of the account.
     pub user: User,
-    /// Their bearer token.
+    /// The account's bearer token.
     pub token: String,
 }
 
@@ -51,7 +51,7 @@ pub struct Kept {
     pub events: Vec<Event>,
     /// Its messages.
     pub messages: Vec<Message>,
-    /// Who is in it.
+    /// Its members.
     pub members: Vec<Member>,
 }
 
@@ -100,7 +100,7 @@ impl Community {
         std::iter::once(&self.ana).chain(&self.others)
     }
 
-    /// What may stand in no frame and no line of a log.
+    /// Texts that no frame and no printed line may hold.
     pub fn secrets(&self) -> Vec<String> {
         let tokens = self.accounts().map(|account| account.token.clone());
         tokens.chain([PASSWORD.to_owned(), "$argon2".to_owned()]).collect()
@@ -177,7 +177,7 @@ async fn read_members(owner: &Api, room: RoomId) -> Result<Vec<Member>> {
     }
 }
 
-/// A cursor as a query takes it: names of ours need no more than their spaces hidden.
+/// A cursor in the form for a query. In our names only spaces must be escaped.
 fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -194,8 +194,8 @@ fn signed_in(answer: protocol::http::SignedIn) -> Result<Account> {
     }
 }
 
-/// Makes the owner by the link that was printed last. The server listens before it has opened its database, and prints
-/// the link after that; until then the log may hold the link of a life before.
+/// Makes the owner with the link that was printed last. The server listens before it has opened its database, and
+/// prints the link after that. Until then the last link may be of a life before.
 async fn set_up(api: &Api, victim: &Victim) -> Result<()> {
     let began = Instant::now();
     loop {

@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// How long a point may take until it is reached; then the process is killed wherever it is.
+/// How long to wait until a point is reached. After that the process is killed wherever it is.
 const REACHING: Duration = Duration::from_millis(1_500);
-/// How much longer a flood may take until somebody is lapped.
+/// How much longer a flood may take until a reader is lapped.
 const LAPPING: Duration = Duration::from_secs(20);
 /// How long a polite stop may take.
 const STOPPING: Duration = Duration::from_secs(12);
@@ -29,46 +29,46 @@ const STOPPING: Duration = Duration::from_secs(12);
 pub const UPGRADE: &str = "upgrade";
 /// See `UPGRADE`.
 pub const UPGRADED: &str = "the old process is gone";
-/// Jumps of the clock, in milliseconds: an hour, twenty days and ten years, and back. Never so far ahead that sessions
-/// rightly end.
+/// Jumps of the clock, in milliseconds: an hour, twenty days and ten years, and back. None is so far ahead that
+/// sessions would rightly end.
 const JUMPS: [i64; 6] = [3_600_000, -3_600_000, 0, 20 * 86_400_000, -3_650 * 86_400_000, 0];
 
-/// Something that was done.
+/// A fault that was done.
 #[derive(Debug, Clone, Serialize)]
 pub struct Mark {
     /// Seconds since the round began.
     pub at: f64,
-    /// What.
+    /// The fault, in words.
     pub what: String,
     /// Whether it ended the server's life.
     pub ends_life: bool,
 }
 
-/// Where faults happen.
+/// Everything that a fault needs.
 pub struct Stage {
-    /// To whom.
+    /// The server.
     pub victim: Victim,
-    /// The line to it, if it is one that can misbehave.
+    /// The proxy in front of it, for faults of the line.
     pub proxy: Option<Proxy>,
-    /// Everybody.
+    /// The people and rooms.
     pub community: Arc<Community>,
-    /// Their chance.
+    /// The chance of the faults.
     pub rng: Rng,
-    /// How many.
+    /// The number of faults.
     pub faults: u32,
-    /// What was done.
+    /// The faults that were done.
     pub marks: Vec<Mark>,
-    /// What the server did that it must not while something was done to it.
+    /// Wrong acts of the server during a fault.
     pub complaints: Vec<String>,
     /// Lives of the data that a restore ended.
     pub lives: Vec<Life>,
     /// Tells one of the people to stay away.
     pub away: watch::Sender<bool>,
-    /// Whether somebody lacks something and takes no notice of being told.
+    /// Whether a deaf reader was lapped.
     pub lapped: watch::Sender<bool>,
     /// When the round began.
     pub began: Instant,
-    /// What every life is told.
+    /// The variables of every life.
     pub always: Orders,
 }
 
@@ -127,7 +127,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Goes on until somebody was lapped: how long that takes depends on the machine.
+    /// Goes on until a reader was lapped. How long that takes depends on the machine.
     async fn flood(&mut self) {
         self.wait(9_000..10_000).await;
         let began = Instant::now();
@@ -157,7 +157,7 @@ impl Stage {
         self.live_again().await
     }
 
-    /// Each life is told where it will die.
+    /// Each life has a point at which it will die.
     async fn die_at_points(&mut self) -> Result<()> {
         let points = Point::ALL.iter().filter(|point| **point != Point::MidMigration);
         let points: Vec<Point> = points.copied().collect();
@@ -208,7 +208,7 @@ impl Stage {
         Ok(std::fs::write(&file, "0")?)
     }
 
-    /// Not one more file than it has, for a while.
+    /// For a while the process may open no more files than it has.
     async fn run_out_of_files(&mut self) {
         for _ in 0..self.faults {
             self.wait(100..300).await;
@@ -220,7 +220,7 @@ impl Stage {
         }
     }
 
-    /// The longest silence from the first of these marks to the second is judged.
+    /// The judge measures the longest silence from the first of these marks to the second.
     async fn upgrade(&mut self) -> Result<()> {
         for _ in 0..self.faults {
             self.wait(300..900).await;
@@ -264,7 +264,7 @@ impl Stage {
         }
     }
 
-    /// A life to which nothing is done.
+    /// A life without a fault.
     async fn live_again(&mut self) -> Result<()> {
         if self.victim.lives() && self.victim.listens().await? {
             return Ok(());
@@ -272,7 +272,7 @@ impl Stage {
         self.victim.start(&self.always).await
     }
 
-    /// What a life is told besides what all are told.
+    /// The variables of one life: those of every life, and one more.
     fn orders(&self, name: &'static str, value: String) -> Orders {
         let mut orders = self.always.clone();
         orders.push((name, value));

@@ -1,4 +1,4 @@
-//! What one person did, what came of it, and everything they were shown.
+//! The acts of one person, their outcomes, and everything that the person was shown.
 
 use protocol::{ErrorCode, Message, RoomId, UserId};
 use serde::{Serialize, Serializer};
@@ -11,11 +11,11 @@ use std::time::Instant;
 pub struct Entry {
     /// Microseconds since the round began.
     pub at_us: u64,
-    /// What it was. A frame that is told to many is one and the same in all their journals.
+    /// The act or sight. A frame that was told to many is shared by all their journals.
     pub what: Arc<What>,
 }
 
-/// What somebody did or saw.
+/// An act or a sight of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum What {
@@ -25,17 +25,17 @@ pub enum What {
     Ok { nonce: String, room: RoomId, seq: u64 },
     /// Every attempt was refused.
     Failed { nonce: String, code: ErrorCode },
-    /// The last attempt was refused; an earlier one may have been heard.
+    /// The last attempt was refused. An earlier one may have been done.
     Refused { nonce: String, code: ErrorCode },
-    /// Nobody knows.
+    /// Every attempt may have been done or not.
     Unknown { nonce: String },
     /// An edit or a deletion was acknowledged.
     Revised { room: RoomId, target: u64, rev: u64 },
     /// A read mark was acknowledged.
     Marked { room: RoomId, seq: u64 },
-    /// Looked for one's own acknowledged message on a page.
+    /// Looked on a page for an acknowledged message of their own.
     ReadBack { nonce: String, room: RoomId, seq: u64, found: bool },
-    /// Asked for something in a room that one was never in.
+    /// Asked for something in a room that they were never in.
     Peeked { room: RoomId, status: u16 },
     /// A resume was sent on the connection at hand.
     Resume { room: RoomId, after: u64 },
@@ -47,12 +47,12 @@ pub enum What {
     SimpleBegins {},
 }
 
-/// Who keeps a journal.
+/// The keeper of a journal.
 #[derive(Debug, Clone, Serialize)]
 pub struct Keeper {
     /// Their name.
     pub name: String,
-    /// Their account; none for somebody passing.
+    /// Their account; none for a passing visitor.
     pub user: Option<UserId>,
 }
 
@@ -72,11 +72,11 @@ pub struct Frames(Arc<Mutex<HashSet<Arc<What>>>>);
 /// A finished journal.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    /// Whose it is.
+    /// The keeper of the journal.
     pub keeper: Keeper,
     /// In order of time.
     pub entries: Vec<Entry>,
-    /// What was on their screen at the end.
+    /// Their screen at the end.
     pub screens: Vec<Screen>,
 }
 
@@ -85,9 +85,9 @@ pub struct Journal {
 pub struct Screen {
     /// Which room.
     pub room: RoomId,
-    /// How far the log was applied.
+    /// Up to which seq events were applied.
     pub last: u64,
-    /// The messages, and from and up to (exclusively) which seq there must be all of them.
+    /// The messages. Between the two ends of `window` there must be all of them.
     pub rows: Vec<Message>,
     /// See `rows`.
     pub window: std::ops::Range<u64>,
@@ -126,9 +126,9 @@ impl Serialize for Entry {
 }
 
 impl Frames {
-    /// The one that is like this.
+    /// The shared copy of this entry.
     fn one(&self, what: What) -> Arc<What> {
-        // A set that is whole after every statement.
+        // The set is whole after every statement.
         let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = frames.get(&what) {
             return Arc::clone(known);
@@ -152,7 +152,7 @@ impl Pen {
         self.lock().push(Entry { at_us, what });
     }
 
-    /// Notes what else was shown, and closes the journal.
+    /// Notes the rest of what was shown, and closes the journal.
     pub fn close(&self, keeper: Keeper, frames: Vec<String>, screens: Vec<Screen>) -> Journal {
         for text in frames {
             self.note(What::Frame { text });
@@ -161,7 +161,7 @@ impl Pen {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        // A list that is whole after every statement.
+        // The list is whole after every statement.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

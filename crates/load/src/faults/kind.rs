@@ -1,4 +1,4 @@
-//! What is done to the server.
+//! The kinds of faults.
 
 use super::proxy::Mood;
 use clap::ValueEnum;
@@ -10,19 +10,19 @@ use serde::Serialize;
 pub enum Kind {
     /// Nothing: people alone.
     Calm,
-    /// Long texts, and readers who stall.
+    /// Long texts, and readers that stall.
     Flood,
-    /// Everybody drops their line every few seconds; each fault is a second of it.
+    /// Everybody drops their line every few seconds. Each fault is one second of that.
     Flap,
     /// Hundreds of connections that post without waiting, on a slow disk.
     Crush,
-    /// `kill -9` at random, also while it starts.
+    /// `kill -9` at random, also while the server starts.
     Kill,
     /// Death at each named point of the code in turn. Needs --armed.
     Points,
     /// Death at each statement of a migration. Needs --armed.
     Migration,
-    /// Power cuts: what was not synced is dropped, torn and reordered. Needs --armed.
+    /// Power cuts: bytes that were not synced are dropped, torn and reordered. Needs --armed.
     Cut,
     /// The n-th read, write, truncation or sync fails, once or from then on. Needs --armed.
     Io,
@@ -40,7 +40,7 @@ pub enum Kind {
     Upgrade,
     /// A polite stop and a new process, under load.
     Restart,
-    /// A backup while people talk, and later a restore of it, after which everybody starts afresh.
+    /// A backup while people talk, and later a restore of it, after which every client starts afresh.
     Restore,
     /// Bytes take their time.
     Delay,
@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    /// What a proxy between people and the server does, for faults of the line.
+    /// The mood of the proxy between people and the server, for faults of the line.
     pub const fn mood(self) -> Option<Mood> {
         match self {
             Self::Delay => Some(Mood::Delay),
@@ -120,7 +120,7 @@ impl Kind {
         }
     }
 
-    /// Whether texts are long and readers stall and miss what they are told of it.
+    /// Whether texts are long, and readers stall and take no notice of `lagged`.
     pub const fn is_loud(self) -> bool {
         matches!(self, Self::Flood)
     }

@@ -1,4 +1,4 @@
-//! One page for people: what was done, what came of it, and when.
+//! One page for people: the faults, their outcome, and the times of both.
 
 use super::campaign::Campaign;
 use super::round::Outcome;
@@ -61,7 +61,7 @@ pub fn page(campaign: &Campaign, outcomes: &[Outcome]) -> String {
     page
 }
 
-/// Acknowledged posts over time, with a line where something was done.
+/// Acknowledged posts over time, with a line at each fault.
 pub fn timeline(outcome: &Outcome) -> String {
     let end = outcome.seconds.max(STEP);
     let mut counts = vec![0_u32; (end / STEP) as usize + 1];

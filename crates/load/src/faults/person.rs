@@ -1,4 +1,4 @@
-//! The people of a round. What they do comes from chance that comes from the seed; what happens to them is noted.
+//! The people of a round. Chance from the seed decides what they do; a journal notes what happens to them.
 
 mod member;
 mod poster;
@@ -20,27 +20,27 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// What everybody does at a moment.
+/// What everybody is to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// Whatever they like.
     Live,
-    /// Begin nothing new, find out what became of what is under way, and come to be as far as the log is.
+    /// Begin nothing new, find out what became of unanswered requests, and come to know every room up to these heads.
     Agree(Heads),
     /// Close the journal.
     Close,
 }
 
-/// How far the log of every room goes, as it was read one time after another.
+/// The heads of all rooms, as they were read one time after another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Heads {
-    /// Which time it was; 0: it was not read yet.
+    /// The number of the reading; 0: none yet.
     pub turn: u64,
     /// By room.
     pub of: Arc<BTreeMap<RoomId, u64>>,
 }
 
-/// Whether the same may be done a moment later.
+/// Whether the same request may succeed a moment later.
 pub fn is_of_the_moment(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -52,52 +52,52 @@ pub fn is_of_the_moment(code: ErrorCode) -> bool {
     )
 }
 
-/// Whether somebody has come to agree with the log.
+/// Whether a person has come to agree with the log.
 #[derive(Debug, Clone, Default)]
 pub struct Standing(Arc<Mutex<(u64, Option<String>)>>);
 
-/// What everybody knows of a round.
+/// What all people know of a round.
 #[derive(Clone)]
 pub struct Scene {
-    /// Where the server is, as people see it.
+    /// The address of the server, or of the proxy in front of it.
     pub address: String,
-    /// Everybody and every room.
+    /// The people and rooms.
     pub community: Arc<Community>,
     /// What to do now.
     pub act: watch::Receiver<Act>,
     /// How long people wait between two things that they do, at most.
     pub pause: Duration,
-    /// Whether to stay away, for the one who is told.
+    /// Whether to stay away, for the one person who has this.
     pub away: Option<watch::Receiver<bool>>,
-    /// Whether who is in doubt tries again under another nonce, as buggy clients do.
+    /// Whether a person in doubt tries again under another nonce, as buggy clients do.
     pub new_nonces: bool,
     /// Whether texts are long.
     pub is_loud: bool,
-    /// Whether somebody who takes no notice of `lagged` was told so on the connection that they have.
+    /// Whether a deaf reader was told `lagged` on its present connection.
     pub lapped: watch::Sender<bool>,
     /// Whether most people only listen, on lines that never last.
     pub is_flapping: bool,
 }
 
-/// Somebody about to play: who, with what chance, into which journal.
+/// A person who is about to begin: the account, the chance and the journal.
 pub struct Part {
-    /// Who.
+    /// The account.
     pub account: Account,
     /// Their chance.
     pub rng: Rng,
     /// Their journal.
     pub pen: Pen,
-    /// How they stand at the end.
+    /// Whether the person agrees at the end.
     pub standing: Standing,
 }
 
 impl Standing {
-    /// Says how somebody stands to the heads: agreeing, or what keeps them from it.
+    /// Notes whether a person agrees with the heads, or why not.
     pub fn is(&self, heads: &Heads, stuck: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (heads.turn, stuck);
     }
 
-    /// What keeps somebody from agreeing with the heads of `turn`; none when they agree.
+    /// Why a person does not agree with the heads of `turn`; none when they agree.
     pub fn stuck(&self, turn: u64) -> Option<String> {
         let standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if standing.0 == turn { standing.1.clone() } else { Some("has not looked yet".to_owned()) }
@@ -123,7 +123,7 @@ impl Scene {
         }
     }
 
-    /// A little while, less when the act changes.
+    /// Waits a little while, or until the act changes.
     pub async fn rest(&mut self, rng: &mut Rng) {
         let pause = self.pause.mul_f64(rng.f64());
         // Either way it is time to look again.
@@ -142,7 +142,7 @@ const WORDS: [&str; 8] = [
     "and something that goes on for a while",
 ];
 
-/// The text of somebody's message: its nonce, and some words, or very many.
+/// The text of a message: its nonce, and some words, or very many.
 fn words(nonce: &str, rng: &mut Rng, is_loud: bool) -> String {
     let mut text = nonce.to_owned();
     let count = if is_loud { rng.usize(500..850) } else { rng.usize(0..6) };

@@ -1,4 +1,4 @@
-//! What a round is doing, and how long it did what.
+//! The parts of a round, and how long each took.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -11,7 +11,7 @@ pub struct Phases<'a> {
 }
 
 impl<'a> Phases<'a> {
-    /// None yet; `say` is told of each that begins.
+    /// No part yet. `say` is called with the name of each that begins.
     pub fn new(say: &'a dyn Fn(&str)) -> Self {
         Self { say, under_way: None, seconds: BTreeMap::new() }
     }
@@ -23,7 +23,7 @@ impl<'a> Phases<'a> {
         self.under_way = Some((name, Instant::now()));
     }
 
-    /// Ends the last one. The seconds that each took.
+    /// Ends the last part. Returns the seconds that each took.
     pub fn finish(mut self) -> BTreeMap<&'static str, f64> {
         self.end();
         self.seconds

@@ -1,5 +1,5 @@
-//! A line that misbehaves: a TCP proxy between people and the server. Each connection has chance of its own, from the
-//! seed.
+//! A line that misbehaves: a TCP proxy between people and the server. Each connection has a chance of its own, from
+//! the seed.
 
 use anyhow::Result;
 use fastrand::Rng;
@@ -15,28 +15,28 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// How long a frozen line stays before the proxy forgets it. Whoever waits for the kernel would wait longer.
+/// How long a frozen line stays before the proxy forgets it. The kernel would keep it longer.
 const FROZEN: Duration = Duration::from_secs(90);
-/// What a line carries before it may freeze: upgrade and hello. Without a hello nobody knows yet how often a beat is due,
-/// and clients wait longer for it than a shortened round lasts.
+/// Pieces that a line carries before it may freeze: upgrade and hello. Before the hello a client does not know how
+/// often a beat is due, and waits longer for it than a shortened round lasts.
 const GREETING: u32 = 3;
 /// The most bytes of a request that is sent again.
 const REQUEST: usize = 256 * 1024;
 /// How long a byte takes on a line that trickles.
 const BYTE: Duration = Duration::from_millis(20);
 
-/// What the line does now.
+/// How the line behaves now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
-    /// It carries what it is given.
+    /// It carries all bytes as they come.
     Clear,
-    /// It takes its time.
+    /// It delays bytes.
     Delay,
     /// Half of the connections end.
     Drop,
     /// Half of the connections carry nothing any more, and stay.
     Freeze,
-    /// A byte at a time.
+    /// It carries a byte at a time.
     Trickle,
     /// Half of the connections are reset.
     Reset,
@@ -73,19 +73,19 @@ impl Proxy {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (line, rng) = (line.clone(), rng.fork());
-                // A line that breaks by itself is a fault as good as any.
+                // A line that breaks by itself is as good a fault as any.
                 tokio::spawn(async move { line.carry(stream, rng).await.ok() });
             }
         });
         Ok(Self { address, mood, touched, task })
     }
 
-    /// Where people reach it.
+    /// The address at which people reach it.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What the line does from now on.
+    /// Changes how the line behaves.
     pub fn become_mood(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
@@ -117,7 +117,7 @@ impl Line {
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
         let up = self.clone().pump(from_client, to_server, rng.fork(), is_chosen);
         let down = self.clone().pump(from_server, to_client, rng.fork(), is_chosen);
-        // When one direction ends the whole connection does, as it does with an aborted line.
+        // When one direction ends, the whole connection does, as it does with an aborted line.
         tokio::select! {
             _ = up => {}
             _ = down => {}
@@ -181,7 +181,7 @@ impl Line {
         Ok(())
     }
 
-    /// Takes one request in, sends it up to three times, and answers with whichever answer is drawn.
+    /// Takes one request in, sends it up to three times, and answers with one of the answers, by chance.
     async fn replay(self, mut client: TcpStream, mut rng: Rng) -> Result<()> {
         let request = read_request(&mut client).await?;
         if is_upgrade(&request) {
@@ -205,7 +205,7 @@ impl Line {
                 anyhow::Ok(answer)
             }));
         }
-        // The others go on, and may arrive long after the answer.
+        // The other requests go on, and may arrive long after the answer.
         let answer = answers.swap_remove(rng.usize(0..answers.len())).await??;
         client.write_all(&answer).await?;
         Ok(client.shutdown().await?)

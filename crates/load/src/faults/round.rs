@@ -26,19 +26,19 @@ use tokio::time::sleep;
 
 /// How long people may take to agree after the last fault.
 const AGREEING: Duration = Duration::from_secs(10);
-/// How often it is looked whether they do.
+/// How often to look whether they do.
 const LOOK: Duration = Duration::from_millis(40);
 /// How long nothing may be acknowledged while one process takes over from another, in milliseconds.
 const SILENCE_MS: u64 = 1_000;
 /// The most resident memory of a server in a round, in bytes.
 const MEMORY: u64 = 128 << 20;
 
-/// What a round is made of.
+/// The plan of a round.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What is done to the server.
+    /// The kind of faults.
     pub kind: Kind,
-    /// Where all chance comes from.
+    /// The seed of all chance.
     pub seed: u64,
     /// How many faults.
     pub faults: u32,
@@ -46,27 +46,27 @@ pub struct Plan {
     pub people: usize,
     /// The server.
     pub binary: PathBuf,
-    /// Where what is left of a failed round goes; nowhere without.
+    /// The folder for the remains of a failed round; without it they are dropped.
     pub keep: Option<PathBuf>,
     /// A bug that the server, or its people, are to have.
     pub bug: Option<Bug>,
 }
 
 impl Plan {
-    /// What every life of the server is told.
+    /// The variables of every life of the server.
     fn orders(&self) -> Orders {
         self.bug.map(|bug| vec![("ROOMFUL_BUG", bug.name().to_owned())]).unwrap_or_default()
     }
 }
 
-/// What came of a round.
+/// The outcome of a round.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// Its seed.
     pub seed: u64,
-    /// What the judge says.
+    /// The judge's verdict.
     pub verdict: Verdict,
-    /// What was done, and when.
+    /// The faults, with their times.
     pub marks: Vec<Mark>,
     /// How long it took until everybody agreed after the last fault.
     pub agreed_ms: Option<u64>,
@@ -82,7 +82,7 @@ pub struct Outcome {
     pub seconds: f64,
     /// How long each part of it took, in seconds.
     pub spent: BTreeMap<&'static str, f64>,
-    /// Where what is left of it was kept.
+    /// The folder of its remains.
     pub kept: Option<PathBuf>,
     /// When posts were acknowledged, in seconds.
     #[serde(skip)]
@@ -94,7 +94,7 @@ struct Cast {
     players: Vec<JoinHandle<Journal>>,
 }
 
-/// Runs a round. What it does at a moment is told to `say`.
+/// Runs a round. `say` is called with the name of each part.
 ///
 /// # Errors
 /// When the server does not start, or ends when nothing was done to it.
@@ -129,7 +129,7 @@ pub async fn run(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// A server with people and rooms, and what it takes to break it.
+/// Starts a server with people and rooms, and prepares the faults.
 async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
     let began = Instant::now();
     let mut victim = Victim::new(&plan.binary, folder)?;
@@ -239,7 +239,7 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
     for (number, account) in community.others.iter().enumerate() {
         let part = part(account, &mut cast);
         let mut scene = scene.clone();
-        // One of them is told to be away, a member.
+        // One of them is to stay away, a member.
         scene.away = scene.away.filter(|_| number == 0);
         let player = match number % 6 {
             // The last one is the outsider.
@@ -258,8 +258,8 @@ fn begin(scene: &Scene, rng: &mut Rng, began: Instant) -> Cast {
     cast
 }
 
-/// Lets everybody finish and compares them with the log until they agree, or the time is over. The log, and why some
-/// do not agree.
+/// Lets everybody finish, and compares them with the log until they agree or the time is over. Returns the log, and
+/// why some do not agree.
 async fn agree(
     stage: &mut Stage,
     acts: &watch::Sender<Act>,
@@ -317,7 +317,7 @@ fn acknowledged(journals: &[Journal]) -> Vec<f64> {
     times
 }
 
-/// From each end of a life to the first post that was acknowledged by the next.
+/// Milliseconds from each end of a life to the first post that the next life acknowledged.
 fn recoveries(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
     let times = acknowledged(journals);
     let ends = marks.iter().filter(|mark| mark.ends_life);
@@ -340,7 +340,7 @@ fn silences(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
     starts.zip(ends).map(longest).collect()
 }
 
-/// Posts that were refused for what their authors can do nothing about.
+/// Posts that were refused for reasons that their authors can do nothing about.
 fn failed_sends(journals: &[Journal]) -> Vec<String> {
     let entries = journals.iter().flat_map(|journal| &journal.entries);
     let failed = entries.filter_map(|entry| {
@@ -352,7 +352,7 @@ fn failed_sends(journals: &[Journal]) -> Vec<String> {
     failed.collect()
 }
 
-/// Keeps what is left of a round that failed: journals, the server's log and its data directory.
+/// Keeps the remains of a round that failed: journals, the server's log and its data directory.
 fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<Option<PathBuf>> {
     let Some(keep) = &plan.keep else { return Ok(None) };
     let to = keep.join(format!("{}-{}", plan.kind.name(), plan.seed));

@@ -1,4 +1,4 @@
-//! The judge: what everybody did and was shown, against what the server kept. Pure.
+//! The judge: compares what everybody did and was shown with what the server kept. Pure.
 //!
 //! Each finding names the invariant it breaks; see `docs/reliability.md`.
 
@@ -22,17 +22,17 @@ const KEPT: usize = 40;
 
 /// Everything there is to judge.
 pub struct Story<'a> {
-    /// What everybody did and saw.
+    /// The journals of all people.
     pub journals: &'a [Journal],
     /// Lives of the data that a restore ended, in order.
     pub lives: &'a [Life],
-    /// What the server kept, in the last of them.
+    /// What the server kept, in the last of the lives.
     pub record: &'a Record,
-    /// What nobody may ever be shown.
+    /// Texts that no client may ever be shown.
     pub secrets: &'a [String],
-    /// What the server printed and logged.
+    /// Everything that the server printed.
     pub log: &'a str,
-    /// Why some did not come to agree in time.
+    /// Why some people did not come to agree in time.
     pub stuck: &'a [String],
     /// Whether a life of the server ended without a goodbye.
     pub crashed: bool,
@@ -43,25 +43,25 @@ pub struct Story<'a> {
 /// A life of the data that ended when an older backup took its place.
 #[derive(Debug)]
 pub struct Life {
-    /// By which its clients know it.
+    /// The epoch by which its clients know it.
     pub epoch: String,
-    /// What the server had kept at its end.
+    /// What the server had kept at the end of the life.
     pub record: Record,
-    /// When the backup was begun that came after it, in microseconds since the round began: everything that was
-    /// acknowledged before is in the next life, too.
+    /// When the backup was begun from which the next life came, in microseconds since the round began. Everything
+    /// that was acknowledged before is in the next life, too.
     pub backed_up_us: u64,
-    /// When the next one began.
+    /// When the next life began, in microseconds since the round began.
     pub ended_us: u64,
 }
 
-/// How many of what.
+/// The counts of a verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Posts begun.
     pub invoked: u64,
     /// Posts acknowledged.
     pub acknowledged: u64,
-    /// Posts of which their authors never knew.
+    /// Posts whose authors never learned what became of them.
     pub unknown: u64,
     /// Events in the logs.
     pub events: u64,
@@ -71,27 +71,27 @@ pub struct Counts {
     pub lost: u64,
     /// Kept or shown twice.
     pub doubled: u64,
-    /// Shown before what comes before it.
+    /// Shown before an event that comes before it.
     pub misplaced: u64,
     /// Left out, in a log or on a wire.
     pub holes: u64,
-    /// Shown to somebody who may not see it.
+    /// Shown to a user who may not see it.
     pub foreign: u64,
 }
 
-/// Something that must not be.
+/// Something that broke an invariant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The invariant it breaks: 1 to 12.
     pub invariant: u8,
-    /// What and where.
+    /// What was found, and where.
     pub what: String,
 }
 
-/// What the judge has to say.
+/// The verdict on a round.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Verdict {
-    /// How many of what.
+    /// Its counts.
     pub counts: Counts,
     /// The first findings, in words.
     pub findings: Vec<Finding>,
@@ -100,17 +100,17 @@ pub struct Verdict {
 }
 
 impl<'a> Story<'a> {
-    /// What was kept in each life.
+    /// The records of all lives.
     fn records(&self) -> impl Iterator<Item = &'a Record> {
         self.lives.iter().map(|life| &life.record).chain([self.record])
     }
 
-    /// In which life something was.
+    /// The number of the life at a moment.
     fn life_at(&self, at_us: u64) -> usize {
         self.lives.partition_point(|life| life.ended_us <= at_us)
     }
 
-    /// Which life the one of an epoch is.
+    /// The number of the life with an epoch.
     fn life_of(&self, epoch: &str) -> usize {
         self.lives.iter().position(|life| life.epoch == epoch).unwrap_or(self.lives.len())
     }
@@ -137,7 +137,7 @@ impl Verdict {
         self.broken.is_empty()
     }
 
-    /// Notes something that must not be.
+    /// Notes a finding.
     pub fn find(&mut self, invariant: u8, what: impl FnOnce() -> String) {
         *self.broken.entry(invariant).or_default() += 1;
         if self.findings.len() < KEPT {
@@ -156,7 +156,7 @@ impl Verdict {
     }
 }
 
-/// Judges a story. Each part is named before it is judged.
+/// Judges a story. `begin` is called with the name of each part before it is judged.
 pub fn judge(story: &Story<'_>, mut begin: impl FnMut(&'static str)) -> Verdict {
     let mut verdict = Verdict::default();
     for stuck in story.stuck {

@@ -1,4 +1,4 @@
-//! The server that faults are done to: a real process on a data directory that outlives it.
+//! The server that has the faults: a real process on a data directory that outlives it.
 
 use crate::usage::Memory;
 use anyhow::{Context, Result, bail};
@@ -14,14 +14,15 @@ use tokio::time::sleep;
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(20);
-/// How often it is looked at while something is waited for.
+/// How often to look, in a wait.
 const LOOK: Duration = Duration::from_millis(3);
-/// Below the ports that the kernel gives to clients: while the server is down, nobody takes its port by accident.
+/// Below the ports that the kernel gives to clients. So no client takes the server's port by accident while the
+/// server is down.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
-/// A server process, its data directory and its log.
+/// A server process, its data directory and its output.
 #[derive(Debug)]
 pub struct Victim {
     binary: PathBuf,
@@ -33,7 +34,7 @@ pub struct Victim {
     pub peak: u64,
 }
 
-/// What a life of the server is told beside its settings: variables of an armed build.
+/// Environment variables of one life of the server: they tell an armed build what to break.
 pub type Orders = Vec<(&'static str, String)>;
 
 impl Victim {
@@ -53,7 +54,7 @@ impl Victim {
         })
     }
 
-    /// Where it listens whenever it lives.
+    /// The address at which it listens in every life.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -63,7 +64,7 @@ impl Victim {
         &self.binary
     }
 
-    /// Where its data directory and its log are.
+    /// The folder with its data directory and its output.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -73,7 +74,7 @@ impl Victim {
         self.folder.join("data")
     }
 
-    /// Everything it has printed and logged, in all its lives.
+    /// Everything that it has printed, in all its lives.
     pub fn log(&self) -> String {
         std::fs::read(self.folder.join("server.log"))
             .map(|log| String::from_utf8_lossy(&log).into_owned())
@@ -93,11 +94,11 @@ impl Victim {
         Ok(())
     }
 
-    /// Lets a new process take over from the one that lives. Whether the old one ended by itself, and well, within
-    /// `time` after the new one served.
+    /// Lets a new process take over from the one that lives. Returns whether the old one ended by itself, and well,
+    /// within `time` after the new one served.
     ///
     /// # Errors
-    /// When the new one does not come to serve.
+    /// When the new process does not come to serve.
     pub async fn give_way(&mut self, orders: &Orders, time: Duration) -> Result<bool> {
         let banner = self.folder.join("banner");
         let mut command = self.program(orders)?;
@@ -106,7 +107,7 @@ impl Victim {
         let next = self.launch(command)?;
         let old = self.child.replace(next);
         self.began = Instant::now();
-        // It prints nothing before it serves.
+        // The new process prints nothing before it serves.
         while std::fs::metadata(&banner)?.len() == 0 {
             if !self.lives() || self.began.elapsed() > START {
                 bail!("the new process did not take over; the end of its log:\n{}", tail(&self.log()));
@@ -116,7 +117,7 @@ impl Victim {
         self.open_log()?.write_all(&std::fs::read(&banner)?)?;
         let Some(mut old) = old else { return Ok(true) };
         let ended = ends(&mut old, time).await;
-        // Already gone is as good.
+        // It may be gone already.
         let _ = old.kill();
         let _ = old.wait();
         Ok(ended.is_some_and(|status| status.success()))
@@ -166,7 +167,7 @@ impl Victim {
     /// Waits until it listens; false when it ended before.
     ///
     /// # Errors
-    /// When it does neither in time.
+    /// When it neither listens nor ends in time.
     pub async fn listens(&mut self) -> Result<bool> {
         while self.began.elapsed() < START {
             if !self.lives() {
@@ -260,7 +261,7 @@ impl Victim {
 
     fn end(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Already gone is as good.
+            // It may be gone already.
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -1,8 +1,8 @@
-//! A room of the lower bound: one log of bytes, and who reads it.
+//! A room of the lower bound: one log of bytes, and the connections that read it.
 
-/// Bytes that a log holds on to once everybody has had them.
+/// Bytes of memory that a log keeps once every connection has had them.
 const KEPT: usize = 256 << 10;
-/// Bytes beyond which a log forgets, whoever lacks them.
+/// A log with more bytes forgets them, even if a connection lacks them.
 const MOST: usize = 4 << 20;
 
 /// A room.
@@ -56,7 +56,8 @@ impl Room {
         self.goal = self.end();
     }
 
-    /// The next follower to look at, starting over while there is something newer; `None` once all have all.
+    /// The next follower to look at. The walk starts over while there is something newer; `None` once all followers
+    /// have everything.
     pub fn next(&mut self) -> Option<usize> {
         self.unvisited = self.unvisited.min(self.followers.len());
         if self.unvisited == 0 {

@@ -1,4 +1,4 @@
-//! A small room beside a big one that is flooded: what the small one notices, and whether anybody is lapped.
+//! A small room beside a big one that is flooded: how much slower the small one gets, and whether a reader is lapped.
 
 use super::{Contender, Leg, Shape};
 use crate::book::Times;
@@ -28,7 +28,7 @@ const READING: Duration = Duration::from_millis(50);
 /// The big room.
 #[derive(Debug, Clone, Copy)]
 pub struct Flood {
-    /// Who is in it.
+    /// The people in it.
     pub spread: Spread,
     /// Posts that each bot keeps under way.
     pub window: u32,
@@ -36,7 +36,7 @@ pub struct Flood {
     pub apart: bool,
 }
 
-/// What a flood does to others.
+/// What a flood does to a small room.
 #[derive(Debug, Serialize)]
 pub struct Beside {
     scenario: &'static str,
@@ -54,10 +54,10 @@ pub struct Beside {
     flood: Flooded,
     /// Times a reader of the small room was told that it fell behind.
     lagged: u64,
-    /// Whether the small room's thread of the load ran whenever it was woken. If not, what is measured holds its own waits
-    /// for a processor, too.
+    /// Whether the small room's thread of the load ran whenever it woke. If not, the times hold that thread's own
+    /// waits for a processor, too.
     keeps_time: bool,
-    /// What threads used while it was measured beside the flood, as parts of a processor.
+    /// How much of a processor each thread used during the flood.
     threads: Vec<Share>,
     #[serde(skip)]
     times: [Times; 2],
@@ -67,7 +67,7 @@ pub struct Beside {
     faults: Faults,
 }
 
-/// What a flood came to.
+/// The size of a flood.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
 struct Flooded {
     deliveries: u64,
@@ -81,12 +81,13 @@ struct Flooded {
 struct Share {
     of: &'static str,
     thread: String,
-    /// How long it ran, and how long it was ready to and had to wait for a processor.
+    /// How long it ran, and how long it was ready to run and had to wait for a processor.
     ran: f64,
     waited: f64,
 }
 
-/// The big room's thread. Apart from the small one's, whose times would else be those of a load that reads a flood.
+/// The big room's thread. It is not the small room's, because the times of a thread that reads a flood hold the
+/// reading.
 struct Big {
     floods: Sender<Instant>,
     over: Receiver<()>,
@@ -104,8 +105,8 @@ pub fn run(contender: &Contender, shape: &Shape, flood: Flood, progress: &Progre
     let mut swarm = contender.swarm(shape.protocol, shape.spread.connections)?;
     swarm.say(shape.length);
     swarm.open(shape.spread.connections)?;
-    // Last, for a thread that is started from here would have the same right. Only where the server is elsewhere, and where
-    // this thread sleeps between two posts.
+    // Done last, because a thread that is started from here would inherit the right. Done only where the server runs
+    // elsewhere, and where this thread sleeps between two posts.
     let rests = matches!(shape.pace, Pace::Every(interval) if interval > RESTING);
     let keeps_time = rests && flood.apart && processor::keep_time();
     let (mut quiet, mut beside, mut used) = (Vec::new(), Vec::new(), [Used::default(), Used::default()]);
@@ -134,7 +135,7 @@ pub fn run(contender: &Contender, shape: &Shape, flood: Flood, progress: &Progre
     Ok(beside)
 }
 
-/// A warm-up and a measurement of the small room, and what server and load used for it.
+/// A warm-up and a measurement of the small room, and the use of server and load.
 fn half(contender: &Contender, swarm: &mut Swarm, shape: &Shape) -> Result<(Leg, [Used; 2])> {
     swarm.post_until(shape.pace, Instant::now() + shape.warm)?;
     let leg = contender.measure(swarm, shape)?;
@@ -161,7 +162,7 @@ impl Big {
         let big = Self { floods, over, thread };
         match big.ends() {
             Ok(()) => Ok(big),
-            // The thread knows better why.
+            // The thread knows the reason better.
             Err(gone) => Err(big.leave().err().unwrap_or(gone)),
         }
     }
@@ -180,7 +181,7 @@ impl Big {
     }
 }
 
-/// Fills the big room, and floods it whenever asked.
+/// Fills the big room, and floods it when asked to.
 fn be_big(
     program: Program,
     shape: &Shape,
@@ -193,10 +194,10 @@ fn be_big(
     let mut swarm = contender.swarm(shape.protocol, flood.spread.connections)?;
     swarm.say(shape.length);
     swarm.open(flood.spread.connections)?;
-    // Who is here is told for another second.
+    // The server tells presence for another second.
     swarm.listen(Instant::now() + Duration::from_secs(2))?;
     let mut flooded = Flooded::default();
-    // The other side waits for what is told here, and has left when it does not.
+    // If the other side does not wait any more, it has left.
     let _ = tell.send(());
     loop {
         match asked.recv_timeout(Duration::ZERO) {
@@ -247,7 +248,7 @@ impl Beside {
         }
     }
 
-    /// Notes what threads used of `span`, those that count for something.
+    /// Adds up how much of `span` each thread used. Small shares are left out.
     fn share(&mut self, [server, load]: &[Used; 2], span: Duration) {
         for (of, used) in [("server", server), ("load", load)] {
             for (thread, ran) in &used.threads {

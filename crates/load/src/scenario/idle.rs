@@ -1,4 +1,4 @@
-//! Connections that hear nothing: what each costs in memory, and in processor time while time passes.
+//! Connections that hear nothing: what each costs in memory, and in processor time.
 
 use super::Contender;
 use crate::checker::Faults;
@@ -23,7 +23,7 @@ pub struct Size {
     pub cpu_us: f64,
 }
 
-/// What idle connections cost.
+/// The cost of idle connections.
 #[derive(Debug, Serialize)]
 pub struct Idle {
     scenario: &'static str,
@@ -34,7 +34,7 @@ pub struct Idle {
     sizes: Vec<Size>,
     /// Bytes of the server for one connection more: the slope over all sizes.
     bytes_each: f64,
-    /// Between the two largest sizes alone: what is paid once for all no longer counts there.
+    /// The slope between the two largest sizes alone, without what is paid once for all.
     bytes_each_at_last: f64,
     connect_us: f64,
     #[serde(skip)]
@@ -62,7 +62,7 @@ pub fn run(
         opened += program.usage().since(&before);
         progress.say(&format!("{size} connections are quiet"));
         let began = Instant::now();
-        // What follows from connecting is over after a second or two; what is counted is what goes on for ever.
+        // The consequences of connecting are over after a second or two. Only the cost that goes on is counted.
         swarm.listen(began + quiet.min(Duration::from_secs(3)))?;
         let (before, counted) = (program.usage(), Instant::now());
         swarm.listen(began + quiet)?;

@@ -1,7 +1,7 @@
 //! People as they are: they come, join rooms, say something now and then, read, and reload the page.
 //!
-//! Each is a whole client (`client::Client`) with its timeline and outbox, so what is checked is what a person would
-//! see: after all of it, everybody in a room has every message once, in one order.
+//! Each person is a whole client (`client::Client`) with its timeline and outbox. So the check sees what a person
+//! would see: at the end everybody in a room has every message once, in one order.
 
 use crate::book::{self, Times};
 use crate::checker::Faults;
@@ -25,12 +25,12 @@ use tokio::task::JoinSet;
 
 /// Rooms for this many people.
 const PEOPLE_PER_ROOM: usize = 25;
-/// What one does next, of a hundred times: join another room, read, reload; otherwise one posts.
+/// Of a hundred acts of a person: how many join another room, read, and reload. The others are posts.
 const JOINS: u32 = 5;
 const READS: u32 = 40;
 const RELOADS: u32 = 10;
 
-/// What happened.
+/// What happened in a run.
 #[derive(Debug, Serialize)]
 pub struct Mixed {
     scenario: &'static str,
@@ -43,7 +43,7 @@ pub struct Mixed {
     reloads: usize,
     /// Commands that brought an error.
     failed: usize,
-    /// Microseconds of the server for everything one did.
+    /// Microseconds of the server for each act.
     cpu_us_per_deed: f64,
     /// Microseconds from a post to its reply.
     replied_us: Quantiles,
@@ -143,7 +143,7 @@ async fn come(address: &Address, token: String, home: RoomId) -> Result<Client> 
 async fn one_life(client: Client, rooms: Arc<Vec<RoomId>>, pause: Duration, until: Instant) -> Deeds {
     let mut deeds = Deeds::default();
     loop {
-        // Between half and one and a half times the pause: nobody does anything by the clock.
+        // Between half and one and a half times the pause, because people do not act by the clock.
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         if Instant::now() >= until {
             return deeds;
@@ -185,7 +185,7 @@ async fn post(client: &Client, room: RoomId, deeds: &mut Deeds) {
     }
 }
 
-/// Whether the newest messages of each room are the same to everybody in it, and are those that were posted.
+/// Whether the newest messages of each room are the same to everybody in it, and are the messages that were posted.
 async fn compare(clients: &[Client], rooms: &[RoomId], deeds: &[Deeds]) -> Faults {
     let mut faults = Faults::default();
     for room in rooms {
@@ -212,7 +212,7 @@ fn compare_one(client: &Client, room: RoomId, last: u64, posted: &[(u64, &str)],
     let seen = client.messages(room);
     faults.misplaced += seen.windows(2).filter(|pair| pair[0].seq > pair[1].seq).count() as u64;
     faults.doubled += seen.windows(2).filter(|pair| pair[0].seq == pair[1].seq).count() as u64;
-    // A client begins with the newest page; what lies above its first message it must have whole.
+    // A client begins with the newest page. From its first message on it must have every one.
     let first = seen.first().map_or(last, |message| message.seq);
     let expected = posted.iter().filter(|(seq, _)| *seq >= first);
     let has =

@@ -1,4 +1,4 @@
-//! Readers that stall, beside others that do not: what they cost in memory, and what the others notice.
+//! Readers that stall, beside others that do not: the memory that they cost, and the time that the others lose.
 
 use super::{Contender, Leg, Shape};
 use crate::book::Times;
@@ -14,10 +14,10 @@ use anyhow::Result;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// How long is posted as fast as possible, so that what stalls is full to the brim.
+/// How long the senders post as fast as possible, so that the buffers of stalled readers are full.
 const FLOOD: Duration = Duration::from_secs(3);
 
-/// What stalled readers cost.
+/// The cost of stalled readers.
 #[derive(Debug, Serialize)]
 pub struct Slow {
     scenario: &'static str,
@@ -54,7 +54,8 @@ pub fn run(contender: &Contender, shape: &Shape, stalled: usize, progress: &Prog
     swarm.say(shape.length);
     progress.say("the healthy connect");
     swarm.open(healthy)?;
-    // The same flood before both: what the server keeps after one is not the stalled readers' doing.
+    // The same flood before both measurements: the memory that the server keeps after a flood is not the stalled
+    // readers' doing.
     progress.say("a flood without stalled readers");
     flood(&mut swarm)?;
     progress.say("measuring without stalled readers");

@@ -1,4 +1,4 @@
-//! Everybody is cut off at once and comes back at once.
+//! All connections are cut at once and come back at once.
 
 use super::{Contender, Leg, Shape};
 use crate::book::Times;
@@ -27,7 +27,7 @@ struct Wave {
     rss: u64,
 }
 
-/// What storms cost.
+/// The cost of storms.
 #[derive(Debug, Serialize)]
 pub struct Storm {
     scenario: &'static str,
@@ -35,7 +35,7 @@ pub struct Storm {
     protocol: Protocol,
     connections: usize,
     waves: Vec<Wave>,
-    /// The most resident memory in the storms, over what it was before them with everybody there.
+    /// The most resident memory in the storms, as a multiple of that before them with everybody connected.
     memory_ratio: Option<f64>,
     /// Microseconds from a post to each of its deliveries, after the last storm.
     after_us: Quantiles,
@@ -47,7 +47,7 @@ pub struct Storm {
     faults: Faults,
 }
 
-/// Connects everybody, cuts them off and lets them come back `times` times, and posts at the end.
+/// Connects everybody, cuts all connections and lets them come back `times` times, and posts at the end.
 ///
 /// # Errors
 /// When connections cannot be opened.
@@ -57,7 +57,7 @@ pub fn run(contender: &Contender, shape: &Shape, times: usize, progress: &Progre
     let mut swarm = contender.swarm(shape.protocol, connections)?;
     swarm.say(shape.length);
     let (mut waves, mut settled) = (Vec::new(), 0.0);
-    // The first wave is the one that comes to a server where nobody has been.
+    // The first wave comes to a server to which nobody was connected.
     for wave in 0..=times {
         progress.say(&format!("wave {wave} of {times}"));
         let before = contender.program.usage();

@@ -12,7 +12,7 @@ pub enum Phase {
     Shaking,
     /// Waits for `hello` or `welcome`.
     Greeting,
-    /// Hears what is said.
+    /// It receives what is said.
     Ready,
     /// Open, and reads nothing.
     Stalled,

@@ -1,18 +1,18 @@
-//! Inflating what comes deflated (RFC 7692 §7.2.2), each distinct payload once.
+//! Inflates deflated messages (RFC 7692 §7.2.2), each distinct payload once.
 
 use flate2::{Decompress, FlushDecompress};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What a sender cuts off the end of a message.
+/// The end of a message that a sender cuts off.
 const ENDING: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 /// The longest message.
 const LONGEST: usize = 256 << 10;
 /// Messages that are known by their deflated bytes.
 const KNOWN: usize = 512;
 
-/// Inflates messages that start afresh each. The same bytes come to everybody in a room: they are inflated once, and each
-/// time compared.
+/// Inflates messages that each start afresh. The same bytes come to everybody in a room. They are inflated once, and
+/// compared each time.
 pub struct Inflating {
     stream: Decompress,
     known: HashMap<Box<[u8]>, Rc<[u8]>>,
@@ -26,7 +26,7 @@ impl Default for Inflating {
 }
 
 impl Inflating {
-    /// What a payload says; none if it is not deflated.
+    /// The content of a payload; none if it is not deflated.
     pub fn inflate(&mut self, payload: &[u8]) -> Option<Rc<[u8]>> {
         if let Some(known) = self.known.get(payload) {
             return Some(Rc::clone(known));

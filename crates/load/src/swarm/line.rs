@@ -19,7 +19,7 @@ impl Line {
         self.tls.is_some()
     }
 
-    /// Appends what was read to `plain`, decrypted, and sends what the handshake asks for.
+    /// Appends the decrypted bytes to `plain`, and sends the bytes that the handshake needs.
     pub fn decrypt(&mut self, mut raw: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         while !raw.is_empty() && tls.read_tls(&mut raw)? > 0 {
@@ -32,8 +32,8 @@ impl Line {
         self.pay()
     }
 
-    /// Sends a little on a socket with nothing queued: the kernel takes it whole, or the connection is broken. What is sent
-    /// before the end of the handshake waits for it.
+    /// Sends a few bytes on a socket with nothing queued: the kernel takes them whole, or the connection is broken.
+    /// Bytes sent before the end of the handshake wait for it.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(tls) = &mut self.tls else {
             return match self.socket.write(bytes)? {

@@ -14,21 +14,21 @@ use serde_json::json;
 use socket2::SockRef;
 use std::time::{Duration, Instant};
 
-/// Connections on their way at once: the kernel queues a few thousand that nobody has accepted, and no more.
+/// Connections on their way at once. The kernel queues a few thousand that the server has not accepted, and no more.
 const AT_ONCE: usize = 256;
-/// How long nothing may come of opening before it is given up.
+/// How long opening may make no progress before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long it took until people were there.
+/// How long it took until people were connected.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening {
-    /// 95 of 100.
+    /// Until 95 of 100 were.
     pub most: Duration,
-    /// Everybody.
+    /// Until everybody was.
     pub all: Duration,
 }
 
-/// What a `hello` says of one room.
+/// The part of a `hello` about one room.
 #[derive(Deserialize)]
 struct Room {
     id: String,
@@ -155,7 +155,7 @@ impl Swarm {
         self.ready += 1;
     }
 
-    /// A connection ended that nobody ended here.
+    /// A connection ended that this program did not end.
     pub(super) fn gone(&mut self, number: usize) {
         let conn = &mut self.conns[number];
         if conn.phase == Phase::Ready {
@@ -168,7 +168,7 @@ impl Swarm {
         conn.line = None;
     }
 
-    /// Sends a little; whoever cannot take it is gone.
+    /// Sends a few bytes. A connection that cannot take them counts as gone.
     pub(super) fn write(&mut self, number: usize, bytes: &[u8]) {
         let sent = self.conns[number].line.as_mut().map(|line| line.send(bytes));
         if sent.is_none_or(|sent| sent.is_err()) {

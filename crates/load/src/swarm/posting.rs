@@ -17,22 +17,22 @@ pub enum Pace {
     Every(Duration),
 }
 
-/// The most that is waited for the last posts to be heard by everybody.
+/// How long to wait at most for the last posts to be heard by everybody.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The kernel wakes us by milliseconds; the rest is spent looking.
+/// The kernel wakes a thread by milliseconds. The rest is spent looking.
 const LOOKING: Duration = Duration::from_millis(1);
 
-/// What the senders are up to.
+/// The state of the senders.
 pub struct Posting {
     /// By sender: their connection and the posts they have under way.
     senders: Vec<(usize, u32)>,
-    /// Senders who have heard themselves since they last posted.
+    /// Senders that have heard themselves since their last post.
     heard: Vec<u32>,
     /// Posts to be sent again, and when.
     again: Vec<(Instant, Mark)>,
     /// How long a text is.
     pub length: usize,
-    /// What makes the nonces of this run its own.
+    /// A number that tells the nonces of this run from those of others.
     pub run: u64,
     next: usize,
     frame: Vec<u8>,
@@ -101,7 +101,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Waits until everybody has heard everything, or too long.
+    /// Waits until every post was heard by all, or for too long.
     ///
     /// # Errors
     /// When the kernel cannot be asked.
@@ -139,7 +139,7 @@ impl Swarm {
         self.send_posts(sender);
     }
 
-    /// A post was refused: sent again under the same nonce if that makes sense, else given up.
+    /// A post was refused. It is sent again under the same nonce if that makes sense, and given up otherwise.
     pub(super) fn refused(&mut self, number: usize, count: u64, retry_after_ms: Option<u64>) {
         match (self.crowd.people[number].sender, retry_after_ms) {
             (Some(sender), Some(wait)) => {

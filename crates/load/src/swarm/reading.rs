@@ -1,4 +1,4 @@
-//! What comes: frames out of reads, deliveries out of frames.
+//! Incoming bytes: frames out of reads, deliveries out of frames.
 
 use super::Swarm;
 use super::conn::Phase;
@@ -7,12 +7,12 @@ use crate::wire::{self, Kind};
 use serde::Deserialize;
 use std::io::{self, Read};
 
-/// What durable events of the native protocol begin with.
+/// The beginning of durable events of the native protocol.
 const EVENT: &[u8] = br#"{"room":""#;
-/// What messages of the simple protocol begin with.
+/// The beginning of chats of the simple protocol.
 const CHAT: &[u8] = br#"{"type":"chat""#;
 
-/// What one has to look at more closely.
+/// Frames that are looked at more closely.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Rare {
@@ -58,7 +58,7 @@ impl Swarm {
             } else {
                 self.take(number, &scratch[..now]);
             }
-            // Less than was asked for: there is no more, and what comes later is a new event.
+            // Less than was asked for: there is no more, and later bytes are a new event.
             if now < scratch.len() {
                 break;
             }
@@ -153,7 +153,8 @@ impl Swarm {
         }
     }
 
-    /// Checks a durable event against its room's order. Its mark, if it is a post that came for the first time.
+    /// Checks a durable event against its room's order. Returns its mark, if it is a post that came for the first
+    /// time.
     fn place_event(&mut self, number: usize, frame: &[u8]) -> Option<crate::mark::Mark> {
         let id = frame[EVENT.len()..].split(|byte| *byte == b'"').next()?;
         let rooms = &self.crowd.people[number].rooms;
@@ -169,7 +170,7 @@ impl Swarm {
         self.eye.mark(frame).filter(|_| fresh)
     }
 
-    /// Checks a chat against what its sender said before. Its mark, if it came for the first time.
+    /// Checks a chat against the earlier chats of its sender. Returns its mark, if it came for the first time.
     fn place_chat(&mut self, number: usize, frame: &[u8]) -> Option<crate::mark::Mark> {
         let mark = self.eye.mark(frame)?;
         let room = *self.crowd.people[number].rooms.first()? as usize;
@@ -196,7 +197,7 @@ impl Swarm {
         }
     }
 
-    /// Asks for what was missed, as every client of the native protocol does.
+    /// Asks for the events that were missed, as every client of the native protocol does.
     fn resume(&mut self, number: usize, room: &str) {
         self.read.lagged += 1;
         let Some(index) = self.rooms.get(room.as_bytes()) else { return };

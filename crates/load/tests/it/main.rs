@@ -1,4 +1,4 @@
-//! What the load tool promises to whoever runs it, against the servers it brings along.
+//! What the load tool promises, against the servers that it brings along.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
@@ -80,7 +80,7 @@ fn memory_of_idle_connections_is_a_slope_over_sizes() {
 #[test]
 fn a_server_that_is_not_there_cannot_be_measured() {
     let directory = tempfile::tempdir().unwrap();
-    // Nobody listens on port 1, and nobody may.
+    // No server listens on port 1, and none may.
     let output = run(&["room", "--url", "http://127.0.0.1:1"], directory.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("roomful-load:"), "{output:?}");

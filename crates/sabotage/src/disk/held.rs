@@ -1,4 +1,4 @@
-//! A file of which what was not synced is held in memory.
+//! A file of which the unsynced bytes are held in memory.
 
 use super::plan::Chance;
 use std::collections::HashMap;
@@ -9,22 +9,22 @@ use std::path::Path;
 
 /// The unit in which memory shadows the file.
 const BLOCK: u64 = 4096;
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes whole or not at all.
 const SECTOR: usize = 512;
 
-/// Something that was asked of the file and may never have reached it.
+/// A write or truncation that was not synced, so it may never have reached the file.
 enum Change {
     Write { at: u64, bytes: Vec<u8> },
     Truncate(u64),
 }
 
-/// The file as everybody in this process sees it.
+/// The file as every part of this process sees it.
 pub(super) struct Held {
     file: File,
-    /// How many of SQLite's files this is.
+    /// How many of SQLite's open files stand for this one.
     pub(super) opens: usize,
     size: u64,
-    /// Up to here the bytes of the file are still valid; beyond, it was truncated in memory.
+    /// Up to here the bytes of the file are still valid. Beyond, it was truncated in memory.
     valid: u64,
     blocks: HashMap<u64, Box<[u8]>>,
     unsynced: Vec<Change>,
@@ -115,7 +115,7 @@ impl Held {
         self.unsynced.push(Change::Truncate(to));
     }
 
-    /// Brings everything into the file.
+    /// Writes everything into the file.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         for change in std::mem::take(&mut self.unsynced) {
             change.reach(&self.file)?;
@@ -125,7 +125,7 @@ impl Held {
         Ok(())
     }
 
-    /// Brings into the file what chance has kept of the unsynced.
+    /// Writes into the file what chance has kept of the unsynced.
     pub(super) fn lose(&mut self, chance: &mut Chance) -> io::Result<()> {
         let mut changes = std::mem::take(&mut self.unsynced);
         if chance.below(2) == 0 {
@@ -150,7 +150,7 @@ impl Change {
         }
     }
 
-    /// Some of its sectors.
+    /// Some sectors of the write reach the file.
     fn reach_torn(&self, file: &File, chance: &mut Chance) -> io::Result<()> {
         let Self::Write { at, bytes } = self else { return Ok(()) };
         let mut done = 0;

@@ -1,4 +1,4 @@
-//! What is under all files of all databases: counts, fails, holds back, and loses.
+//! The medium under all files of all databases: it counts, fails, holds back, and loses.
 
 use super::held::Held;
 use super::plan::{Chance, Cut, Fail, Full, Op, Part, Plan};
@@ -35,12 +35,12 @@ impl Medium {
         }
     }
 
-    /// Whether what was not synced is kept from the files.
+    /// Whether unsynced bytes are held back from the files.
     pub(super) fn holds(&self) -> bool {
         self.plan.hold
     }
 
-    /// Whether an operation is done at all; called once before each.
+    /// Whether an operation is done. Called once before each.
     pub(super) fn ask(&self, op: Op, part: Part) -> Result<(), Fault> {
         if op == Op::Sync && !self.plan.slow.is_zero() {
             std::thread::sleep(self.plan.slow);
@@ -59,7 +59,7 @@ impl Medium {
         Ok(())
     }
 
-    /// One more of SQLite's files stands for the file at `path`.
+    /// One more of SQLite's open files stands for the file at `path`.
     pub(super) fn open(&self, path: &Path) -> io::Result<()> {
         let mut files = self.files();
         if files.get(path).is_some_and(|held| !held.is_at(path)) {
@@ -74,7 +74,7 @@ impl Medium {
         Ok(())
     }
 
-    /// One less. What was not synced stays unsynced.
+    /// One less of them. Unsynced bytes stay unsynced.
     pub(super) fn close(&self, path: &Path) {
         let mut files = self.files();
         if let Some(held) = files.get_mut(path) {
@@ -89,7 +89,7 @@ impl Medium {
         self.files().remove(path);
     }
 
-    /// How large a held file is; none for another.
+    /// The size of a file that is held; none for another file.
     pub(super) fn size(&self, path: &Path) -> Option<u64> {
         self.files().get(path).map(Held::size)
     }
@@ -118,7 +118,7 @@ impl Medium {
         files.get_mut(path).ok_or(io::ErrorKind::NotFound)?.sync()
     }
 
-    /// Counts a change, and cuts the power if its time has come: then it does not return.
+    /// Counts a write, truncation or sync, and cuts the power if its time has come. Then it does not return.
     fn count(&self, files: &mut HashMap<PathBuf, Held>) {
         let count = self.changes.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(cut) = &self.plan.cut
@@ -140,10 +140,10 @@ fn lose(cut: &Cut, files: &mut HashMap<PathBuf, Held>) {
     }
     let mut chance = Chance(cut.seed);
     let mut files: Vec<_> = files.iter_mut().collect();
-    // A map has no order of its own, and the same seed is to lose the same.
+    // A map has no order of its own, and the same seed is to lose the same bytes.
     files.sort_by_key(|(path, _)| *path);
     for (_, held) in files {
-        // What cannot be written is lost, too.
+        // Bytes that cannot be written are lost, too.
         let _ = held.lose(&mut chance);
     }
 }

@@ -1,10 +1,10 @@
-//! How the disk is to fail, as it is written down.
+//! How the disk is to fail, as the variable says it.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What SQLite asks of a file.
+/// The operations on a file that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     Read,
@@ -13,7 +13,7 @@ pub(super) enum Op {
     Sync,
 }
 
-/// Which of the files of a database.
+/// The files of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Database,
@@ -21,7 +21,7 @@ pub(super) enum Part {
     Journal,
 }
 
-/// When the power is cut, and what decides about the unsynced.
+/// When the power is cut, and how chance treats the unsynced.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) seed: u64,
@@ -43,7 +43,7 @@ pub(super) struct Full {
     pub(super) until: Option<PathBuf>,
 }
 
-/// All of it.
+/// The whole plan.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) hold: bool,
@@ -53,7 +53,7 @@ pub(super) struct Plan {
     pub(super) slow: Duration,
 }
 
-/// Among how many operations a seed chooses.
+/// The number of operations among which a seed chooses one.
 const AMONG: u64 = 1000;
 
 impl FromStr for Plan {

@@ -1,6 +1,7 @@
 //! SQLite's file interface (https://sqlite.org/vfs.html), in front of its own.
 //!
-//! The one place with `unsafe` code: SQLite calls in C. What it asks is translated, nothing is decided here.
+//! The one file of this crate with `unsafe` code, because SQLite calls in C. It translates SQLite's calls and decides
+//! nothing.
 #![allow(unsafe_code, reason = "SQLite's file interface is C")]
 
 use super::medium::{Fault, Medium};
@@ -13,7 +14,7 @@ use std::sync::OnceLock;
 
 static MEDIUM: OnceLock<Medium> = OnceLock::new();
 
-/// Makes `medium` what every connection opened from now on writes to. Once in a process.
+/// Puts `medium` under every connection that is opened from now on. Once in a process.
 pub(super) fn mount(medium: Medium) -> Result<(), String> {
     MEDIUM.set(medium).map_err(|_| "mounted twice".to_owned())?;
     // SAFETY: finds the default, which lives as long as the process; `ours` is never freed either, and all its functions
@@ -36,14 +37,14 @@ pub(super) fn mount(medium: Medium) -> Result<(), String> {
     if registered == ffi::SQLITE_OK { Ok(()) } else { Err("SQLite does not take it".to_owned()) }
 }
 
-/// What SQLite takes for a file; the file of the interface behind lies right after it.
+/// SQLite's handle of a file. The handle of the interface behind lies right after it.
 #[repr(C)]
 struct Front {
     base: sqlite3_file,
     opened: *mut Opened,
 }
 
-/// Which file it is.
+/// The file that is open.
 struct Opened {
     path: PathBuf,
     part: Part,
@@ -101,7 +102,7 @@ static METHODS: sqlite3_io_methods = sqlite3_io_methods {
     xUnfetch: None,
 };
 
-/// The file behind.
+/// The handle of the interface behind.
 ///
 /// # Safety
 /// `file` was made by [`open`].
@@ -110,7 +111,7 @@ unsafe fn behind(file: *mut sqlite3_file) -> *mut sqlite3_file {
     unsafe { file.cast::<Front>().add(1).cast() }
 }
 
-/// Which file it is; none for those that are left alone.
+/// The open file; none for files that are left alone.
 ///
 /// # Safety
 /// `file` was made by [`open`] and is not closed.
@@ -180,7 +181,7 @@ unsafe extern "C" fn access(
 ) -> c_int {
     // SAFETY: as for `delete`; `out` is SQLite's to be written.
     unsafe {
-        // An empty file counts as none, and what is held is not in the file yet.
+        // An empty file counts as none, and held bytes are not in the file yet.
         let held = path(name).and_then(|path| MEDIUM.get()?.size(path)).is_some_and(|size| size > 0);
         if held && flags == ffi::SQLITE_ACCESS_EXISTS {
             *out = 1;
@@ -227,7 +228,7 @@ unsafe extern "C" fn read(
                 return code;
             }
             if opened.medium.holds() {
-                // Whoever reads past the end finds zeros, as SQLite demands.
+                // A read past the end of the file finds zeros, as SQLite demands.
                 std::ptr::write_bytes(into.cast::<u8>(), 0, amount as usize);
                 let bytes = std::slice::from_raw_parts_mut(into.cast::<u8>(), amount as usize);
                 return match opened.medium.read(&opened.path, bytes, at as u64) {
@@ -315,7 +316,7 @@ unsafe extern "C" fn file_size(file: *mut sqlite3_file, out: *mut sqlite3_int64)
 unsafe extern "C" fn file_control(file: *mut sqlite3_file, op: c_int, argument: *mut c_void) -> c_int {
     // SAFETY: SQLite gives a file that `open` made; the rest goes through as it came.
     unsafe {
-        // A hint on how large the file will be would make it so, past what is held.
+        // A hint about the coming size would give the file that size, beyond what is held.
         if op == ffi::SQLITE_FCNTL_SIZE_HINT && opened(file).is_some_and(|opened| opened.medium.holds()) {
             return ffi::SQLITE_OK;
         }
@@ -334,7 +335,7 @@ unsafe extern "C" fn shm_barrier(file: *mut sqlite3_file) {
     }
 }
 
-/// What goes through as it came.
+/// A method that passes its call on as it came.
 macro_rules! forward {
     ($($name:ident as $method:ident($($argument:ident: $kind:ty),*);)*) => {$(
         unsafe extern "C" fn $name(file: *mut sqlite3_file, $($argument: $kind),*) -> c_int {

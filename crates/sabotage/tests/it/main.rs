@@ -1,4 +1,4 @@
-//! What the disk promises to those who test against it.
+//! What the disk promises to tests that use it.
 
 mod disk;
 mod writing;

@@ -9,14 +9,14 @@ use std::time::Duration;
 /// Rows that the process writes, one in each commit, when nothing stops it.
 pub const ROWS: i64 = 400;
 
-/// How a process went about it.
+/// What became of a process.
 #[derive(Debug)]
 pub struct Written {
-    /// Rows that it was told are committed.
+    /// Rows that were committed, as the process was told.
     pub acknowledged: Vec<i64>,
-    /// What SQLite said of rows that were not.
+    /// SQLite's errors for rows that were not.
     pub refused: Vec<String>,
-    /// Whether it came to the end.
+    /// Whether it wrote all its rows.
     pub whole: bool,
 }
 
@@ -34,7 +34,7 @@ pub fn start(folder: &Path, disk: &str, synchronous: &str) -> Child {
         .expect("a process")
 }
 
-/// Lets a process write until it ends; `seen` hears each line that it says.
+/// Lets a process write until it ends. `seen` is called with each line that it prints.
 pub fn watch(mut process: Child, mut seen: impl FnMut(&str, &mut Child)) -> Written {
     let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
     let mut written = Written { acknowledged: Vec::new(), refused: Vec::new(), whole: false };
@@ -63,7 +63,7 @@ pub fn rows(folder: &Path) -> Vec<i64> {
     rows.collect::<Result<_, _>>().expect("rows")
 }
 
-/// Not a test: what [`start`] starts.
+/// Not a test: the process that [`start`] starts.
 #[test]
 #[ignore = "it is what the others start"]
 fn process() {
@@ -92,7 +92,7 @@ fn process() {
         }
     }
     writeln!(out, "end").expect("output");
-    // Until whoever started it has seen enough.
+    // Until the test that started it has seen enough.
     std::io::stdin().read_line(&mut String::new()).expect("the end");
 }
 

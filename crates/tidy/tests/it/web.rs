@@ -1,15 +1,16 @@
-//! The web client: three rings with arrows one way, no markup from strings, every text by key.
+//! The web client: rings with arrows one way, no markup from strings, every text by key, lines that fit on a screen.
 
 use crate::tokens::{self, Kind, Template, Token};
 use crate::tree::{Source, none, our_files};
 
 /// A folder under `web/`, and the folders its modules may import from. `app.js` alone knows all.
-const RINGS: [(&str, &[&str]); 5] = [
+const RINGS: [(&str, &[&str]); 6] = [
     ("state", &["state"]),
     ("net", &["net", "state"]),
+    ("actions", &["actions", "net", "state"]),
     ("views", &["views", "strings", "vendor"]),
     ("strings", &["strings"]),
-    ("test", &["app.js", "net", "state", "strings", "test", "vendor", "views"]),
+    ("test", &["actions", "app.js", "net", "state", "strings", "test", "vendor", "views"]),
 ];
 
 /// Ways to make markup or code of a string.
@@ -53,12 +54,25 @@ fn scripts(files: &[Source]) -> impl Iterator<Item = &Source> {
 /// What a module imports, with the line: static, dynamic and re-exported.
 fn imports(code: &[Token]) -> Vec<(usize, String)> {
     let texts = code.iter().enumerate().filter(|(_, token)| token.kind == Kind::Text);
-    let imported = texts.filter(|(at, _)| {
-        let before = |back: usize| at.checked_sub(back).map(|before| &code[before]);
-        let word = |back: usize, word: &str| before(back).is_some_and(|token| token.is(word));
-        word(1, "from") || word(1, "import") || (word(1, "(") && word(2, "import"))
-    });
-    imported.map(|(_, token)| (token.line, token.text.trim_matches(['"', '\'']).to_owned())).collect()
+    let imported = texts.filter(|(at, _)| is_static(code, *at) || is_dynamic(code, *at));
+    imported.map(|(_, token)| (token.line, module_name(token))).collect()
+}
+
+fn is_static(code: &[Token], at: usize) -> bool {
+    follows(code, at, &["from"]) || follows(code, at, &["import"])
+}
+
+fn is_dynamic(code: &[Token], at: usize) -> bool {
+    follows(code, at, &["(", "import"])
+}
+
+/// Whether `words` stand before the token at `at`, the nearest first.
+fn follows(code: &[Token], at: usize, words: &[&str]) -> bool {
+    words.iter().enumerate().all(|(back, word)| at > back && code[at - back - 1].is(word))
+}
+
+fn module_name(token: &Token) -> String {
+    token.text.trim_matches(['"', '\'']).to_owned()
 }
 
 /// The path under `web/` that `name` means in the module at `path`; nothing when it leads out of it.
@@ -113,9 +127,73 @@ fn the_rings_of_the_web_client_keep_their_order() {
         Source::sample("web/test/h.test.js", "import test from 'node:test'; import '../state/i.js';"),
     ];
     assert_eq!(wrong_imports(&samples).len(), 4);
-    let what_to_do =
-        "state/ imports state/, net/ also state/, views/ also vendor/ and strings/, by relative path:";
+    let what_to_do = "state/ imports state/; net/ also state/; actions/ both; views/ vendor/ and strings/; by relative path:";
     none(wrong_imports(&our_files()), what_to_do);
+}
+
+/// What fetches the first view: the page's script, and the view that it draws.
+const FIRST: [&str; 2] = ["web/app.js", "web/views/shell.js"];
+
+/// Modules that the first view imports and `index.html` does not fetch ahead, and the other way round.
+fn wrong_preloads(files: &[Source]) -> Vec<String> {
+    let mut needed: Vec<String> = FIRST.map(str::to_owned).to_vec();
+    let mut at = 0;
+    while let Some(path) = needed.get(at).cloned() {
+        at += 1;
+        let Some(file) = files.iter().find(|file| file.path == path) else { continue };
+        let code = file.code();
+        let names = (0..code.len()).filter(|at| code[*at].kind == Kind::Text && is_static(&code, *at));
+        let targets = names.filter_map(|at| imported(&path, &module_name(&code[at])));
+        for target in targets.map(|target| format!("web/{target}")) {
+            if !needed.contains(&target) {
+                needed.push(target);
+            }
+        }
+    }
+    let page = files.iter().find(|file| file.path == "web/index.html").map_or("", |file| file.text.as_str());
+    let links = page.split("rel=\"modulepreload\" href=\"/assets/{{build}}/").skip(1);
+    let fetched: Vec<String> =
+        links.filter_map(|rest| rest.split('"').next()).map(|path| format!("web/{path}")).collect();
+    let missing = needed.iter().filter(|path| *path != "web/app.js" && !fetched.contains(path));
+    let unneeded = fetched.iter().filter(|path| !needed.contains(path));
+    let missing = missing.map(|path| format!("{path} is not fetched ahead"));
+    missing.chain(unneeded.map(|path| format!("{path} is not needed at first"))).collect()
+}
+
+#[test]
+fn the_page_fetches_ahead_exactly_what_its_first_view_imports() {
+    let samples = [
+        Source::sample("web/app.js", "import './a.js'; await import('./views/shell.js');"),
+        Source::sample("web/a.js", "import './b.js'; import('./c.js');"),
+        Source::sample(
+            "web/index.html",
+            "<link rel=\"modulepreload\" href=\"/assets/{{build}}/a.js\"><link rel=\"modulepreload\" \
+             href=\"/assets/{{build}}/c.js\"><link rel=\"modulepreload\" href=\"/assets/{{build}}/views/shell.js\">",
+        ),
+    ];
+    let faults = wrong_preloads(&samples);
+    assert_eq!(faults, ["web/b.js is not fetched ahead", "web/c.js is not needed at first"]);
+    none(wrong_preloads(&our_files()), "Bring the preloads of web/index.html up to date:");
+}
+
+/// The most characters that a line of a script has.
+const LINE_CHARS: usize = 120;
+
+fn long_lines(files: &[Source]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in files.iter().filter(|file| file.under("web/") && (file.is(".js") || file.is(".d.ts"))) {
+        let lines = file.text.lines().map(|line| line.chars().count()).enumerate();
+        let long = lines.filter(|(_, chars)| *chars > LINE_CHARS);
+        faults.extend(long.map(|(at, chars)| format!("{}:{} has {chars} characters", file.path, at + 1)));
+    }
+    faults
+}
+
+#[test]
+fn lines_of_scripts_fit_on_a_screen() {
+    let long = format!("a;\n{}\n{}", "b".repeat(121), "c".repeat(120));
+    assert_eq!(long_lines(&[Source::sample("web/a.js", &long)]), ["web/a.js:2 has 121 characters"]);
+    none(long_lines(&our_files()), "Wrap them, or give a part a name (limit: 120 characters):");
 }
 
 fn markup_from_strings(files: &[Source]) -> Vec<String> {
@@ -232,7 +310,7 @@ fn every_text_of_a_view_comes_from_the_strings() {
     assert_eq!(texts_in_views(&[Source::sample("web/views/a.js", caught)]).len(), 2);
     let fine = "a = html`<p class=\"b c\" title=${d}>${e} · ${f}</p>\n<${G} on=${() => h > 1} /> 1`";
     assert!(texts_in_views(&[Source::sample("web/views/a.js", fine)]).is_empty());
-    none(texts_in_views(&our_files()), "Put the text into web/strings/en.js and take it from there by key:");
+    none(texts_in_views(&our_files()), "Put the text into web/strings and take it from there by key:");
 }
 
 /// What the page's Content-Security-Policy would refuse.

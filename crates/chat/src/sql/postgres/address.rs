@@ -1,4 +1,4 @@
-//! How a PostgreSQL server is found, and what a session with it begins with.
+//! How a PostgreSQL server is found.
 
 use crate::sql::error::{SqlError, SqlResult};
 use std::error::Error as _;
@@ -12,12 +12,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(30);
 /// After this long without an answer to that, or to anything sent, the session is over.
 const DEAD: Duration = Duration::from_secs(30);
-
-/// What is sent first in every session: what an administrator set for other programs must not cut ours short, and what
-/// is committed must be on the disk. A stricter `synchronous_commit` than `on` stays.
-pub(super) const SESSION: &str = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; \
-     set bytea_output = 'hex'; set standard_conforming_strings = on; \
-     select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'";
 
 /// Reads an address. Its errors do not repeat it: it may hold a password.
 pub(super) fn parse(url: &str) -> SqlResult<Config> {

@@ -12,6 +12,13 @@ macro_rules! on_both {
                 super::$promise(crate::sql::Sql::from(&super::sqlite()));
             })*
         }
+
+        mod on_postgres {
+            $(#[test]
+            fn $promise() {
+                super::$promise(crate::sql::Sql::from(&super::postgres()));
+            })*
+        }
     };
 }
 

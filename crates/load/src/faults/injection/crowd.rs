@@ -1,4 +1,4 @@
-//! Many connections that post without waiting for anything: what waits then must have an end.
+//! Many connections that post without waiting for an answer. The server must bound what waits.
 
 use super::Stage;
 use anyhow::Result;
@@ -14,7 +14,7 @@ const POSTS: usize = 16;
 /// Characters of a text, of four bytes each.
 const CHARACTERS: usize = 9_500;
 
-/// How long it goes on; less when it is plain that nothing limits what waits.
+/// How long they post; less when it is plain that nothing bounds what waits.
 const CRUSHING: Duration = Duration::from_secs(25);
 const FULL: u64 = 160 << 20;
 

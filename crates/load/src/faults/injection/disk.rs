@@ -1,4 +1,4 @@
-//! Faults of the disk, by the disk that an armed server can be told to have.
+//! Faults of the disk: an armed server is started on a disk that fails.
 
 use super::Stage;
 use anyhow::Result;
@@ -17,7 +17,7 @@ const RECOVERING: Duration = Duration::from_secs(5);
 const SYNCS: [u64; 4] = [50, 500, 2_000, 5_000];
 
 impl Stage {
-    /// Each life ends with the power: at a write or a sync of its own, or at any moment of a sync that takes its time.
+    /// Each life ends with the power: at a write or a sync, or at any moment of a slow sync.
     pub(super) async fn cut(&mut self) -> Result<()> {
         for number in 0..self.faults {
             if number % 4 == 3 {
@@ -65,8 +65,8 @@ impl Stage {
         self.live_again().await
     }
 
-    /// The disk is full for a while: what there is can be read, and when there is space people can post again without
-    /// a restart.
+    /// The disk is full for a while. Meanwhile people can read, and once there is space they can post again without a
+    /// restart.
     pub(super) async fn fill(&mut self) -> Result<()> {
         for number in 0..self.faults {
             let space = self.victim.data().with_file_name(format!("space-{number}"));
@@ -79,7 +79,7 @@ impl Stage {
             if self.victim.lives() {
                 self.look_while_full(&space).await?;
             } else {
-                // It may refuse to start, and never to start again.
+                // It may refuse to start, and would then never start again.
                 std::fs::write(&space, "")?;
             }
         }

@@ -1,4 +1,5 @@
-//! A backup while people talk, and later a restore of it: what was said in between is gone, and everybody starts afresh.
+//! A backup while people talk, and later a restore of it. Messages from in between are gone, and every client starts
+//! afresh.
 
 use super::{STOPPING, Stage};
 use crate::faults::community::Record;
@@ -10,16 +11,16 @@ use protocol::frame::RoomPage;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// How long the log of a life that is over may take to be read.
+/// How long reading the log may take, after the end of a life.
 const READING: Duration = Duration::from_secs(10);
 /// How long people may take to say more than was said in the life before.
 const OUTGROWING: Duration = Duration::from_secs(10);
-/// How often it is looked whether they have.
+/// How often to look whether they have.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Stage {
-    /// One of the people is away from before the stop until the new life has grown beyond what they know of the old one:
-    /// nothing but the epoch tells them then.
+    /// One of the people is away from before the stop until the new log is longer than the part of the old log that
+    /// they know. Then nothing but the epoch tells them of the restore.
     pub(super) async fn restore(&mut self) -> Result<()> {
         for number in 0..self.faults {
             let file = self.victim.data().with_file_name(format!("backup-{number}.tar"));
@@ -55,13 +56,13 @@ impl Stage {
         self.victim.kill();
     }
 
-    /// The epoch and everything that was kept of a life that is over, read where nobody else asks.
+    /// Reads the epoch and everything that was kept in a life that is over, on a server that nobody else uses.
     async fn read_aside(&self) -> Result<(String, Record)> {
         let mut aside = Victim::new(self.victim.binary(), self.victim.folder())?;
         aside.start(&self.always).await?;
         let address = aside.address().to_string();
         let began = Instant::now();
-        // It listens before it has opened its database.
+        // The server listens before it has opened its database.
         loop {
             let read = self.read(&address).await;
             if read.is_ok() || began.elapsed() > READING {

@@ -1,4 +1,4 @@
-//! Somebody with a whole client: it reconnects, resumes, and sends again what was not answered.
+//! A person with a whole client, which reconnects, resumes, and sends unanswered posts again.
 
 use super::{Heads, Part, Scene, words};
 use crate::faults::journal::{Journal, Screen, What};
@@ -8,12 +8,12 @@ use protocol::{Nonce, RoomId, UserId};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How long an answer is waited for before something else is done; the client goes on trying.
+/// How long to wait for an answer before doing something else. The client goes on trying.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How often the screen is compared while it is to agree.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Somebody with a whole client.
+/// A person with a whole client.
 pub struct Member {
     part: Part,
     scene: Scene,
@@ -21,12 +21,12 @@ pub struct Member {
     count: u64,
     /// Own messages that are known to be posted.
     posted: Vec<(RoomId, u64)>,
-    /// Whether they look after the garden.
+    /// Whether they invite people into the garden and remove them.
     gardens: bool,
 }
 
 impl Member {
-    /// Connects somebody and lets them live until the round closes.
+    /// Connects a person, and lets them live until the round closes.
     pub async fn live(part: Part, scene: Scene, gardens: bool) -> Journal {
         let Some(client) = connect(&part, &scene).await else {
             return part.pen.close(part.account.keeper(), vec![], vec![]);
@@ -57,20 +57,20 @@ impl Member {
             _ => {
                 self.client.disconnect().await;
                 self.scene.rest(&mut self.part.rng).await;
-                // Whoever cannot come back at once goes on trying by themselves.
+                // A client that cannot come back at once goes on trying by itself.
                 let _ = timeout(PATIENCE, self.client.reconnect()).await;
             }
         }
     }
 
-    /// Without a connection for as long as they are to be.
+    /// Stays without a connection for as long as the round wants.
     async fn stay_away(&mut self) {
         let Some(away) = &mut self.scene.away else { return };
         if !*away.borrow() {
             return;
         }
         self.client.disconnect().await;
-        // A round that ends lets nobody go on being away.
+        // When the round ends, nobody stays away any longer.
         let _ = away.wait_for(|away| !away).await;
         let _ = timeout(PATIENCE, self.client.reconnect()).await;
     }
@@ -80,7 +80,7 @@ impl Member {
         (!rooms.is_empty()).then(|| rooms[self.part.rng.usize(0..rooms.len())])
     }
 
-    /// Some messages at once, as somebody who types fast on a slow line.
+    /// Posts some messages at once, as a person who types fast on a slow line.
     async fn post(&mut self, room: RoomId) {
         let mut under_way = Vec::new();
         for _ in 0..self.part.rng.u32(1..5) {
@@ -146,9 +146,9 @@ impl Member {
         }
     }
 
-    /// Lets somebody into the garden, or puts them out.
+    /// Invites a person into the garden, or removes them.
     async fn garden(&mut self) {
-        // The last one is never let in: they are the one who must not see it.
+        // The last person is the outsider, who must never see the garden.
         let count = self.scene.community.others.len().saturating_sub(1);
         if count == 0 {
             return;
@@ -168,7 +168,7 @@ impl Member {
 
     /// Compares the screen with the log until the round closes.
     async fn agree(&self) {
-        // Whoever left on purpose comes back to see the end.
+        // A person who was away comes back to see the end.
         let _ = self.client.reconnect().await;
         while !self.scene.is_closing() {
             if let Some(heads) = self.scene.heads() {
@@ -207,8 +207,8 @@ impl Member {
     }
 }
 
-/// What an outcome means. A refusal is one only when nothing can have come of an earlier attempt, which a client does
-/// not tell.
+/// The journal's entry for an outcome. It is a refusal only when no earlier attempt can have been done, and a client
+/// does not tell that.
 fn judged(nonce: String, room: RoomId, outcome: Result<Posted, Failure>) -> What {
     match outcome {
         Ok(posted) => What::Ok { nonce, room, seq: posted.seq },

@@ -1,4 +1,4 @@
-//! Somebody who posts over HTTP, as a script does: each attempt a request of its own, all with the same
+//! A person who posts over HTTP, as a script does. Each attempt is a request of its own, all with the same
 //! `Idempotency-Key` until there is an answer.
 
 use super::{Part, Scene, is_of_the_moment, words};
@@ -11,23 +11,23 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How long an answer is waited for.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// How long until the next attempt.
+/// How long to wait before the next attempt.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Somebody who posts over HTTP.
+/// A person who posts over HTTP.
 pub struct Poster {
     part: Part,
     scene: Scene,
     api: Api,
     count: u64,
     posted: Vec<(String, RoomId, String)>,
-    /// Whether they are never let into the garden, and try the door.
+    /// Whether they are the outsider, who is never let into the garden and tries to see it.
     outsider: bool,
 }
 
-/// What one attempt came to.
+/// The outcome of one attempt.
 enum Attempt {
     Posted(Posted),
     Refused(ErrorCode),
@@ -35,7 +35,7 @@ enum Attempt {
 }
 
 impl Poster {
-    /// Lets somebody live until the round closes.
+    /// Lets a person live until the round closes.
     pub async fn live(part: Part, scene: Scene, outsider: bool) -> Journal {
         let api = Api::new(&scene.address).with_token(&part.account.token);
         let mut poster = Self { part, scene, api, count: 0, posted: Vec::new(), outsider };
@@ -77,7 +77,7 @@ impl Poster {
         }
     }
 
-    /// Sends something again that was answered long ago: the answer must be the same.
+    /// Sends a post again that was answered long ago: the answer must be the same.
     async fn post_again(&mut self) {
         if self.posted.is_empty() {
             return;
@@ -99,7 +99,7 @@ impl Poster {
             match self.attempt(&name, room, text).await {
                 Attempt::Posted(posted) => return Attempt::Posted(posted),
                 Attempt::Refused(code) if is_of_the_moment(code) => doubt |= code == ErrorCode::Unknown,
-                // Whoever was in doubt before does not know more by this.
+                // After an attempt without an answer, this refusal does not tell whether that one was done.
                 Attempt::Refused(_) if doubt => return Attempt::InDoubt,
                 Attempt::Refused(code) => return Attempt::Refused(code),
                 Attempt::InDoubt => doubt = true,
@@ -135,7 +135,7 @@ impl Poster {
         }
     }
 
-    /// Tries every way to see something of a room one was never in.
+    /// Tries every way to see something of a room that the person was never in.
     async fn peek(&mut self) {
         let room = self.scene.community.garden;
         let ways = ["messages", "events?after=0", "members"];

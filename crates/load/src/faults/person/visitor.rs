@@ -1,4 +1,4 @@
-//! Somebody on the simple protocol, as with `websocat`: no account, no retry, nothing to resume.
+//! A person on the simple protocol, as with `websocat`: no account, no retry, nothing to resume.
 
 use super::{Part, Scene, words};
 use crate::faults::journal::{Journal, Keeper, What};
@@ -8,21 +8,21 @@ use protocol::simple::SimpleFrame;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long one's own words are waited for.
+/// How long to wait until the own words come back.
 const PATIENCE: Duration = Duration::from_millis(1_000);
 
-/// Somebody passing.
+/// A passing visitor.
 pub struct Visitor {
     part: Part,
     scene: Scene,
     name: String,
-    /// The room in which they are, by the names of the simple protocol.
+    /// The room that they are in.
     room: RoomId,
     count: u64,
 }
 
 impl Visitor {
-    /// Lets somebody live in the lobby until the round closes.
+    /// Lets a visitor live in the lobby until the round closes.
     pub async fn live(part: Part, scene: Scene, name: String) -> Journal {
         let room = scene.community.lobby;
         let mut visitor = Self { part, scene, name, room, count: 0 };
@@ -55,7 +55,7 @@ impl Visitor {
                 return;
             }
             if self.scene.is_flapping {
-                // What one says, a thousand hear.
+                // A thousand people hear each chat.
                 self.scene.rest(&mut self.part.rng).await;
             }
         }
@@ -71,7 +71,7 @@ impl Visitor {
         true
     }
 
-    /// Says something and waits until it is heard; what is not heard is in doubt for ever.
+    /// Says something and waits until it comes back. Without that it stays in doubt for ever.
     async fn chat(&mut self, socket: &mut Simple) -> bool {
         self.count += 1;
         let nonce = format!("{}-{}", self.name.replace(' ', ""), self.count);
@@ -101,7 +101,7 @@ impl Visitor {
         }
     }
 
-    /// Notes what was heard; false at the end of the connection.
+    /// Notes what was received; false at the end of the connection.
     fn note(&self, received: SimpleReceived, mine: Option<&str>) -> bool {
         match received {
             SimpleReceived::Frame(frame) => {

@@ -1,5 +1,5 @@
-//! Somebody who only listens, on a bare connection, with rules of their own: what judges a server should not share the
-//! mistakes of its client.
+//! A person who only listens, on a bare connection, with rules of the harness's own: what judges a server should not
+//! share the mistakes of its client.
 
 use super::{Heads, Part, Scene};
 use crate::faults::journal::{Journal, What};
@@ -12,28 +12,28 @@ use tokio::time::{Instant, sleep, timeout};
 /// After so many silent beats a connection is dead.
 const BEATS: u32 = 2;
 
-/// How somebody listens.
+/// How a person listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ears {
     /// As the protocol says.
     Good,
     /// Reads nothing for a while, now and then.
     Slow,
-    /// As slow, and takes no notice of `lagged`: only beats tell them that something is missing.
+    /// As slow, and takes no notice of `lagged`: only a beat tells such a reader that something is missing.
     Deaf,
     /// As the protocol says, and their line never lasts.
     Flapping,
 }
 
-/// Somebody who only listens.
+/// A person who only listens.
 pub struct Watcher {
     part: Part,
     scene: Scene,
     ears: Ears,
     epoch: Option<String>,
-    /// How far each room was applied.
+    /// Up to which seq each room was applied.
     last: BTreeMap<RoomId, u64>,
-    /// Rooms for which a resume is under way, and up to where.
+    /// Rooms for which a resume is under way, with the head that its reply told.
     catching_up: BTreeMap<RoomId, Option<u64>>,
     /// Resumes sent on this connection, by command.
     asked: BTreeMap<u64, RoomId>,
@@ -41,7 +41,7 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Lets somebody live until the round closes.
+    /// Lets a person live until the round closes.
     pub async fn live(part: Part, scene: Scene, ears: Ears) -> Journal {
         let mut watcher = Self {
             part,
@@ -72,7 +72,7 @@ impl Watcher {
         // Some connections are given up in the middle.
         let longest = if self.ears == Ears::Flapping { 10_000 } else { 6_000 };
         let stays = Duration::from_millis(self.part.rng.u64(200..longest));
-        // There may be very many of those.
+        // There may be very many such people.
         let look = Duration::from_millis(if self.ears == Ears::Flapping { 400 } else { 20 });
         let (began, mut pauses_at) = (Instant::now(), self.next_pause());
         while !self.scene.is_closing() && heard.elapsed() < silence {
@@ -100,14 +100,15 @@ impl Watcher {
         }
     }
 
-    /// Whether a frame goes into the journal. A thousand people who come and go are told of each other, and half an hour of
-    /// that does not fit into memory; the people with good ears still keep it.
+    /// Whether a frame goes into the journal. In a flapping round a thousand people hear of each other's coming and
+    /// going, and half an hour of that does not fit into memory. The people with good ears still keep it.
     fn keeps(&self, frame: &ServerFrame) -> bool {
         self.ears != Ears::Flapping || !matches!(frame, ServerFrame::Presence(_))
     }
 
-    /// Whether it was lapped on this connection, so that only a beat can tell it: from then on it reads on, for one that is
-    /// late once more on a busy machine is taken for dead, and the next hello would tell it, too.
+    /// Whether a deaf reader was lapped on this connection, so that only a beat can tell it. From then on it reads
+    /// on. If it were late once more on a busy machine, the server would take it for dead, and the next hello would
+    /// tell it, too.
     fn has_lost(&self) -> bool {
         self.ears == Ears::Deaf && *self.scene.lapped.borrow()
     }
@@ -179,7 +180,7 @@ impl Watcher {
                 let head = reply.ok.and_then(|ok| ok.get("head")?.as_u64());
                 match head {
                     Some(head) => drop(self.catching_up.insert(room, Some(head))),
-                    // Refused: one is no member any more, or will be told so.
+                    // Refused: the person is no member any more, or will be told so.
                     None => drop(self.catching_up.remove(&room)),
                 }
                 self.arrive(room);
@@ -198,7 +199,7 @@ impl Watcher {
             *last = seq;
             self.arrive(room);
         } else if seq > *last + 1 && !self.catching_up.contains_key(&room) {
-            // A deaf one would otherwise be told by the next event, and no beat would be needed.
+            // The next event would tell a deaf reader that it lacks something, and no beat would be needed.
             if self.ears != Ears::Deaf {
                 self.resume(connection, room).await;
             }

@@ -1,4 +1,4 @@
-//! The log itself: without holes, and such that the snapshots follow from it.
+//! Judges the log of each room: it has no holes, and messages and members follow from it.
 
 use super::Verdict;
 use crate::faults::community::{Kept, Record};
@@ -27,7 +27,7 @@ pub fn judge(record: &Record, crashed: bool, verdict: &mut Verdict) {
             }
             let before = posts(&kept.events).filter(|event| event.seq <= view.read.seq).count() as u64;
             let mine = posts(&kept.events).filter(|event| event.by.id == *user).map(|event| event.seq).max();
-            // Marks are written once a second, the one thing that may be lost with a life.
+            // Marks are written once a second. They are the one thing that may be lost when a server dies.
             let forgot_own = !crashed && mine > Some(view.read.seq);
             if view.read.n != before || view.read.seq > head || forgot_own {
                 verdict.find(7, || {
@@ -45,7 +45,7 @@ fn posts(events: &[Event]) -> impl Iterator<Item = &Event> {
 fn contiguous(room: RoomId, events: &[Event], verdict: &mut Verdict) {
     for (index, event) in events.iter().enumerate() {
         let due = index as u64 + 1;
-        // Where a row is missing the log tells a change of what cannot be changed there.
+        // In the place of a row that is missing, the log tells an event that changes nothing.
         let is_filled = match &event.kind {
             EventKind::MessageEdited { target, .. } | EventKind::MessageDeleted { target, .. } => {
                 *target >= event.seq
@@ -71,10 +71,10 @@ fn contiguous(room: RoomId, events: &[Event], verdict: &mut Verdict) {
     }
 }
 
-/// Whether messages and members follow from the log.
+/// Judges whether messages and members follow from the log.
 fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
     let mut messages: BTreeMap<u64, Message> = BTreeMap::new();
-    // With whether they are guests.
+    // Each member, with whether they are a guest.
     let mut members: BTreeMap<UserId, bool> = BTreeMap::new();
     for event in &kept.events {
         match &event.kind {

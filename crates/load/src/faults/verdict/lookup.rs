@@ -1,4 +1,4 @@
-//! What was kept in one life of the data, by what is asked of it for each of millions of frames.
+//! What was kept in one life of the data, with the indexes that millions of frames need.
 
 use crate::faults::community::{Kept, Record};
 use protocol::{Event, EventKind, Message, RoomId, UserId};
@@ -13,10 +13,10 @@ pub struct Lookup<'a> {
     places: HashMap<&'a str, Vec<Place>>,
 }
 
-/// Where a message stands.
+/// Where a message is in its room.
 struct Place {
     seq: u64,
-    /// And where it was deleted.
+    /// The seq at which it was deleted.
     deleted: Option<u64>,
 }
 
@@ -49,12 +49,13 @@ impl<'a> Lookup<'a> {
         lookup
     }
 
-    /// Up to which place somebody may see each room: for ever while they are a member. None for who was never one.
+    /// Up to which seq a user may see each room: without end while they are a member. None for a user who was never
+    /// in a room.
     pub fn rights(&self, user: UserId) -> Option<&HashMap<RoomId, u64>> {
         self.rights.get(&user)
     }
 
-    /// What the log has at a place.
+    /// The event of the log at a seq.
     pub fn event(&self, room: RoomId, seq: u64) -> Option<&'a Event> {
         let index = usize::try_from(seq.checked_sub(1)?).ok()?;
         self.record.rooms.get(&room)?.events.get(index).filter(|kept| kept.seq == seq)
@@ -65,9 +66,9 @@ impl<'a> Lookup<'a> {
         self.messages.contains(&(room, message.seq, message.nonce.as_str()))
     }
 
-    /// How many messages there are between two places of the room of this name, neither included, that whoever hears the
-    /// later one next was to be told: without those deleted before it if the earlier one was the last of a welcome, for a
-    /// welcome leaves out what is deleted.
+    /// How many messages of a room, by its name, a reader should have been told between the messages at `from` and
+    /// `to`, without these two. If `from` was the last message of a welcome, the messages that were deleted before
+    /// `to` do not count, because a welcome leaves deleted messages out.
     pub fn between(&self, room: &str, from: u64, to: u64, welcomed: bool) -> u64 {
         let places = self.places.get(room).map(Vec::as_slice).unwrap_or_default();
         let until = places.partition_point(|place| place.seq < to);

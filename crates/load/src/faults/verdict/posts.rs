@@ -1,4 +1,4 @@
-//! What was acknowledged: kept once, where and as it was said to be.
+//! Judges acknowledged posts: each is kept once, at the acknowledged place, with its text.
 
 use super::{Story, Verdict};
 use crate::faults::community::Record;
@@ -6,14 +6,14 @@ use crate::faults::journal::{Journal, What};
 use protocol::{Event, EventKind, RoomId};
 use std::collections::HashMap;
 
-/// Where messages are by what they begin with, and by nonce.
+/// The places of messages, by the first word of their texts and by nonce.
 struct Index<'a> {
     by_nonce: HashMap<&'a str, Vec<(RoomId, u64)>>,
     by_text: HashMap<&'a str, Vec<(RoomId, u64)>>,
     events: HashMap<(RoomId, u64), &'a Event>,
 }
 
-/// Judges I-1 and I-6, and I-5 of who tried the door.
+/// Judges I-1 and I-6, and I-5 for the outsider.
 pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
     let indexes: Vec<Index<'_>> = story.records().map(Index::new).collect();
     for (text, places) in indexes.iter().flat_map(|index| &index.by_text) {
@@ -27,10 +27,10 @@ pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// What was acknowledged must be kept in its life, and in each that began with a backup made later.
+/// A post that was acknowledged must be kept in its life, and in each later life whose backup was made after that.
 fn judge_journal(journal: &Journal, story: &Story<'_>, indexes: &[Index<'_>], verdict: &mut Verdict) {
     let mut said: HashMap<&str, &str> = HashMap::new();
-    // With the life in which it was acknowledged last.
+    // The life in which each post was acknowledged last.
     let mut known: HashMap<&str, usize> = HashMap::new();
     for entry in &journal.entries {
         let life = story.life_at(entry.at_us);
@@ -117,7 +117,7 @@ impl<'a> Index<'a> {
                 index.events.insert((*room, event.seq), event);
                 let EventKind::MessagePosted(posted) = &event.kind else { continue };
                 index.by_nonce.entry(posted.nonce.as_str()).or_default().push((*room, event.seq));
-                // What was edited begins otherwise, what was deleted not at all.
+                // The text of an edited message begins with another word, and a deleted message has no text.
                 let begins = posted.body.text.split(' ').next().unwrap_or_default();
                 if !begins.is_empty() && begins != "edited" {
                     index.by_text.entry(begins).or_default().push((*room, event.seq));
@@ -127,7 +127,7 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Whether an acknowledged message is where it was said to be, and says what was said.
+    /// Whether an acknowledged message is at its place with its text; else what is there.
     fn holds(&self, nonce: &str, said: Option<&str>, place: (RoomId, u64)) -> Result<(), String> {
         let Some(event) = self.events.get(&place) else { return Err("there is nothing".to_owned()) };
         let EventKind::MessagePosted(posted) = &event.kind else {
@@ -141,7 +141,8 @@ impl<'a> Index<'a> {
         match self.by_nonce.get(nonce) {
             Some(places) if places.len() > 1 => Err(format!("it is at {places:?}")),
             Some(places) if places[0] == place => Ok(()),
-            // The simple protocol has no nonces, and somebody changed it since: its place is all that is known.
+            // A chat of the simple protocol has no nonce that the author knows. If it was edited since, its place is
+            // all that is known.
             None if said.is_some_and(|said| said == text) || !is_as_posted => Ok(()),
             Some(_) | None => Err("something else is there".to_owned()),
         }

@@ -1,15 +1,15 @@
-//! What stands on a client's screen at the end: the log's messages, all of them, once and in order.
+//! Judges a client's screen at the end: it shows the log's messages, all of them, once and in order.
 
 use super::Verdict;
 use crate::faults::community::Record;
 use crate::faults::journal::{Journal, Screen};
 use protocol::Message;
 
-/// Judges I-4 by what is shown in the end.
+/// Judges I-4 by the screens at the end.
 pub fn judge(journal: &Journal, record: &Record, verdict: &mut Verdict) {
     for screen in &journal.screens {
         let Some(kept) = record.rooms.get(&screen.room) else { continue };
-        // Somebody who was cut off for ever stands somewhere else, which is found as such.
+        // A client that was cut off for ever is behind, which another finding reports.
         if kept.events.last().map_or(0, |event| event.seq) == screen.last {
             judge_rows(&journal.keeper.name, screen, &kept.messages, verdict);
         }

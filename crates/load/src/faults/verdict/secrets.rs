@@ -1,4 +1,4 @@
-//! What nobody may ever be shown, looked for in all that was.
+//! Looks for texts that no client may ever be shown, in everything that was shown or printed.
 
 use super::{Story, Verdict};
 use crate::faults::journal::What;
@@ -13,7 +13,7 @@ pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
         Ok(secrets) => secrets,
         Err(error) => return verdict.find(12, || format!("nothing was looked for: {error}")),
     };
-    // What was shown to many is read once.
+    // A frame that was shown to many is read once.
     let mut known: HashMap<*const What, bool> = HashMap::new();
     let entries = story.journals.iter().flat_map(|journal| &journal.entries);
     let frames = entries.filter_map(|entry| Some((Arc::as_ptr(&entry.what), entry.what.shown()?)));
@@ -22,7 +22,7 @@ pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
         .count();
     let logged = story.log.lines().filter(|line| secrets.is_match(*line)).count();
     if told + logged > 0 {
-        // Not in words: a report of a secret would tell it once more.
+        // Without words: a report of the secret would tell it once more.
         verdict.find(12, || {
             format!("{} frames or lines of the log hold a token, a password or its hash", told + logged)
         });

@@ -239,7 +239,7 @@ fn a_resume_begins_after_what_the_client_has() {
 fn after_a_restore_only_what_the_backup_cannot_have_is_gone() {
     let restored = |backed_up_us| {
         told(|tale| {
-            // What Ben did and was shown was of a life at whose end there was one message more than there is now.
+            // Ben's journal is of a life at whose end there was one message more than there is now.
             let record = tale.record.clone();
             tale.lives.push(Life { epoch: "e".into(), record, backed_up_us, ended_us: 2 });
             let kept = tale.kept();

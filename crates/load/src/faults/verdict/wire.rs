@@ -1,5 +1,5 @@
-//! What went over each connection: in order, without holes, nothing that is not in the log, and nothing of a room that
-//! one is not in.
+//! Judges every connection: its events come in order, without holes, are in the log, and are of rooms that its user
+//! is in.
 
 use super::lookup::Lookup;
 use super::{Story, Verdict};
@@ -12,19 +12,19 @@ use std::sync::Arc;
 
 /// One connection of the native protocol as far as it was heard.
 struct Wire<'a> {
-    /// Up to which place of each room its owner may see.
+    /// Up to which seq of each room the user may see.
     rights: Option<&'a HashMap<RoomId, u64>>,
-    /// What the server kept in the life of the data that this is of.
+    /// What the server kept in the life of the data that this connection belongs to.
     kept: &'a Lookup<'a>,
-    /// The last place told of each room that one is in.
+    /// The last seq told of each room that the user is in.
     places: HashMap<RoomId, u64>,
-    /// Where memberships ended that ended on this connection.
+    /// The seq of each membership that ended on this connection.
     left: HashMap<RoomId, u64>,
-    /// Where resumes asked to begin that have not taken effect yet, of those who note it.
+    /// For people who note their resumes: the seqs after which resumes asked to begin that have not taken effect yet.
     after: HashMap<RoomId, Vec<u64>>,
-    /// Resumes that were answered and have not taken effect yet, of those who do not note them.
+    /// For the other people: how many resumes were answered and have not taken effect yet.
     resumed: u64,
-    /// What came again, with the beats since: a resume explains it whose answer follows behind.
+    /// Events that came again, with the beats since. The reply to a resume may still follow and explain them.
     unexplained: Vec<(u32, String)>,
     notes_resumes: bool,
 }
@@ -32,13 +32,13 @@ struct Wire<'a> {
 /// One connection of the simple protocol.
 #[derive(Default)]
 struct Talk {
-    /// The last chat told of the room one is in.
+    /// The last chat told of the connection's room.
     last: Option<(String, u64)>,
-    /// It was told in a welcome.
+    /// Whether that chat came in a welcome.
     welcomed: bool,
 }
 
-/// Frames that many were told, read once.
+/// Frames that were told to many, parsed once.
 type Read = HashMap<*const What, ServerFrame>;
 
 /// Judges I-2, I-4 and I-5 by every frame.
@@ -107,7 +107,7 @@ fn judge_journal(
     }
 }
 
-/// Whether a frame is worth keeping once it is read. Who is here is long, and says nothing that is judged.
+/// Whether a parsed frame is worth keeping. Presence is long, and nothing of it is judged.
 fn is_told_to_many(frame: &ServerFrame) -> bool {
     match frame {
         ServerFrame::Event(_)
@@ -178,7 +178,7 @@ impl<'a> Wire<'a> {
             }
             ServerFrame::Reply(reply) => {
                 let answer = reply.ok.as_ref().and_then(Value::as_object);
-                // Nothing else is answered with a head alone.
+                // No other reply has a head alone.
                 if answer.is_some_and(|ok| ok.len() == 1 && ok.contains_key("head")) {
                     self.resumed += 1;
                     self.explain();
@@ -235,7 +235,7 @@ impl<'a> Wire<'a> {
         self.resumed -= explained as u64;
     }
 
-    /// No answer takes longer than two beats after what it is about.
+    /// A reply to a resume comes at most two beats after the events that it explains.
     fn beat(&mut self, verdict: &mut Verdict) {
         for (beats, _) in &mut self.unexplained {
             *beats += 1;
@@ -263,7 +263,7 @@ fn is_in_log(event: &Event, name: &str, kept: &Lookup<'_>, verdict: &mut Verdict
     }
 }
 
-/// Whether two tellings of an event are of the same one. The log tells a text as it stands now.
+/// Whether two tellings are of the same event. The log tells a text as it stands now.
 fn is_same(kept: &EventKind, shown: &EventKind) -> bool {
     match (kept, shown) {
         (EventKind::MessagePosted(kept), EventKind::MessagePosted(shown)) => {

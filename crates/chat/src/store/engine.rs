@@ -1,0 +1,148 @@
+//! The database under the writer: what a transaction is there, and the way back after a failure.
+
+use super::condition::Condition;
+use super::opening::OpenError;
+use super::wal::Wal;
+use super::{migrations, session};
+use crate::sql::{Postgres, Sql, SqlError, SqlResult, Sqlite, params};
+use crate::stream::Committed;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+
+/// The connection that writes.
+pub(super) enum Engine {
+    /// A file, and its write-ahead log.
+    Sqlite(Box<(Sqlite, Wal)>),
+    /// A session with a server, by its address; none while the server is away.
+    Postgres { address: String, session: Option<Box<Postgres>> },
+}
+
+impl Engine {
+    /// Opens the file at `path`, whose tables are up to date, and starts the thread that keeps its log short.
+    pub(super) fn file(
+        path: &Path,
+        mut connection: Sqlite,
+        stopping: Arc<AtomicBool>,
+        condition: watch::Sender<Condition>,
+    ) -> Result<(Self, Vec<JoinHandle<()>>), OpenError> {
+        let (wal, thread) = Wal::watch(path, &mut connection, stopping, condition)?;
+        Ok((Self::Sqlite(Box::new((connection, wal))), vec![thread]))
+    }
+
+    /// Begins the one session that writes to the database at `address`, and brings its tables up to date.
+    pub(super) fn session(address: &str) -> Result<Self, OpenError> {
+        let mut session = session::begin(address)?;
+        migrations::postgres::run(&mut session)?;
+        Ok(Self::Postgres { address: address.to_owned(), session: Some(Box::new(session)) })
+    }
+
+    /// Begins a transaction.
+    pub(super) fn begin(&self) -> SqlResult<Sql<'_>> {
+        match self {
+            Self::Sqlite(parts) => {
+                let sql = Sql::from(&parts.0);
+                sql.run("begin immediate", params![])?;
+                Ok(sql)
+            }
+            Self::Postgres { session, .. } => {
+                let session = some(session)?;
+                session.begin_lazily("begin");
+                Ok(session.into())
+            }
+        }
+    }
+
+    pub(super) fn commit(&self) -> SqlResult<()> {
+        match self {
+            Self::Sqlite(parts) => Sql::from(&parts.0).run("commit", params![]).map(drop),
+            Self::Postgres { session, .. } => some(session)?.commit(),
+        }
+    }
+
+    /// Ends a transaction that failed, if it has not ended by itself.
+    pub(super) fn rollback(&mut self) {
+        match self {
+            Self::Sqlite(parts) => {
+                if !parts.0.connection().is_autocommit()
+                    && let Err(error) = Sql::from(&parts.0).run("rollback", params![])
+                {
+                    tracing::warn!(%error, "a failed transaction could not be rolled back");
+                }
+            }
+            Self::Postgres { session, .. } => {
+                // One that cannot be ended goes, and its transaction with it.
+                if session.as_ref().is_some_and(|session| session.rollback().is_err()) {
+                    *session = None;
+                }
+            }
+        }
+    }
+
+    /// Does what is due between two batches.
+    pub(super) fn tend(&mut self) {
+        match self {
+            Self::Sqlite(parts) => parts.1.tend(parts.0.connection()),
+            Self::Postgres { .. } => {}
+        }
+    }
+
+    /// Tries whether the database takes something again.
+    pub(super) fn recover(&mut self) -> SqlResult<()> {
+        match self {
+            Self::Sqlite(parts) => {
+                // A log that can be folded wholly into pages the database has already leaves space for the probe.
+                parts.1.fold_beside();
+                probe((&parts.0).into(), "hex(zeroblob(131072))")
+            }
+            Self::Postgres { address, session } => {
+                if session.as_ref().is_none_or(|session| !session.is_alive()) {
+                    *session = None;
+                    *session = Some(Box::new(session::resume(address)?));
+                }
+                probe(some(session)?.into(), "repeat('0', 262144)")
+            }
+        }
+    }
+
+    /// Whether what a transaction was to tell is in the database.
+    pub(super) fn has(&self, told: &[Committed]) -> SqlResult<bool> {
+        let event = told.iter().find_map(|told| match told {
+            Committed::Event { room, event } => Some((room, event.seq)),
+            Committed::Joined { .. }
+            | Committed::Left { .. }
+            | Committed::Personal { .. }
+            | Committed::SessionEnded { .. } => None,
+        });
+        // A transaction without an event only ends sessions: to tell so needlessly costs a client one sign-in check.
+        let Some((room, seq)) = event else { return Ok(true) };
+        let sql = match self {
+            Self::Sqlite(parts) => (&parts.0).into(),
+            Self::Postgres { session, .. } => Sql::from(some(session)?),
+        };
+        sql.exists("select 1 from events where room = ?1 and seq = ?2", params![room, seq])
+    }
+
+    /// Ends the connection. Closing a broken file would fold the log into the database, and nobody knows what of the log the
+    /// disk still has: then it is left as it is.
+    pub(super) fn end(self, is_broken: bool) {
+        match self {
+            Self::Sqlite(parts) if is_broken => std::mem::forget(parts),
+            Self::Sqlite(parts) => parts.1.end(parts.0.connection()),
+            Self::Postgres { session, .. } => session.into_iter().for_each(|session| session.close()),
+        }
+    }
+}
+
+fn some(session: &Option<Box<Postgres>>) -> SqlResult<&Postgres> {
+    session.as_deref().ok_or_else(|| SqlError::Lost("the server is away".to_owned()))
+}
+
+/// Writes something of the size of a large batch, which `filling` makes, and takes it away again.
+fn probe(sql: Sql<'_>, filling: &str) -> SqlResult<()> {
+    sql.run("delete from meta where name = 'space'", params![])?;
+    sql.run(&format!("insert into meta (name, value) values ('space', {filling})"), params![])?;
+    sql.run("delete from meta where name = 'space'", params![]).map(drop)
+}

@@ -1,0 +1,115 @@
+//! Opening a database, and why one cannot be opened.
+
+use crate::sql::{SqlError, Sqlite};
+use rusqlite::{Connection, OpenFlags};
+use sabotage::Bug;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where a database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// The file of an embedded one.
+    File(PathBuf),
+    /// The address of a PostgreSQL database, `postgres://user:password@host/name`. It may hold a password, so that it is
+    /// never printed.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for Database {
+    fn from(path: &P) -> Self {
+        Self::File(path.as_ref().to_owned())
+    }
+}
+
+impl From<PathBuf> for Database {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+/// How long a statement waits for another process that writes.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The SQLite that was linked can corrupt the database.
+    #[error("this build carries SQLite {0}; 3.51.3 or newer is needed, older ones can corrupt the database")]
+    OldSqlite(&'static str),
+    /// The database could not be read or written.
+    #[error("it could not be opened")]
+    Sql(#[from] SqlError),
+    /// It was made by a newer program. It is left as it is.
+    #[error(
+        "its tables have version {found}, and this Roomful knows them up to {known}: use the newer Roomful that made \
+         it, or a copy from before that one"
+    )]
+    Newer {
+        /// The version of its tables.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// The tables could not be brought up to date. They are as they were.
+    #[error("it could not be brought up to date, and is as it was")]
+    Migration(#[from] refinery::Error),
+    /// There is no file for a copy.
+    #[error(
+        "it must be brought up to date, and no copy of it could be kept beside it, so nothing was changed"
+    )]
+    Copy(#[source] std::io::Error),
+    /// The copy could not be written.
+    #[error(
+        "it must be brought up to date, and no copy of it could be written beside it, so nothing was changed"
+    )]
+    CopySql(#[source] SqlError),
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread(#[from] std::io::Error),
+    /// Another server writes to this database.
+    #[error("another Roomful serves this database already; a database has one server")]
+    InUse,
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
+/// Opens the file for reading and writing, so that a commit is on the disk when it is answered.
+pub(super) fn connect(path: &Path) -> Result<Sqlite, SqlError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    // FULL: a commit is on the disk before anybody hears of it. Memory-mapped reads would bypass error handling.
+    connection.execute_batch(
+        "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off;
+         pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;
+         pragma wal_autocheckpoint = 0; pragma journal_size_limit = 67108864;",
+    )?;
+    if sabotage::has(Bug::NormalSync) {
+        connection.pragma_update(None, "synchronous", "normal")?;
+    }
+    Ok(Sqlite::new(connection))
+}
+
+/// Opens the database beside a server that may be running, without any way to change it.
+pub(super) fn connect_beside(path: &Path) -> Result<Sqlite, SqlError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch(
+        "pragma trusted_schema = off; pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory;",
+    )?;
+    Ok(Sqlite::new(connection))
+}
