@@ -43,7 +43,7 @@ impl Claim {
         let (mut predecessor, listener) = Predecessor::ask(&directory).await?;
         let listener = Listener::passed(listener)?;
         Certificate::of(config)?;
-        Chat::check(&directory.database().into()).with_context(|| directory.database_shown())?;
+        Chat::check(&directory.database()).with_context(|| directory.database_shown())?;
         if config.listen.port() != 0 && config.listen != listener.address() {
             let (here, there) = (listener.address(), config.listen);
             tracing::warn!(%here, "listening where the server before did; `listen` = {there} waits for a stop");

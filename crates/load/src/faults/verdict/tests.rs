@@ -4,7 +4,7 @@ use super::lookup::Lookup;
 use super::{Life, Story, Verdict, judge};
 use crate::faults::community::{Kept, Record};
 use crate::faults::journal::{Entry, Journal, Keeper, Screen, What};
-use protocol::{Event, May, Message, Nonce, ReadMark, Role, Room, RoomId, RoomKind, User, UserId};
+use protocol::{Event, Message, Nonce, ReadMark, Role, Room, RoomId, RoomKind, User, UserId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -136,7 +136,6 @@ fn room(head: u64, n: u64) -> Room {
         n,
         read: ReadMark { seq: head, n },
         role: Role::Member,
-        may: May::NOTHING,
     }
 }
 
@@ -330,7 +329,7 @@ fn whoever_does_not_come_to_agree_is_told_of() {
 
 #[test]
 fn the_snapshot_follows_from_the_log() {
-    assert!(told(|tale| tale.kept().messages[0].body.text = "something else".into()).breaks(9));
+    assert!(told(|tale| tale.kept().messages[0].text = "something else".into()).breaks(9));
     assert!(told(|tale| tale.kept().members.clear()).breaks(9));
 }
 

@@ -268,9 +268,8 @@ fn is_same(kept: &EventKind, shown: &EventKind) -> bool {
     match (kept, shown) {
         (EventKind::MessagePosted(kept), EventKind::MessagePosted(shown)) => {
             let is_older = shown.rev < kept.rev;
-            kept.nonce == shown.nonce
-                && kept.n == shown.n
-                && (is_older || (shown.rev == kept.rev && shown.body == kept.body))
+            let says_the_same = shown.rev == kept.rev && shown.body == kept.body;
+            kept.nonce == shown.nonce && kept.n == shown.n && (is_older || says_the_same)
         }
         (EventKind::MessageEdited { target, .. }, EventKind::MessageEdited { target: shown, .. })
         | (EventKind::MessageDeleted { target, .. }, EventKind::MessageDeleted { target: shown, .. }) => {
