@@ -55,7 +55,7 @@ async fn a_personal_frame_that_passes_between_registering_and_hello_is_told_righ
     let ana = chat.set_up("Ana", "correct horse battery").await.unwrap().caller;
     let cyd = chat.come_in("Cyd").await.unwrap().caller;
     let lobby = chat.rooms_while_signed_in(&ana).await.unwrap().unwrap()[0].1.id;
-    let said = chat.post(&cyd, lobby, "hi", Nonce::new("n").unwrap()).await.unwrap();
+    let said = chat.post(&cyd, lobby, "hi".into(), Nonce::new("n").unwrap()).await.unwrap();
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
