@@ -309,7 +309,7 @@ impl Client {
                 let timeline = state.timelines.get(&room.id);
                 let texts: Vec<&str> = timeline
                     .map(|timeline| {
-                        timeline.messages().rev().take(5).map(|message| message.text.as_str()).collect()
+                        timeline.messages().rev().take(5).map(|message| message.body.text.as_str()).collect()
                     })
                     .unwrap_or_default();
                 let last = timeline.map_or(0, Timeline::last);

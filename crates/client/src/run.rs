@@ -286,7 +286,11 @@ impl Runner {
     fn push_post(&mut self, nonce: &Nonce) {
         let draft = self.shared.state.borrow().outbox.get(nonce).cloned();
         if let Some(draft) = draft {
-            let command = Command::PostMessage { room: draft.room, text: draft.text, nonce: draft.nonce };
+            let command = Command::PostMessage {
+                room: draft.room,
+                body: draft.text.as_str().into(),
+                nonce: draft.nonce,
+            };
             self.queue.push_back(Outgoing { command, purpose: Purpose::Post(nonce.clone()) });
         }
     }
@@ -380,7 +384,7 @@ impl Runner {
                 }
             }
             ServerFrame::Reset(reset) => self.settle(&reset.messages),
-            ServerFrame::SessionEnded {} => live.session_ended = true,
+            ServerFrame::SessionEnded(_) => live.session_ended = true,
             ServerFrame::Hello(_)
             | ServerFrame::Beat(_)
             | ServerFrame::Presence(_)

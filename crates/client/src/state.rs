@@ -102,7 +102,7 @@ impl State {
             ServerFrame::Presence(presence) => {
                 self.presence.insert(presence.room, presence.clone());
             }
-            ServerFrame::Reply(_) | ServerFrame::SessionEnded {} => {}
+            ServerFrame::Reply(_) | ServerFrame::SessionEnded(_) => {}
         }
         Vec::new()
     }
@@ -144,7 +144,7 @@ impl State {
     /// The first message with this text, in any room.
     pub fn message_saying(&self, text: &str) -> Option<(RoomId, &Message)> {
         self.timelines.iter().find_map(|(room, timeline)| {
-            let message = timeline.messages().find(|message| message.text == text)?;
+            let message = timeline.messages().find(|message| message.body.text == text)?;
             Some((*room, message))
         })
     }
@@ -229,7 +229,7 @@ impl State {
     fn event(&mut self, event: &Event) -> Vec<Command> {
         let applied = self.timelines.get_mut(&event.room).map(|timeline| timeline.apply(event));
         if applied == Some(Applied::New)
-            && let EventKind::MessagePosted { n, nonce, .. } = &event.kind
+            && let EventKind::MessagePosted(protocol::MessagePosted { n, nonce, .. }) = &event.kind
         {
             if let Some(room) = self.rooms.get_mut(&event.room) {
                 room.n = room.n.max(*n);

@@ -224,7 +224,7 @@ impl Timeline {
             n: posted.n,
             at: posted.at,
             by: by.clone(),
-            text: text.to_owned(),
+            body: text.into(),
             rev: posted.seq,
             nonce: posted.nonce.clone(),
             edited_at: None,
@@ -280,7 +280,7 @@ impl Revision {
     fn correct(&self, message: &mut Message) {
         if self.rev > message.rev {
             message.rev = self.rev;
-            message.text.clone_from(&self.text);
+            message.body.text.clone_from(&self.text);
             message.deleted = self.deleted;
             message.edited_at = self.edited_at.or(message.edited_at);
         }

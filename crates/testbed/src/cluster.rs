@@ -9,6 +9,9 @@ use std::process::Command;
 /// The role that owns everything.
 pub(crate) const ROLE: &str = "roomful";
 
+/// The port that names a socket where no port is listened on.
+pub(crate) const PORT: u16 = 5432;
+
 /// Where PostgreSQL's programs are.
 pub(crate) struct Programs(PathBuf);
 
@@ -46,10 +49,12 @@ impl Programs {
     }
 
     /// The server itself.
-    pub(crate) fn serve(&self, runner: &Runner, data: &Path, socket: &Path) -> Command {
+    pub(crate) fn serve(&self, runner: &Runner, data: &Path, socket: &Path, port: Option<u16>) -> Command {
         let mut postgres = runner.command(&self.0.join("postgres"));
         postgres.arg("-D").arg(data).arg("-k").arg(socket);
-        postgres.args(["-c", "listen_addresses=", "-c", "max_connections=200"]);
+        let (addresses, port) = port.map_or(("", PORT), |port| ("127.0.0.1", port));
+        postgres.arg("-p").arg(port.to_string()).arg("-c").arg(format!("listen_addresses={addresses}"));
+        postgres.args(["-c", "max_connections=200"]);
         // Its last words are read, and a translated one would not be known.
         postgres.args(["-c", "lc_messages=C", "-c", "logging_collector=off", "-c", "log_destination=stderr"]);
         postgres

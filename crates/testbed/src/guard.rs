@@ -8,16 +8,18 @@ use std::sync::mpsc;
 use std::thread;
 
 /// Starts what it is given, says its process id, and waits for the end of its own input: that comes when this process
-/// ends, however it ends. Then it ends what it started, by its process id. Lines of its input name what to remove last.
+/// ends, however it ends. Then it ends what it started, by its process id, and removes the folder that the last line of
+/// its input names, if any.
 const SHELL: &str = r#"
-trap '' INT
+trap '' INT PIPE
 "$@" </dev/null &
 server=$!
 echo "server $server" >&2
-while IFS= read -r folder; do set -- "$folder"; removed=1; done
+remove=
+while IFS= read -r line; do remove=$line; done
 kill -QUIT $server 2>/dev/null
 wait $server
-if [ -n "$removed" ]; then rm -rf -- "$1"; fi
+if [ -n "$remove" ]; then rm -rf -- "$remove"; fi
 "#;
 
 /// How PostgreSQL says that it can be used.
@@ -32,8 +34,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Runs `server` and waits until it can be used.
-    pub(crate) fn start(server: Command) -> io::Result<Self> {
+    /// Runs `server` and waits until it can be used. If it ends with this process and not before, `remove` is removed.
+    pub(crate) fn start(server: Command, remove: Option<&Path>) -> io::Result<Self> {
         let mut shell = Command::new("sh");
         shell.args(["-c", SHELL, "sh"]).arg(server.get_program()).args(server.get_args());
         for (name, value) in server.get_envs() {
@@ -46,9 +48,12 @@ impl Guard {
         shell.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut shell = shell.spawn()?;
         let (input, output) = (shell.stdin.take(), shell.stderr.take());
-        let (Some(input), Some(output)) = (input, output) else {
+        let (Some(mut input), Some(output)) = (input, output) else {
             return Err(io::Error::other("the shell has no pipes"));
         };
+        if let Some(folder) = remove {
+            writeln!(input, "{}", folder.display())?;
+        }
         let (told, hears) = mpsc::channel();
         thread::Builder::new().name("postgres-log".into()).spawn(move || follow(output, &told))?;
         match hears.recv() {
@@ -66,19 +71,17 @@ impl Guard {
         self.process
     }
 
-    /// Removes `folder` once the server has ended with this process.
-    pub(crate) fn remove_at_the_end(&mut self, folder: &Path) -> io::Result<()> {
-        writeln!(self.input, "{}", folder.display())
-    }
-
     /// Ends the server by a signal, and waits until it is gone.
     pub(crate) fn end(mut self, signal: &str) -> io::Result<()> {
         let sent = Command::new("sh")
             .args(["-c", "kill -s \"$0\" \"$1\"", signal, &self.process.to_string()])
             .status();
-        // Now the shell sends a signal of its own, which changes nothing for a process that is ending, and waits.
+        // Now the shell sends a signal of its own, which changes nothing for a process that is ending, and waits. Who ends
+        // a server may want to start it again: nothing is removed.
+        let kept = writeln!(self.input);
         drop(self.input);
         self.shell.wait()?;
+        kept?;
         if sent?.success() { Ok(()) } else { Err(io::Error::other("the server had ended by itself")) }
     }
 }

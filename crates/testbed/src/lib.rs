@@ -10,8 +10,10 @@ mod guard;
 mod session;
 
 use session::Session;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
@@ -31,17 +33,18 @@ pub fn database() -> String {
         .expect("a database")
 }
 
-/// A PostgreSQL server with its data in one folder: it listens on a Unix socket alone and trusts whoever connects.
-/// Commits are on the disk when they are answered, as everywhere.
+/// A PostgreSQL server with its data in one folder: it listens on a Unix socket, and on a port when asked to, and trusts
+/// whoever connects. Commits are on the disk when they are answered, as everywhere.
 ///
 /// It is stopped when this is dropped, and also when this process ends in any other way.
 pub struct Server {
     programs: Programs,
     runner: Runner,
-    data: PathBuf,
-    socket: PathBuf,
+    folder: PathBuf,
+    port: Option<u16>,
     guard: Option<Guard>,
-    /// The folder of a server whose data nobody wants to keep.
+    /// The folder of a server whose data nobody wants to keep. It is removed even if nothing of this process runs at its
+    /// end.
     temporary: Option<TempDir>,
 }
 
@@ -52,20 +55,20 @@ impl Server {
     /// # Errors
     /// When there is no PostgreSQL here, or it does not start; the error has its last words.
     pub fn start(folder: &Path) -> io::Result<Self> {
+        Self::start_in(folder.to_owned(), None)
+    }
+
+    fn start_in(folder: PathBuf, temporary: Option<TempDir>) -> io::Result<Self> {
         let (programs, runner) = (Programs::find()?, Runner::find()?);
-        fs::create_dir_all(folder)?;
-        runner.give(folder)?;
-        let data = folder.join("data");
-        let mut server =
-            Self { programs, runner, socket: folder.to_owned(), data, guard: None, temporary: None };
-        if server.socket.join(".s.PGSQL.5432").as_os_str().len() > LONGEST {
-            return Err(io::Error::other(format!(
-                "{} is too long a path for a Unix socket",
-                folder.display()
-            )));
+        fs::create_dir_all(&folder)?;
+        runner.give(&folder)?;
+        let mut server = Self { programs, runner, folder, port: None, guard: None, temporary };
+        if server.socket().as_os_str().len() > LONGEST {
+            let what = format!("{} is too long a path for a Unix socket", server.folder.display());
+            return Err(io::Error::other(what));
         }
-        if !server.data.join("PG_VERSION").exists() {
-            server.programs.make(&server.runner, &server.data)?;
+        if !server.data().join("PG_VERSION").exists() {
+            server.programs.make(&server.runner, &server.data())?;
         }
         server.restart()?;
         Ok(server)
@@ -78,9 +81,7 @@ impl Server {
     pub fn temporary() -> io::Result<Self> {
         // The usual folder for such things may have too long a name for a socket in it.
         let folder = tempfile::Builder::new().prefix("pg-").tempdir_in("/tmp")?;
-        let mut server = Self::start(folder.path())?;
-        server.temporary = Some(folder);
-        Ok(server)
+        Self::start_in(folder.path().to_owned(), Some(folder))
     }
 
     /// The address of the server's own first database.
@@ -102,7 +103,7 @@ impl Server {
     /// # Errors
     /// When the server is not running, or refuses.
     pub fn run(&self, statement: &str) -> io::Result<()> {
-        Session::begin(&self.socket)?.run(statement)
+        Session::begin(&self.socket())?.run(statement)
     }
 
     /// The process id of the server, while it runs.
@@ -126,6 +127,32 @@ impl Server {
         self.end("INT")
     }
 
+    /// Starts the server again, on a free port of the loopback as well, and says which.
+    ///
+    /// # Errors
+    /// When it does not start; the error has its last words.
+    pub fn listen(&mut self) -> io::Result<u16> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        if self.guard.is_some() {
+            self.stop()?;
+        }
+        self.port = Some(port);
+        self.restart()?;
+        Ok(port)
+    }
+
+    /// Writes a file beside the server's own, which the server alone may read, and says where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn file(&self, name: &str, content: &str) -> io::Result<PathBuf> {
+        let path = self.folder.join(name);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(content.as_bytes())?;
+        self.runner.give(&path)?;
+        Ok(path)
+    }
+
     /// Starts the server again, after [`Server::kill`] or [`Server::stop`], and waits until it can be used.
     ///
     /// # Errors
@@ -134,7 +161,8 @@ impl Server {
         if self.guard.is_some() {
             self.stop()?;
         }
-        self.guard = Some(Guard::start(self.programs.serve(&self.runner, &self.data, &self.socket))?);
+        let server = self.programs.serve(&self.runner, &self.data(), &self.folder, self.port);
+        self.guard = Some(Guard::start(server, self.temporary.as_ref().map(TempDir::path))?);
         Ok(())
     }
 
@@ -144,8 +172,17 @@ impl Server {
     }
 
     fn url_of(&self, database: &str) -> String {
-        let folder = self.socket.to_string_lossy().replace('%', "%25").replace('/', "%2F");
-        format!("postgres://{}@{folder}/{database}", cluster::ROLE)
+        let folder = self.folder.to_string_lossy().replace('%', "%25").replace('/', "%2F");
+        let port = self.port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("postgres://{}@{folder}{port}/{database}", cluster::ROLE)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port.unwrap_or(cluster::PORT)))
     }
 }
 
@@ -169,12 +206,8 @@ struct Shared {
 
 impl Shared {
     fn start() -> io::Result<Self> {
-        let mut server = Server::temporary()?;
-        if let (Some(guard), Some(folder)) = (&mut server.guard, server.temporary.take()) {
-            // Nothing of this process runs at its end.
-            guard.remove_at_the_end(&folder.keep())?;
-        }
-        let session = Session::begin(&server.socket)?;
+        let server = Server::temporary()?;
+        let session = Session::begin(&server.socket())?;
         Ok(Self { server, session: Mutex::new((session, 0)) })
     }
 

@@ -11,8 +11,8 @@ const VERSION: u32 = 3 << 16;
 pub(crate) struct Session(UnixStream);
 
 impl Session {
-    pub(crate) fn begin(folder: &Path) -> io::Result<Self> {
-        let mut session = Self(UnixStream::connect(folder.join(".s.PGSQL.5432"))?);
+    pub(crate) fn begin(socket: &Path) -> io::Result<Self> {
+        let mut session = Self(UnixStream::connect(socket)?);
         let mut hello = VERSION.to_be_bytes().to_vec();
         hello.extend(format!("user\0{ROLE}\0database\0postgres\0\0").as_bytes());
         session.send(&[], &hello)?;

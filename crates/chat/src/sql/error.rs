@@ -14,9 +14,9 @@ pub enum SqlError {
     /// SQLite says so.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// PostgreSQL says so.
+    /// PostgreSQL says so. It is no source: whoever prints all sources would print the values of rows.
     #[error("{}", in_short(.0))]
-    Postgres(#[from] tokio_postgres::Error),
+    Postgres(tokio_postgres::Error),
     /// A value is not what its column or parameter holds.
     #[error("{column} {what}")]
     Value {
@@ -124,6 +124,12 @@ impl SqlError {
             | Self::Address(_)
             | Self::Unfit(_) => false,
         }
+    }
+}
+
+impl From<tokio_postgres::Error> for SqlError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
     }
 }
 

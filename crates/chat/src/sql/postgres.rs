@@ -7,6 +7,7 @@ mod address;
 mod encode;
 mod greeting;
 mod numbered;
+mod trust;
 
 use super::error::{SqlError, SqlResult, in_short, is_lost};
 use super::row::Row;
@@ -57,13 +58,14 @@ impl Postgres {
     /// `Address` when nobody can connect with this address, `Unfit` when the server would lose what it is told to keep,
     /// `Lost` when it does not answer or is not ready, and what the server says when it refuses.
     pub(crate) fn connect(url: &str) -> SqlResult<Self> {
-        let config = address::parse(url)?;
+        let address = address::parse(url)?;
+        let tls = address.trust.connector()?;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| SqlError::Lost(error.to_string()))?;
         let ended = Arc::new(OnceLock::new());
         let noting = Arc::clone(&ended);
         let client = runtime.block_on(async {
-            let (client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(not_connected)?;
+            let (client, connection) = address.config.connect(tls).await.map_err(not_connected)?;
             drop(tokio::spawn(async move {
                 let how = connection.await.err().map_or_else(|| "it was closed".to_owned(), |e| in_short(&e));
                 // The only place that sets it.
@@ -342,6 +344,12 @@ async fn turns() {
 fn not_connected(error: tokio_postgres::Error) -> SqlError {
     if error.as_db_error().is_some() && !is_lost(&error) {
         return error.into();
+    }
+    if let Some(why) = trust::distrusted(&error) {
+        return SqlError::Unfit(format!(
+            "The PostgreSQL server shows a certificate that is not to be trusted: {why}. Name a file with the \
+             certificate of those who vouch for it with `sslrootcert=` in the address."
+        ));
     }
     SqlError::Lost(in_short(&error))
 }

@@ -3,6 +3,7 @@
 mod both;
 mod postgres;
 mod sqlite;
+mod tls;
 
 use super::*;
 

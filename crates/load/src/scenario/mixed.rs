@@ -215,7 +215,8 @@ fn compare_one(client: &Client, room: RoomId, last: u64, posted: &[(u64, &str)],
     // A client begins with the newest page. From its first message on it must have every one.
     let first = seen.first().map_or(last, |message| message.seq);
     let expected = posted.iter().filter(|(seq, _)| *seq >= first);
-    let has = |seq: u64, text: &str| seen.iter().any(|message| message.seq == seq && message.text == text);
+    let has =
+        |seq: u64, text: &str| seen.iter().any(|message| message.seq == seq && message.body.text == text);
     faults.lost += expected.filter(|(seq, text)| !has(*seq, text)).count() as u64;
 }
 

@@ -32,6 +32,17 @@ fn a_server_that_is_killed_starts_again_with_what_it_had() {
 }
 
 #[test]
+fn a_server_listens_on_a_port_when_asked_to() {
+    let mut server = Server::temporary().expect("a server");
+    let port = server.listen().expect("a port");
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+    server.database("new").expect("a database");
+    server.kill().expect("a kill");
+    server.restart().expect("a server");
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+}
+
+#[test]
 fn a_server_that_is_stopped_is_not_stopped_twice() {
     let mut server = Server::temporary().expect("a server");
     server.stop().expect("an end");

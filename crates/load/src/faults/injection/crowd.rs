@@ -3,7 +3,7 @@
 use super::Stage;
 use anyhow::Result;
 use client::{Connection, Received};
-use protocol::{Command, Nonce};
+use protocol::{Body, Command, Nonce};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -35,8 +35,8 @@ impl Stage {
                 let Ok(mut connection) = Connection::open(&address, Some(&token)).await else { return };
                 for count in 0..POSTS {
                     let Ok(nonce) = Nonce::new(format!("crush-{number}-{count}")) else { return };
-                    let text = format!("crush-{number}-{count} {text}");
-                    connection.send(Command::PostMessage { room, text, nonce }).await;
+                    let body = Body { text: format!("crush-{number}-{count} {text}") };
+                    connection.send(Command::PostMessage { room, body, nonce }).await;
                 }
                 while !matches!(connection.next().await, Received::Closed(_)) {}
             }));

@@ -189,7 +189,7 @@ impl Watcher {
             ServerFrame::Hello(_)
             | ServerFrame::Presence(_)
             | ServerFrame::ReadMarked(_)
-            | ServerFrame::SessionEnded {} => {}
+            | ServerFrame::SessionEnded(_) => {}
         }
     }
 

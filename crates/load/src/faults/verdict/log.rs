@@ -60,7 +60,7 @@ fn contiguous(room: RoomId, events: &[Event], verdict: &mut Verdict) {
         }
     }
     let ordinals = posts(events).map(|event| match &event.kind {
-        EventKind::MessagePosted { n, .. } => *n,
+        EventKind::MessagePosted(posted) => posted.n,
         EventKind::MessageEdited { .. }
         | EventKind::MessageDeleted { .. }
         | EventKind::MemberJoined { .. }

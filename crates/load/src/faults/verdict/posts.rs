@@ -115,10 +115,10 @@ impl<'a> Index<'a> {
         for (room, kept) in &record.rooms {
             for event in &kept.events {
                 index.events.insert((*room, event.seq), event);
-                let EventKind::MessagePosted { text, nonce, .. } = &event.kind else { continue };
-                index.by_nonce.entry(nonce.as_str()).or_default().push((*room, event.seq));
+                let EventKind::MessagePosted(posted) = &event.kind else { continue };
+                index.by_nonce.entry(posted.nonce.as_str()).or_default().push((*room, event.seq));
                 // The text of an edited message begins with another word, and a deleted message has no text.
-                let begins = text.split(' ').next().unwrap_or_default();
+                let begins = posted.body.text.split(' ').next().unwrap_or_default();
                 if !begins.is_empty() && begins != "edited" {
                     index.by_text.entry(begins).or_default().push((*room, event.seq));
                 }
@@ -130,10 +130,11 @@ impl<'a> Index<'a> {
     /// Whether an acknowledged message is at its place with its text; else what is there.
     fn holds(&self, nonce: &str, said: Option<&str>, place: (RoomId, u64)) -> Result<(), String> {
         let Some(event) = self.events.get(&place) else { return Err("there is nothing".to_owned()) };
-        let EventKind::MessagePosted { text, rev, .. } = &event.kind else {
+        let EventKind::MessagePosted(posted) = &event.kind else {
             return Err(format!("there is {:?}", event.kind));
         };
-        let is_as_posted = *rev == event.seq;
+        let text = &posted.body.text;
+        let is_as_posted = posted.rev == event.seq;
         if is_as_posted && said.is_some_and(|said| said != text) {
             return Err(format!("it says {text:?} there"));
         }

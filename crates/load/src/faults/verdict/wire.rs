@@ -114,7 +114,7 @@ fn is_told_to_many(frame: &ServerFrame) -> bool {
         | ServerFrame::Beat(_)
         | ServerFrame::Lagged(_)
         | ServerFrame::RoomLeft(_)
-        | ServerFrame::SessionEnded {} => true,
+        | ServerFrame::SessionEnded(_) => true,
         ServerFrame::Reply(_)
         | ServerFrame::ReadMarked(_)
         | ServerFrame::Hello(_)
@@ -189,7 +189,7 @@ impl<'a> Wire<'a> {
             | ServerFrame::Presence(_)
             | ServerFrame::Lagged(_)
             | ServerFrame::ReadMarked(_)
-            | ServerFrame::SessionEnded {}
+            | ServerFrame::SessionEnded(_)
             | ServerFrame::Unknown(_) => {}
         }
     }
@@ -266,10 +266,11 @@ fn is_in_log(event: &Event, name: &str, kept: &Lookup<'_>, verdict: &mut Verdict
 /// Whether two tellings are of the same event. The log tells a text as it stands now.
 fn is_same(kept: &EventKind, shown: &EventKind) -> bool {
     match (kept, shown) {
-        (
-            EventKind::MessagePosted { nonce, n, text, rev, .. },
-            EventKind::MessagePosted { nonce: shown, n: ordinal, text: words, rev: touched, .. },
-        ) => nonce == shown && n == ordinal && touched <= rev && (touched < rev || text == words),
+        (EventKind::MessagePosted(kept), EventKind::MessagePosted(shown)) => {
+            let is_older = shown.rev < kept.rev;
+            let says_the_same = shown.rev == kept.rev && shown.body == kept.body;
+            kept.nonce == shown.nonce && kept.n == shown.n && (is_older || says_the_same)
+        }
         (EventKind::MessageEdited { target, .. }, EventKind::MessageEdited { target: shown, .. })
         | (EventKind::MessageDeleted { target, .. }, EventKind::MessageDeleted { target: shown, .. }) => {
             target == shown
