@@ -285,6 +285,7 @@ export const strings = {
     first: "Write the first message",
     send: "Send",
     sends: "sends",
+    shut: "You can read here, and not write.",
     /** @param {number} left */
     left: (left) => (left < 0 ? `${counted(-left, characters)} too many` : `${counted(left, characters)} left`),
   },

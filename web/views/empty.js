@@ -62,7 +62,9 @@ export function Empty({ ui, room }) {
       ${invites &&
         html`<${Start} icon="link" name=${words.empty.link} text=${words.empty.linkText}
           run=${() => ui.ask("link", { room })} />`}
-      <${Start} icon="edit" name=${words.empty.write} text=${words.empty.writeText} run=${() => ui.writing?.focus()} />
+      ${room.may.includes("post") &&
+        html`<${Start} icon="edit" name=${words.empty.write} text=${words.empty.writeText}
+          run=${() => ui.writing?.focus()} />`}
     </ul>
   </div>`;
 }

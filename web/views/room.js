@@ -192,8 +192,10 @@ function Conversation({ ui, state, entry, me, seq, timeline, pendings, empty }) 
         </button>`}
       </div>
       <${Outbox} ui=${ui} pendings=${pendings} connection=${state.connection} />
-      <${Composer} ui=${ui} room=${room} draft=${state.drafts.get(room.id) ?? ""} limit=${state.limits.text_chars}
-        empty=${empty} />
+      ${room.may.includes("post")
+        ? html`<${Composer} ui=${ui} room=${room} draft=${state.drafts.get(room.id) ?? ""}
+            limit=${state.limits.text_chars} empty=${empty} />`
+        : html`<p class="foot__shut">${ui.words.composer.shut}</p>`}
     </div>
   `;
 }
