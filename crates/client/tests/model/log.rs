@@ -1,7 +1,7 @@
 //! A room as the database has it: its events in order, and each text once.
 
 use protocol::frame::{MessagePage, Posted};
-use protocol::{Event, EventKind, Message, Nonce, ReadMark, RoomId, User, UserId};
+use protocol::{Event, EventKind, Message, MessagePosted, Nonce, ReadMark, RoomId, User, UserId};
 use std::collections::{BTreeMap, HashMap};
 
 /// A room's durable half.
@@ -64,7 +64,7 @@ impl Log {
             n,
             at: 0,
             by: by.clone(),
-            text: text.to_owned(),
+            body: text.into(),
             rev: seq,
             nonce: nonce.clone(),
             edited_at: None,
@@ -87,12 +87,12 @@ impl Log {
             return false;
         };
         message.rev = rev;
-        message.text = text.unwrap_or_default().to_owned();
+        message.body = text.unwrap_or_default().into();
         message.deleted = text.is_none();
         if text.is_some() {
             message.edited_at = Some(0);
         }
-        self.versions.insert((target, rev), message.text.clone());
+        self.versions.insert((target, rev), message.body.text.clone());
         self.happen(by, if text.is_some() { What::Edited(target) } else { What::Deleted(target) });
         true
     }
@@ -137,12 +137,12 @@ impl Log {
         let present = |target: u64| self.messages.get(&target).expect("a target").clone();
         let kind = match what {
             What::Posted => {
-                let Message { n, text, nonce, rev, edited_at, deleted, .. } = present(seq);
-                EventKind::MessagePosted { n, text, nonce, rev, edited_at, deleted }
+                let Message { n, body, nonce, rev, edited_at, deleted, .. } = present(seq);
+                EventKind::MessagePosted(MessagePosted { n, body, nonce, rev, edited_at, deleted })
             }
             What::Edited(target) => {
-                let Message { text, rev, deleted, .. } = present(target);
-                EventKind::MessageEdited { target, text, rev, edited_at: 0, deleted }
+                let Message { body, rev, deleted, .. } = present(target);
+                EventKind::MessageEdited { target, text: body.text, rev, edited_at: 0, deleted }
             }
             What::Deleted(target) => EventKind::MessageDeleted { target, rev: present(target).rev },
             What::Joined => EventKind::MemberJoined { user: by.clone(), role: protocol::Role::Member },

@@ -136,6 +136,7 @@ fn room(head: u64, n: u64) -> Room {
         n,
         read: ReadMark { seq: head, n },
         role: Role::Member,
+        may: protocol::May::NOTHING,
     }
 }
 
@@ -329,7 +330,7 @@ fn whoever_does_not_come_to_agree_is_told_of() {
 
 #[test]
 fn the_snapshot_follows_from_the_log() {
-    assert!(told(|tale| tale.kept().messages[0].text = "something else".into()).breaks(9));
+    assert!(told(|tale| tale.kept().messages[0].body = "something else".into()).breaks(9));
     assert!(told(|tale| tale.kept().members.clear()).breaks(9));
 }
 
