@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if message.by.id == dot.me().id {
             continue;
         }
-        if let Some(rest) = message.text.strip_prefix("echo ") {
+        if let Some(rest) = message.body.text.strip_prefix("echo ") {
             // In the outbox the answer survives lost connections, and the bot keeps listening meanwhile.
             dot.enqueue(room, rest).await?;
         }
