@@ -17,7 +17,7 @@ pub struct Follow {
     pub head: u64,
     /// The refusal that this follow makes up for: pages have told the connection what was missing. The shard ignores
     /// such a follow unless this refusal is the latest of the key, and nothing has made up for it yet. With `None`
-    /// the shard obeys in any case.
+    /// it takes effect in any case.
     pub makes_up_for: Option<Refusal>,
     /// Frames that are sent directly before the first frame of the key. Dropped if the tail does not reach back to
     /// `after`.
@@ -25,7 +25,7 @@ pub struct Follow {
 }
 
 impl Follow {
-    /// A follow of `key` from `after` on that the shard obeys in any case, without a preface.
+    /// A follow of `key` from `after` on that takes effect in any case, without a preface.
     pub fn anew(conn: ConnId, key: Key, after: u64, head: u64) -> Follow {
         Follow { conn, key, after, head, makes_up_for: None, preface: Vec::new() }
     }

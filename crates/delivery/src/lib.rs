@@ -39,12 +39,12 @@ mod tls;
 
 mod inbox;
 mod interest;
-mod order;
+mod job;
 
 mod shard;
 
 mod farewell;
-mod orders;
+mod jobs;
 mod reading;
 mod recess;
 mod sweep;

@@ -1,4 +1,4 @@
-//! What each order does to connections and tails.
+//! What each job does to connections and tails.
 
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -13,9 +13,9 @@ use crate::farewell::TOO_SLOW;
 use crate::follow::{Follow, Refusal};
 use crate::frame::Frame;
 use crate::gateway::Closed;
+use crate::job::Attach;
 use crate::key::{ConnId, Encoding, Key};
 use crate::milestone::Milestone;
-use crate::order::Attach;
 use crate::publication::Publication;
 use crate::shard::Shard;
 use crate::tail::{ALWAYS, Reader, Shift};
