@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::audience::Follower;
 use crate::connection::Cursor;
-use crate::follow::Refusal;
+use crate::follow::Shortfall;
 use crate::frame::Frame;
 use crate::gateway::{Closed, Gateway};
 use crate::key::{ConnId, Encoding, Key};
@@ -19,7 +19,7 @@ struct Deaf;
 impl Gateway for Deaf {
     fn on_text(&self, _: ConnId, _: &str) {}
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {

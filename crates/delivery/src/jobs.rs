@@ -10,7 +10,7 @@ use crate::audience::{Follower, push_snugly};
 use crate::backlog::{Intent, Then, What};
 use crate::connection::{Connection, Cursor, Held, Phase};
 use crate::farewell::TOO_SLOW;
-use crate::follow::{Follow, Refusal};
+use crate::follow::{Follow, Shortfall};
 use crate::frame::Frame;
 use crate::gateway::Closed;
 use crate::job::Attach;
@@ -76,11 +76,11 @@ impl Shard {
             self.interest.remove(key, id);
             return;
         };
-        if makes_up_for.is_some_and(|refusal| refusal != self.connections[slot].refusal_of(key)) {
+        if makes_up_for.is_some_and(|shortfall| shortfall != self.connections[slot].shortfall_of(key)) {
             self.interest.remove(key, id);
             return;
         }
-        self.connections[slot].forget_refusal(key);
+        self.connections[slot].forget_shortfall(key);
         let encoding = id.encoding();
         let audience = match self.audiences.find(key, encoding) {
             Some(audience) => {
@@ -92,7 +92,7 @@ impl Shard {
             None => self.audiences.open(key, encoding, head),
         };
         if !self.audiences.tail(audience).reaches(after) {
-            self.refuse(slot, audience, after);
+            self.fall_short(slot, audience, after);
             return;
         }
         self.admit(slot, audience);
@@ -111,7 +111,7 @@ impl Shard {
 
     pub(crate) fn unfollow(&mut self, id: ConnId, key: Key) {
         let Some(slot) = self.open_slot(id) else { return };
-        self.connections[slot].forget_refusal(key);
+        self.connections[slot].forget_shortfall(key);
         if self.cursor_of(slot, key).is_none() {
             return;
         }
@@ -263,10 +263,10 @@ impl Shard {
         }
     }
 
-    fn refuse(&mut self, slot: usize, audience: u32, after: u64) {
-        let Some(refusing) = self.audiences.get(audience) else { return };
-        let key = refusing.key;
-        if refusing.followers.is_empty() {
+    fn fall_short(&mut self, slot: usize, audience: u32, after: u64) {
+        let Some(short) = self.audiences.get(audience) else { return };
+        let key = short.key;
+        if short.followers.is_empty() {
             self.audiences.close(audience);
         }
         // A connection that follows the key already hears nothing more of it until pages have told what is missing:
@@ -286,13 +286,13 @@ impl Shard {
         self.tell_if_taken(slot);
         // Items that waited only for frames of this key are due now.
         self.wake(slot);
-        let refusal = Refusal(self.next_stamp());
+        let shortfall = Shortfall(self.next_stamp());
         let conn = &mut self.connections[slot];
         let id = conn.id;
-        conn.note_refusal(key, refusal);
+        conn.note_shortfall(key, shortfall);
         self.interest.remove(key, id);
         self.tally.too_old += 1;
-        self.tell(slot, |gateway| gateway.on_too_old(id, key, after, refusal));
+        self.tell(slot, |gateway| gateway.on_too_old(id, key, after, shortfall));
     }
 
     /// Makes a connection a follower, if it is none yet. Where it starts is decided later.

@@ -71,7 +71,7 @@ pub mod model;
 
 pub use crate::allowance::Allowance;
 pub use crate::delivery::Delivery;
-pub use crate::follow::{Follow, Refusal};
+pub use crate::follow::{Follow, Shortfall};
 pub use crate::frame::Frame;
 pub use crate::gateway::{Closed, Gateway};
 pub use crate::gathering::Gathering;

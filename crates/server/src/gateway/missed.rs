@@ -1,6 +1,6 @@
 //! What a connection lacks of a room, by more than one account.
 
-use delivery::Refusal;
+use delivery::Shortfall;
 
 /// What a connection lacks of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,16 +8,16 @@ pub(super) struct Missed {
     /// Everything behind this `seq`. `None` is more than is told one by one, or nobody knows how much.
     pub(super) after: Option<u64>,
     /// By which it is known.
-    pub(super) refusal: Refusal,
+    pub(super) shortfall: Shortfall,
 }
 
 impl Missed {
     /// More than is told one by one, of a room that was not refused.
-    pub(super) const ALL: Self = Self { after: None, refusal: Refusal::NONE };
+    pub(super) const ALL: Self = Self { after: None, shortfall: Shortfall::NONE };
 
-    /// Whether one catch-up can end both: where there was no refusal, the end of one is none of the other's.
+    /// Whether one catch-up can end both: where there was no shortfall, the end of one is none of the other's.
     pub(super) fn is_like(self, other: Self) -> bool {
-        (self.refusal == Refusal::NONE) == (other.refusal == Refusal::NONE)
+        (self.shortfall == Shortfall::NONE) == (other.shortfall == Shortfall::NONE)
     }
 
     /// What is lacking by both accounts: where one of them was refused while the other still waited, the later one must not
@@ -26,7 +26,7 @@ impl Missed {
         Self {
             // `None`, all of it, is the least.
             after: self.after.min(other.after),
-            refusal: self.refusal.max(other.refusal),
+            shortfall: self.shortfall.max(other.shortfall),
         }
     }
 }
@@ -36,9 +36,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
-        let refusal = Refusal::NONE;
-        let (early, late) = (Missed { after: Some(3), refusal }, Missed { after: Some(21), refusal });
+    fn a_shortfall_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
+        let shortfall = Shortfall::NONE;
+        let (early, late) = (Missed { after: Some(3), shortfall }, Missed { after: Some(21), shortfall });
         assert_eq!((early.and(late), late.and(early)), (early, early));
         assert_eq!((Missed::ALL.and(late), late.and(Missed::ALL)), (Missed::ALL, Missed::ALL));
         assert!(early.is_like(Missed::ALL));

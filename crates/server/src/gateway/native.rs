@@ -9,7 +9,7 @@ use crate::complaint::complaint;
 use crate::live::{Beaten, Greeting, Resuming, Rooms, is_room, native};
 use crate::pacing::{UnderWay, Verdict, keeping};
 use chat::{Caller, RESUME_EVENTS, RoomKey};
-use delivery::{Closed, ConnId, Frame, Gateway, Key, Refusal};
+use delivery::{Closed, ConnId, Frame, Gateway, Key, Shortfall};
 use protocol::frame::{Hello, Lagged, Posted, ReadMarked, Reply};
 use protocol::{ClientFrame, CloseCode, Command, ErrorCode, MAX_INTEGER, Nonce, RoomId, ServerFrame};
 use sabotage::Bug;
@@ -119,8 +119,8 @@ impl Connection {
     }
 
     /// Takes a room up again where a catch-up ends.
-    async fn make_up(&self, room: RoomId, refusal: Refusal, after: u64, preface: Vec<Frame>) {
-        let makes_up_for = Some(refusal);
+    async fn make_up(&self, room: RoomId, shortfall: Shortfall, after: u64, preface: Vec<Frame>) {
+        let makes_up_for = Some(shortfall);
         self.app
             .live
             .resume(Resuming { conn: self.conn, room, after, makes_up_for, preface, most: None })
@@ -159,8 +159,8 @@ impl Connection {
     /// Reads the log and sends it page by page, each when the last has left; then takes the room up again. Where too much
     /// is missing, the newest page stands for all of it.
     async fn catch_up_with(&self, room: RoomId, missed: Missed) {
-        let Missed { after: Some(first), refusal } = missed else {
-            return self.start_afresh(room, missed.refusal).await;
+        let Missed { after: Some(first), shortfall } = missed else {
+            return self.start_afresh(room, missed.shortfall).await;
         };
         let mut after = first;
         while !self.over.load(Ordering::Acquire) {
@@ -169,13 +169,13 @@ impl Connection {
                 Err(error) => return self.give_up(&error),
             };
             if page.as_of().saturating_sub(first) > RESUME_EVENTS {
-                return self.start_afresh(room, refusal).await;
+                return self.start_afresh(room, shortfall).await;
             }
             after = page.events().last().map_or(after, |event| event.seq);
             let events = page.events().iter().cloned();
             let frames: Vec<Frame> = events.map(|event| native(&ServerFrame::Event(event))).collect();
             if !page.more() {
-                return self.make_up(room, refusal, after, frames).await;
+                return self.make_up(room, shortfall, after, frames).await;
             }
             self.page(frames).await;
         }
@@ -191,14 +191,14 @@ impl Connection {
         }
     }
 
-    async fn start_afresh(&self, room: RoomId, refusal: Refusal) {
+    async fn start_afresh(&self, room: RoomId, shortfall: Shortfall) {
         match self.app.chat.reset(self.caller.key(), room).await {
             Ok((reset, read)) => {
                 let after = reset.as_of;
                 let mark = ServerFrame::ReadMarked(ReadMarked { room, read });
                 let reset = ServerFrame::Reset(Arc::unwrap_or_clone(reset));
                 let preface = vec![native(&reset), native(&mark)];
-                self.make_up(room, refusal, after, preface).await;
+                self.make_up(room, shortfall, after, preface).await;
             }
             Err(error) => self.give_up(&error),
         }
@@ -324,9 +324,9 @@ impl Gateway for Native {
         self.0.lane().push(Turn::Beside, move || Started::now(async move { Some(refused(None, error)) }));
     }
 
-    fn on_too_old(&self, _: ConnId, key: Key, after: u64, refusal: Refusal) {
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64, shortfall: Shortfall) {
         if let Some(room) = self.0.rooms.named(key) {
-            self.0.catch_up(room, Missed { after: Some(after), refusal });
+            self.0.catch_up(room, Missed { after: Some(after), shortfall });
         }
     }
 

@@ -5,7 +5,7 @@ use super::tables::{Change, Conn, Connected, Greeted, NativeConn, Tables};
 use super::{NATIVE, native, plain, room_key, user_key};
 use chat::presence::{self, Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
-use delivery::{ConnId, Follow, Frame, Refusal};
+use delivery::{ConnId, Follow, Frame, Shortfall};
 use protocol::frame::{Beat, Hello, ReadMarked, RoomJoined, RoomLeft};
 use protocol::simple::SimpleFrame;
 use protocol::{CloseCode, ReadMark, Room as View, RoomId, ServerFrame, SessionId, User};
@@ -119,8 +119,8 @@ pub struct Resuming {
     pub room: RoomId,
     /// The last `seq` the connection has, once it has read `preface`.
     pub after: u64,
-    /// The refusal after which it was told what was missing; `None` where the room is taken up whatever was refused.
-    pub makes_up_for: Option<Refusal>,
+    /// The shortfall after which it was told what was missing; `None` where the room is taken up whatever was refused.
+    pub makes_up_for: Option<Shortfall>,
     /// What it is told first.
     pub preface: Vec<Frame>,
     /// Only answers with the head when more than this was missed, or `after` lies beyond the head. Without it the room
