@@ -66,7 +66,7 @@ pub(crate) struct Cursor {
     /// The index of the connection among the audience's followers.
     pub(crate) member: u32,
     /// The offset up to which everything has been sent, always the border of two frames; or [`Cursor::WAITING`].
-    pub(crate) place: u64,
+    pub(crate) offset: u64,
     /// The end of the tail when following began: fleeting frames before it are not sent. `Reader::AHEAD` while the
     /// connection may have from elsewhere what the tail holds.
     pub(crate) live_from: u64,
@@ -75,7 +75,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// For `place`, while the start of the key still waits in the backlog: beyond every end.
+    /// For `offset`, while the start of the key still waits in the backlog: beyond every end.
     pub(crate) const WAITING: u64 = u64::MAX;
 }
 

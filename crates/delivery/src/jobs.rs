@@ -186,12 +186,12 @@ impl Shard {
         let Some(index) = self.cursor_of(slot, key) else { return };
         let cursor = &mut self.connections[slot].cursors[index];
         let tail = self.audiences.tail(cursor.audience);
-        let (live_from, place) = (tail.end_before(stamp), tail.place_after(after));
+        let (live_from, offset) = (tail.end_before(stamp), tail.offset_after(after));
         // A connection that has more than was published when it asked is not told those frames again.
-        let ahead = after > tail.last() || place > live_from;
+        let ahead = after > tail.last() || offset > live_from;
         cursor.live_from = if ahead { Reader::AHEAD } else { live_from };
         cursor.last = after;
-        cursor.place = place.min(live_from);
+        cursor.offset = offset.min(live_from);
         if tail.reaches(after) {
             self.wake(slot);
         } else {
@@ -207,7 +207,7 @@ impl Shard {
         let backlog = self.connections[slot].backlog.as_ref();
         match backlog.and_then(|backlog| backlog.intent(key)) {
             Some(Intent::Start | Intent::Stop) => {
-                self.connections[slot].cursors[index].place = Cursor::WAITING
+                self.connections[slot].cursors[index].offset = Cursor::WAITING
             }
             None => self.remove_cursor(slot, index),
         }
@@ -222,11 +222,11 @@ impl Shard {
         let Some(audience) = self.audiences.get(cursor.audience) else { return };
         let key = audience.key;
         if sabotage::has(Bug::DropOnLag) {
-            cursor.place = self.audiences.tail(cursor.audience).end();
+            cursor.offset = self.audiences.tail(cursor.audience).end();
             return;
         }
         if conn.backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_some() {
-            cursor.place = Cursor::WAITING;
+            cursor.offset = Cursor::WAITING;
             return;
         }
         self.remove_cursor(slot, index);
@@ -280,7 +280,7 @@ impl Shard {
         if backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_none()
             && let Some(index) = self.cursor_of(slot, key)
         {
-            self.connections[slot].cursors[index].place = Cursor::WAITING;
+            self.connections[slot].cursors[index].offset = Cursor::WAITING;
         }
         self.connections[slot].tidy();
         self.tell_if_taken(slot);
@@ -298,13 +298,13 @@ impl Shard {
     /// Makes a connection a follower, if it is none yet. Where it starts is decided later.
     fn admit(&mut self, slot: usize, audience: u32) {
         let conn = &mut self.connections[slot];
-        let Some(place) = self.audiences.get_mut(audience) else { return };
+        let Some(followed) = self.audiences.get_mut(audience) else { return };
         if conn.cursor_in(audience).is_some() {
-            self.interest.remove(place.key, conn.id);
+            self.interest.remove(followed.key, conn.id);
             return;
         }
-        let member = place.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
-        let cursor = Cursor { audience, member, place: Cursor::WAITING, live_from: 0, last: 0 };
+        let member = followed.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
+        let cursor = Cursor { audience, member, offset: Cursor::WAITING, live_from: 0, last: 0 };
         push_snugly(&mut conn.cursors, cursor);
     }
 
@@ -312,7 +312,7 @@ impl Shard {
         let Some(audience) = self.audiences.get(audience) else { return };
         for follower in &audience.followers {
             let cursor = &mut self.connections[follower.slot as usize].cursors[follower.cursor as usize];
-            cursor.place = shift.moved(cursor.place);
+            cursor.offset = shift.moved(cursor.offset);
             cursor.live_from = shift.moved(cursor.live_from);
         }
     }
@@ -328,7 +328,7 @@ impl Shard {
         let conn = &self.connections[slot];
         let Some(index) = self.cursor_of(slot, key) else { return conn.backlog.is_none() };
         let cursor = &conn.cursors[index];
-        conn.backlog.is_none() && cursor.place >= self.audiences.tail(cursor.audience).end()
+        conn.backlog.is_none() && cursor.offset >= self.audiences.tail(cursor.audience).end()
     }
 
     fn cursor_of(&self, slot: usize, key: Key) -> Option<usize> {
