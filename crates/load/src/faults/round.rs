@@ -10,7 +10,7 @@ use super::person::{
 use super::phases::Phases;
 use super::proxy::Proxy;
 use super::verdict::{self, Story, Verdict};
-use super::victim::{Orders, Victim};
+use super::victim::{Variables, Victim};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use sabotage::Bug;
@@ -54,7 +54,7 @@ pub struct Plan {
 
 impl Plan {
     /// The variables of every life of the server.
-    fn orders(&self) -> Orders {
+    fn variables(&self) -> Variables {
         self.bug.map(|bug| vec![("ROOMFUL_BUG", bug.name().to_owned())]).unwrap_or_default()
     }
 }
@@ -133,7 +133,7 @@ pub async fn run(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
 async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
     let began = Instant::now();
     let mut victim = Victim::new(&plan.binary, folder)?;
-    let always = plan.orders();
+    let always = plan.variables();
     let mut marks = Vec::new();
     if plan.kind == Kind::Migration {
         marks = injection::migrate(&mut victim, &always, began).await?;

@@ -35,7 +35,7 @@ pub struct Victim {
 }
 
 /// Environment variables of one life of the server: they tell an armed build what to break.
-pub type Orders = Vec<(&'static str, String)>;
+pub type Variables = Vec<(&'static str, String)>;
 
 impl Victim {
     /// A server that will keep everything in `folder` and always listen on the same port.
@@ -85,9 +85,9 @@ impl Victim {
     ///
     /// # Errors
     /// When the process cannot be started.
-    pub fn spawn(&mut self, orders: &Orders) -> Result<()> {
+    pub fn spawn(&mut self, variables: &Variables) -> Result<()> {
         self.end();
-        let mut command = self.program(orders)?;
+        let mut command = self.program(variables)?;
         command.args(["--listen", &self.address.to_string(), "--heartbeat-s", "1", "--log", "info"]);
         self.child = Some(self.launch(command)?);
         self.began = Instant::now();
@@ -99,9 +99,9 @@ impl Victim {
     ///
     /// # Errors
     /// When the new process does not come to serve.
-    pub async fn give_way(&mut self, orders: &Orders, time: Duration) -> Result<bool> {
+    pub async fn give_way(&mut self, variables: &Variables, time: Duration) -> Result<bool> {
         let banner = self.folder.join("banner");
-        let mut command = self.program(orders)?;
+        let mut command = self.program(variables)?;
         command.args(["serve", "--take-over", "--listen", &self.address.to_string()]);
         command.args(["--heartbeat-s", "1", "--log", "info"]).stdout(File::create(&banner)?);
         let next = self.launch(command)?;
@@ -127,8 +127,8 @@ impl Victim {
     ///
     /// # Errors
     /// When it cannot be run, or does not end well.
-    pub async fn command(&mut self, arguments: &[&str], orders: &Orders) -> Result<()> {
-        let mut command = self.program(orders)?;
+    pub async fn command(&mut self, arguments: &[&str], variables: &Variables) -> Result<()> {
+        let mut command = self.program(variables)?;
         command.args(arguments);
         let mut child = self.launch(command)?;
         if ends(&mut child, START).await.is_some_and(|status| status.success()) {
@@ -139,11 +139,11 @@ impl Victim {
         bail!("{} failed; the end of the log:\n{}", arguments.join(" "), tail(&self.log()))
     }
 
-    fn program(&self, orders: &Orders) -> Result<Command> {
+    fn program(&self, variables: &Variables) -> Result<Command> {
         let log = self.open_log()?;
         let mut command = Command::new(&self.binary);
         command.arg("--data").arg(self.data());
-        command.envs(orders.iter().map(|(name, value)| (*name, value)));
+        command.envs(variables.iter().map(|(name, value)| (*name, value)));
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
     }
@@ -156,8 +156,8 @@ impl Victim {
     ///
     /// # Errors
     /// When it does not come to listen.
-    pub async fn start(&mut self, orders: &Orders) -> Result<()> {
-        self.spawn(orders)?;
+    pub async fn start(&mut self, variables: &Variables) -> Result<()> {
+        self.spawn(variables)?;
         if !self.listens().await? {
             bail!("the server ended before it listened; the end of its log:\n{}", tail(&self.log()));
         }
