@@ -202,7 +202,7 @@ fn conclude(
         lives: &stage.lives,
         record,
         secrets: &stage.community.secrets(),
-        log: &stage.victim.log(),
+        output: &stage.victim.output(),
         stuck: &stage.complaints,
         crashed: stage.marks.iter().any(|mark| mark.ends_life),
         memory: (peak, MEMORY),
@@ -352,7 +352,7 @@ fn failed_sends(journals: &[Journal]) -> Vec<String> {
     failed.collect()
 }
 
-/// Keeps the remains of a round that failed: journals, the server's log and its data directory.
+/// Keeps the remains of a round that failed: journals, the server's output and its data directory.
 fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<Option<PathBuf>> {
     let Some(keep) = &plan.keep else { return Ok(None) };
     let to = keep.join(format!("{}-{}", plan.kind.name(), plan.seed));

@@ -75,9 +75,9 @@ impl Victim {
     }
 
     /// Everything that it has printed, in all its lives.
-    pub fn log(&self) -> String {
+    pub fn output(&self) -> String {
         std::fs::read(self.folder.join("server.log"))
-            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .map(|output| String::from_utf8_lossy(&output).into_owned())
             .unwrap_or_default()
     }
 
@@ -110,11 +110,11 @@ impl Victim {
         // The new process prints nothing before it serves.
         while std::fs::metadata(&banner)?.len() == 0 {
             if !self.lives() || self.began.elapsed() > START {
-                bail!("the new process did not take over; the end of its log:\n{}", tail(&self.log()));
+                bail!("the new process did not take over; the end of its output:\n{}", tail(&self.output()));
             }
             sleep(LOOK).await;
         }
-        self.open_log()?.write_all(&std::fs::read(&banner)?)?;
+        self.open_output()?.write_all(&std::fs::read(&banner)?)?;
         let Some(mut old) = old else { return Ok(true) };
         let ended = ends(&mut old, time).await;
         // It may be gone already.
@@ -136,15 +136,15 @@ impl Victim {
         }
         let _ = child.kill();
         let _ = child.wait();
-        bail!("{} failed; the end of the log:\n{}", arguments.join(" "), tail(&self.log()))
+        bail!("{} failed; the end of the output:\n{}", arguments.join(" "), tail(&self.output()))
     }
 
     fn program(&self, variables: &Variables) -> Result<Command> {
-        let log = self.open_log()?;
+        let output = self.open_output()?;
         let mut command = Command::new(&self.binary);
         command.arg("--data").arg(self.data());
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
-        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         Ok(command)
     }
 
@@ -159,7 +159,7 @@ impl Victim {
     pub async fn start(&mut self, variables: &Variables) -> Result<()> {
         self.spawn(variables)?;
         if !self.listens().await? {
-            bail!("the server ended before it listened; the end of its log:\n{}", tail(&self.log()));
+            bail!("the server ended before it listened; the end of its output:\n{}", tail(&self.output()));
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Victim {
             }
             sleep(LOOK).await;
         }
-        bail!("the server neither listened nor ended; the end of its log:\n{}", tail(&self.log()))
+        bail!("the server neither listened nor ended; the end of its output:\n{}", tail(&self.output()))
     }
 
     /// Ends the life at once, as a crash does.
@@ -243,7 +243,7 @@ impl Victim {
         }
     }
 
-    fn open_log(&self) -> Result<File> {
+    fn open_output(&self) -> Result<File> {
         let path = self.folder.join("server.log");
         OpenOptions::new().append(true).create(true).open(&path).with_context(|| path.display().to_string())
     }
@@ -299,7 +299,7 @@ fn free_port() -> Result<u16> {
     bail!("no port between {} and {} is free", PORTS.start, PORTS.end)
 }
 
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
+fn tail(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
 }
