@@ -1,7 +1,7 @@
 //! Whether the state that a client built from events is the state that the server has.
 
 use crate::client::{Client, Failure, Late};
-use crate::timeline::{Place, Timeline};
+use crate::timeline::{Timeline, Window};
 use protocol::{Message, Room, RoomId};
 
 /// How often to look again when events came while the server was asked.
@@ -88,9 +88,9 @@ impl Client {
     async fn fetched(&self, room: RoomId, timeline: &Timeline) -> Result<Option<Vec<Message>>, Disagreement> {
         let window = timeline.window();
         let mut messages: Vec<Message> = Vec::new();
-        let mut place = Place::Before(window.end);
+        let mut wanted = Window::Before(window.end);
         loop {
-            let page = self.list_messages(room, place, None).await?;
+            let page = self.list_messages(room, wanted, None).await?;
             if page.as_of != timeline.last() {
                 return Ok(None);
             }
@@ -98,7 +98,7 @@ impl Client {
             let more = page.more_before;
             messages.splice(0..0, page.messages.into_iter().filter(|message| window.contains(&message.seq)));
             match first {
-                Some(first) if more && first > window.start => place = Place::Before(first),
+                Some(first) if more && first > window.start => wanted = Window::Before(first),
                 Some(_) | None => return Ok(Some(messages)),
             }
         }

@@ -1,7 +1,7 @@
 //! The commands by name.
 
 use crate::client::{Client, Failure, new_nonce};
-use crate::timeline::{Place, Timeline};
+use crate::timeline::{Timeline, Window};
 use protocol::frame::{MemberPage, MessagePage, NewInvite, Revised, RoomPage, UserPage};
 use protocol::{Command, ReadMark, Room, RoomId, RoomKind, UserId};
 use std::future::Future;
@@ -114,14 +114,14 @@ impl Client {
     pub async fn list_messages(
         &self,
         room: RoomId,
-        place: Place,
+        wanted: Window,
         limit: Option<u32>,
     ) -> Result<MessagePage, Failure> {
-        let (before, after, around) = match place {
-            Place::Newest => (None, None, None),
-            Place::Before(seq) => (Some(seq), None, None),
-            Place::After(seq) => (None, Some(seq), None),
-            Place::Around(seq) => (None, None, Some(seq)),
+        let (before, after, around) = match wanted {
+            Window::Newest => (None, None, None),
+            Window::Before(seq) => (Some(seq), None, None),
+            Window::After(seq) => (None, Some(seq), None),
+            Window::Around(seq) => (None, None, Some(seq)),
         };
         self.command_for(Command::ListMessages { room, before, after, around, limit }).await
     }
@@ -130,9 +130,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn load(&self, room: RoomId, place: Place) -> Result<MessagePage, Failure> {
-        let page = self.list_messages(room, place, None).await?;
-        self.shared.state.send_modify(|state| state.page(room, place, &page));
+    pub async fn load(&self, room: RoomId, wanted: Window) -> Result<MessagePage, Failure> {
+        let page = self.list_messages(room, wanted, None).await?;
+        self.shared.state.send_modify(|state| state.page(room, wanted, &page));
         Ok(page)
     }
 
@@ -141,8 +141,8 @@ impl Client {
     /// # Errors
     /// [`Failure`].
     pub async fn load_older(&self, room: RoomId) -> Result<MessagePage, Failure> {
-        let place = self.read(|state| state.timelines.get(&room).map_or(Place::Newest, Timeline::older));
-        self.load(room, place).await
+        let wanted = self.read(|state| state.timelines.get(&room).map_or(Window::Newest, Timeline::older));
+        self.load(room, wanted).await
     }
 
     /// Takes the page after the window into the timeline.
@@ -150,8 +150,8 @@ impl Client {
     /// # Errors
     /// [`Failure`].
     pub async fn load_newer(&self, room: RoomId) -> Result<MessagePage, Failure> {
-        let place = self.read(|state| state.timelines.get(&room).map_or(Place::Newest, Timeline::newer));
-        self.load(room, place).await
+        let wanted = self.read(|state| state.timelines.get(&room).map_or(Window::Newest, Timeline::newer));
+        self.load(room, wanted).await
     }
 
     async fn enter(&self, entering: impl Future<Output = Result<Room, Failure>>) -> Result<Room, Failure> {

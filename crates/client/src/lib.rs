@@ -46,4 +46,4 @@ pub use outbox::{Outbox, Pending, PendingState};
 pub use protocol;
 pub use simple::{Simple, SimpleReceived};
 pub use state::{Ended, Link, State};
-pub use timeline::{Applied, Place, Timeline};
+pub use timeline::{Applied, Timeline, Window};

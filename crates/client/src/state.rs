@@ -1,7 +1,7 @@
 //! Everything a client knows, built from frames alone. Pure: no socket, clock or randomness.
 
 use crate::outbox::Outbox;
-use crate::timeline::{Applied, Place, Timeline};
+use crate::timeline::{Applied, Timeline, Window};
 use protocol::frame::{Beat, Hello, MessagePage, Posted, Presence, ReadMarked, RoomLeft};
 use protocol::{
     Command, Event, EventKind, Limits, Message, Nonce, ReadMark, Role, Room, RoomId, ServerFrame, User,
@@ -125,10 +125,10 @@ impl State {
         self.mark_read(draft.room, ReadMark { seq: posted.seq, n: posted.n });
     }
 
-    /// The reply to a `list_messages` asked at `place`.
-    pub fn page(&mut self, room: RoomId, place: Place, page: &MessagePage) {
+    /// The reply to a `list_messages` asked for as `wanted`.
+    pub fn page(&mut self, room: RoomId, wanted: Window, page: &MessagePage) {
         if let Some(timeline) = self.timelines.get_mut(&room) {
-            timeline.merge(place, page);
+            timeline.merge(wanted, page);
         }
         self.drop_pending(&page.messages);
     }

@@ -41,9 +41,9 @@ pub enum Applied {
     Gap,
 }
 
-/// Which page of a room's messages.
+/// Which stretch of a room's messages a page has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Window {
     /// The newest.
     Newest,
     /// Those with a smaller `seq`.
@@ -111,14 +111,14 @@ impl Timeline {
         self.to < self.last
     }
 
-    /// The place of the page that goes before the window.
-    pub const fn older(&self) -> Place {
-        Place::Before(self.from.saturating_add(1))
+    /// Asks for the page before the window.
+    pub const fn older(&self) -> Window {
+        Window::Before(self.from.saturating_add(1))
     }
 
-    /// The place of the page that goes after the window.
-    pub const fn newer(&self) -> Place {
-        Place::After(self.to)
+    /// Asks for the page after the window.
+    pub const fn newer(&self) -> Window {
+        Window::After(self.to)
     }
 
     /// Applies an event if it is the next one.
@@ -168,24 +168,24 @@ impl Timeline {
         Applied::New
     }
 
-    /// Takes in a page that was asked for at `place`. A page never moves [`Timeline::last`]: events that it is
+    /// Takes in a page that was asked for as `wanted`. A page never moves [`Timeline::last`]: events that it is
     /// ahead of still come and change nothing then.
-    pub fn merge(&mut self, place: Place, page: &MessagePage) {
+    pub fn merge(&mut self, wanted: Window, page: &MessagePage) {
         if page.as_of < self.since {
             // Asked for before a reset: what changed between the two is never told.
             return;
         }
-        let (low, high) = covers(place, page);
+        let (low, high) = covers(wanted, page);
         let meets = low <= self.to && self.from <= high;
         if meets {
             self.from = self.from.min(low);
             self.to = self.to.max(high);
         } else {
-            let stale = match place {
-                Place::Newest => high < self.from,
+            let stale = match wanted {
+                Window::Newest => high < self.from,
                 // The window that these pages belong to is gone. They would leave a hole beside the present one.
-                Place::Before(_) | Place::After(_) => true,
-                Place::Around(_) => false,
+                Window::Before(_) | Window::After(_) => true,
+                Window::Around(_) => false,
             };
             if stale {
                 return;
@@ -196,9 +196,9 @@ impl Timeline {
         for message in &page.messages {
             self.put(message.clone());
         }
-        match place {
-            Place::Newest | Place::After(_) | Place::Around(_) => self.trim_start(),
-            Place::Before(_) => self.trim_end(),
+        match wanted {
+            Window::Newest | Window::After(_) | Window::Around(_) => self.trim_start(),
+            Window::Before(_) => self.trim_end(),
         }
     }
 
@@ -288,18 +288,18 @@ impl Revision {
 }
 
 /// The range `low < seq ≤ high` of which the page has every message.
-fn covers(place: Place, page: &MessagePage) -> (u64, u64) {
+fn covers(wanted: Window, page: &MessagePage) -> (u64, u64) {
     let first = page.messages.first().map(|message| message.seq.saturating_sub(1));
     let last = page.messages.last().map(|message| message.seq);
     let down = if page.more_before { first } else { Some(0) };
     let up = if page.more_after { last } else { Some(page.as_of) };
-    match place {
-        Place::Newest => (down.unwrap_or(page.as_of), page.as_of),
-        Place::Before(before) => {
+    match wanted {
+        Window::Newest => (down.unwrap_or(page.as_of), page.as_of),
+        Window::Before(before) => {
             let high = before.saturating_sub(1);
             (down.unwrap_or(high), high)
         }
-        Place::After(after) => (after, up.unwrap_or(after)),
-        Place::Around(seq) => (down.unwrap_or(seq), up.unwrap_or(seq)),
+        Window::After(after) => (after, up.unwrap_or(after)),
+        Window::Around(seq) => (down.unwrap_or(seq), up.unwrap_or(seq)),
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Deflate, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Refusal,
+    Closed, ConnId, Deflate, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Shortfall,
 };
 
 /// Autobahn's largest message.
@@ -46,7 +46,7 @@ impl Gateway for Echo {
         self.publish(conn, Frame::binary(data));
     }
 
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
 
     fn on_lagged(&self, conn: ConnId, _: Key, _: u64) {
         self.delivery.close(conn, 1013, "too slow");

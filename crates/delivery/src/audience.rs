@@ -50,7 +50,7 @@ pub(crate) struct Pass {
 /// All audiences of a shard.
 pub(crate) struct Audiences {
     slab: Slab<Audience>,
-    places: HashMap<(Key, Encoding), u32>,
+    indexes: HashMap<(Key, Encoding), u32>,
     /// The encodings in which a connection has ever followed a key.
     encodings: Vec<Encoding>,
     budget: Budget,
@@ -60,7 +60,7 @@ pub(crate) struct Audiences {
 
 impl Audiences {
     pub(crate) fn new(budget: Budget) -> Audiences {
-        Audiences { slab: Slab::new(), places: HashMap::new(), encodings: Vec::new(), budget, hand: 0 }
+        Audiences { slab: Slab::new(), indexes: HashMap::new(), encodings: Vec::new(), budget, hand: 0 }
     }
 
     pub(crate) fn get(&self, index: u32) -> Option<&Audience> {
@@ -82,7 +82,7 @@ impl Audiences {
     }
 
     pub(crate) fn find(&self, key: Key, encoding: Encoding) -> Option<u32> {
-        self.places.get(&(key, encoding)).copied()
+        self.indexes.get(&(key, encoding)).copied()
     }
 
     /// The audiences of a key in every encoding.
@@ -101,7 +101,7 @@ impl Audiences {
             milestones: Vec::new(),
             published_at: 0,
         }) as u32;
-        self.places.insert((key, encoding), index);
+        self.indexes.insert((key, encoding), index);
         if !self.encodings.contains(&encoding) {
             self.encodings.push(encoding);
         }
@@ -141,7 +141,7 @@ impl Audiences {
     pub(crate) fn close(&mut self, index: u32) {
         let mut audience = self.slab.remove(index as usize);
         audience.tail.release(&mut self.budget);
-        self.places.remove(&(audience.key, audience.encoding));
+        self.indexes.remove(&(audience.key, audience.encoding));
     }
 
     /// Gives the memory of a tail back.

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::allowance::Spending;
 use crate::backlog::{Backlog, Then, What};
 use crate::codec::Decoder;
-use crate::follow::Refusal;
+use crate::follow::Shortfall;
 use crate::gateway::Gateway;
 use crate::key::{ConnId, Key};
 use crate::options::Options;
@@ -28,9 +28,9 @@ pub(crate) struct Connection {
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) phase: Phase,
     pub(crate) cursors: Vec<Cursor>,
-    /// For each key of which the tail did not reach back: the latest refusal, until a follow makes up for it. `None`
+    /// For each key of which the tail did not reach back: the latest shortfall, until a follow makes up for it. `None`
     /// without any.
-    pub(crate) refused: Option<Box<Refused>>,
+    pub(crate) shortfalls: Option<Box<Shortfalls>>,
     pub(crate) backlog: Option<Box<Backlog>>,
     pub(crate) decoder: Decoder,
     /// Bytes that were read and wait until the connection's messages are answered.
@@ -66,7 +66,7 @@ pub(crate) struct Cursor {
     /// The index of the connection among the audience's followers.
     pub(crate) member: u32,
     /// The offset up to which everything has been sent, always the border of two frames; or [`Cursor::WAITING`].
-    pub(crate) place: u64,
+    pub(crate) offset: u64,
     /// The end of the tail when following began: fleeting frames before it are not sent. `Reader::AHEAD` while the
     /// connection may have from elsewhere what the tail holds.
     pub(crate) live_from: u64,
@@ -75,12 +75,12 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// For `place`, while the start of the key still waits in the backlog: beyond every end.
+    /// For `offset`, while the start of the key still waits in the backlog: beyond every end.
     pub(crate) const WAITING: u64 = u64::MAX;
 }
 
-/// Keys, each with a refusal.
-type Refused = SmallVec<[(Key, Refusal); 2]>;
+/// Keys, each with a shortfall.
+type Shortfalls = SmallVec<[(Key, Shortfall); 2]>;
 
 /// Bytes that were read and not acted on yet.
 pub(crate) struct Held {
@@ -113,7 +113,7 @@ impl Connection {
             gateway: Some(gateway),
             phase: Phase::Open,
             cursors: Vec::new(),
-            refused: None,
+            shortfalls: None,
             backlog: None,
             decoder: Decoder::default(),
             held: None,
@@ -174,21 +174,21 @@ impl Connection {
         }
     }
 
-    /// The latest refusal of a key that a follow has not made up for yet; [`Refusal::NONE`] without one.
-    pub(crate) fn refusal_of(&self, key: Key) -> Refusal {
-        let mut refused = self.refused.iter().flat_map(|refused| refused.iter());
-        refused.find(|(refused, _)| *refused == key).map_or(Refusal::NONE, |(_, refusal)| *refusal)
+    /// The latest shortfall of a key that a follow has not made up for yet; [`Shortfall::NONE`] without one.
+    pub(crate) fn shortfall_of(&self, key: Key) -> Shortfall {
+        let mut shortfalls = self.shortfalls.iter().flat_map(|shortfalls| shortfalls.iter());
+        shortfalls.find(|(of, _)| *of == key).map_or(Shortfall::NONE, |(_, shortfall)| *shortfall)
     }
 
-    pub(crate) fn note_refusal(&mut self, key: Key, refusal: Refusal) {
-        self.refused.get_or_insert_default().push((key, refusal));
+    pub(crate) fn note_shortfall(&mut self, key: Key, shortfall: Shortfall) {
+        self.shortfalls.get_or_insert_default().push((key, shortfall));
     }
 
-    pub(crate) fn forget_refusal(&mut self, key: Key) {
-        if let Some(refused) = &mut self.refused {
-            refused.retain(|(refused, _)| *refused != key);
-            if refused.is_empty() {
-                self.refused = None;
+    pub(crate) fn forget_shortfall(&mut self, key: Key) {
+        if let Some(shortfalls) = &mut self.shortfalls {
+            shortfalls.retain(|(of, _)| *of != key);
+            if shortfalls.is_empty() {
+                self.shortfalls = None;
             }
         }
     }

@@ -18,9 +18,9 @@ use crate::frame::Frame;
 use crate::gateway::{Closed, Gateway};
 use crate::gathering::Gathering;
 use crate::interest::Interest;
+use crate::job::{Attach, Job};
 use crate::key::{ConnId, Encoding, Key};
 use crate::options::Options;
-use crate::order::{Attach, Order};
 use crate::publication::Publication;
 use crate::shard::{Door, Shard};
 use crate::socket::Socket;
@@ -100,7 +100,7 @@ impl Delivery {
             return;
         }
         let attach = Box::new(Attach { conn, socket, leftover, gateway });
-        if let Err(Order::Attach(attach)) = self.door(conn).inbox.push(Order::Attach(attach)) {
+        if let Err(Job::Attach(attach)) = self.door(conn).inbox.push(Job::Attach(attach)) {
             self.refuse(conn, attach.gateway.as_ref(), Closed::ByUs { code: RESTART });
         }
     }
@@ -109,55 +109,55 @@ impl Delivery {
     pub fn follow(&self, follow: Follow) {
         let (conn, key) = (follow.conn, follow.key);
         self.expect(&follow);
-        if self.door(conn).inbox.push(Order::Follow(follow)).is_err() {
+        if self.door(conn).inbox.push(Job::Follow(follow)).is_err() {
             self.inner.interest.remove(key, conn);
         }
     }
 
     /// Ends following: the connection does not hear what is published under the key from now on.
     pub fn unfollow(&self, conn: ConnId, key: Key) {
-        self.ask(conn, Order::Unfollow { conn, key });
+        self.ask(conn, Job::Unfollow { conn, key });
     }
 
     /// Gives a frame to every connection of this encoding that follows the key.
     ///
     /// If one of them agreed on compression, the caller's thread deflates the frame, once for all of them.
     pub fn publish(&self, key: Key, encoding: Encoding, publication: Publication) {
-        self.spread(key, encoding, &publication, |shard, order| self.ask_shard(shard, order));
+        self.spread(key, encoding, &publication, |shard, job| self.ask_shard(shard, job));
     }
 
     /// Gives a frame to one connection.
     pub fn unicast(&self, conn: ConnId, frame: Frame) {
-        self.ask(conn, Order::Unicast { conn, frame });
+        self.ask(conn, Job::Unicast { conn, frame });
     }
 
     /// Gives frames to one connection, and calls [`on_drained`](Gateway::on_drained) when the last of them has left.
     /// Without frames, it calls that when everything that waits for the connection has left.
     pub fn page(&self, conn: ConnId, frames: Vec<Frame>) {
-        self.ask(conn, Order::Page { conn, frames });
+        self.ask(conn, Job::Page { conn, frames });
     }
 
     /// Answers messages with one frame each. Every frame counts one message as answered.
     pub fn reply(&self, conn: ConnId, frames: Vec<Frame>) {
-        self.ask(conn, Order::Reply { conn, frames });
+        self.ask(conn, Job::Reply { conn, frames });
     }
 
     /// Counts one message as answered, without a frame.
     pub fn answered(&self, conn: ConnId) {
-        self.ask(conn, Order::Answered { conn });
+        self.ask(conn, Job::Answered { conn });
     }
 
     /// Calls [`on_taken`](Gateway::on_taken) when nothing waits for this connection alone. A gateway that makes long
     /// answers waits for that between two of them. Ask again only after that call.
     pub fn ask_taken(&self, conn: ConnId) {
-        self.ask(conn, Order::Ask { conn });
+        self.ask(conn, Job::Ask { conn });
     }
 
     /// Closes a connection after what is queued for it already. Nothing that is queued later is sent.
     ///
     /// `reason` is cut to 123 bytes.
     pub fn close(&self, conn: ConnId, code: u16, reason: &str) {
-        self.ask(conn, Order::Close { conn, code, reason: reason.into() });
+        self.ask(conn, Job::Close { conn, code, reason: reason.into() });
     }
 
     /// A second way to ask, for a thread that asks for much at once.
@@ -171,7 +171,7 @@ impl Delivery {
         let (quiet, told) = mpsc::channel();
         for door in &self.inner.doors {
             // A shard that has stopped reads nothing.
-            let _: Result<(), Order> = door.inbox.push(Order::Hush { quiet: quiet.clone() });
+            let _: Result<(), Job> = door.inbox.push(Job::Hush { quiet: quiet.clone() });
         }
         drop(quiet);
         // The channel carries no value: each shard drops its end.
@@ -194,7 +194,7 @@ impl Delivery {
         for door in &self.inner.doors {
             let drain = Drain::new(code, Arc::clone(&reason), over, gone.clone());
             // A shard that has stopped has no connection to close.
-            let _: Result<(), Order> = door.inbox.push(Order::Drain(drain));
+            let _: Result<(), Job> = door.inbox.push(Job::Drain(drain));
         }
         drop(gone);
         // The channel carries no value: each shard drops its end.
@@ -229,28 +229,28 @@ impl Delivery {
         &self.inner.doors[conn.shard()]
     }
 
-    fn ask(&self, conn: ConnId, order: Order) {
-        // A shard that has stopped has no connections, and orders for unknown connections are ignored.
-        let _: Result<(), Order> = self.door(conn).inbox.push(order);
+    fn ask(&self, conn: ConnId, job: Job) {
+        // A shard that has stopped has no connections, and jobs for unknown connections are ignored.
+        let _: Result<(), Job> = self.door(conn).inbox.push(job);
     }
 
-    fn ask_shard(&self, shard: usize, order: Order) {
+    fn ask_shard(&self, shard: usize, job: Job) {
         // See `ask`.
-        let _: Result<(), Order> = self.inner.doors[shard].inbox.push(order);
+        let _: Result<(), Job> = self.inner.doors[shard].inbox.push(job);
     }
 
-    /// Makes an order to publish for each shard that has a follower, or is about to have one.
+    /// Makes a job to publish for each shard that has a follower, or is about to have one.
     pub(crate) fn spread(
         &self,
         key: Key,
         encoding: Encoding,
         publication: &Publication,
-        mut give: impl FnMut(usize, Order),
+        mut give: impl FnMut(usize, Job),
     ) {
         let (plain, deflated) = self.inner.interest.listeners(key, encoding);
         let mut spread = |shards, encoding, publication: &Publication| {
             for shard in bits(shards) {
-                give(shard, Order::Publish { key, encoding, publication: publication.clone() });
+                give(shard, Job::Publish { key, encoding, publication: publication.clone() });
             }
         };
         if deflated != 0 {
@@ -270,10 +270,10 @@ impl Delivery {
         self.inner.interest.add(follow.key, follow.conn);
     }
 
-    /// Queues orders at a shard, and empties the list. A shard that has stopped drops them.
-    pub(crate) fn take_all(&self, shard: usize, orders: &mut Vec<Order>) {
-        self.inner.doors[shard].inbox.push_all(orders);
-        orders.clear();
+    /// Queues jobs at a shard, and empties the list. A shard that has stopped drops them.
+    pub(crate) fn take_all(&self, shard: usize, jobs: &mut Vec<Job>) {
+        self.inner.doors[shard].inbox.push_all(jobs);
+        jobs.clear();
     }
 
     /// The deflated frame, or the frame as it is where deflating makes it no shorter.
@@ -304,7 +304,7 @@ fn bits(mut shards: u64) -> impl Iterator<Item = usize> {
 impl Inner {
     fn stop(&self) {
         for door in &self.doors {
-            let _: Result<(), Order> = door.inbox.push(Order::Stop);
+            let _: Result<(), Job> = door.inbox.push(Job::Stop);
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::connection::Phase;
 use crate::flush::Scope;
 use crate::frame;
 use crate::gateway::Closed;
+use crate::job::Job;
 use crate::key::ConnId;
-use crate::order::Order;
 use crate::shard::Shard;
 use crate::turns::guarded;
 
@@ -243,8 +243,8 @@ impl Shard {
     /// Ends every connection, also those that wait in the inbox, and lets no more in.
     pub(crate) fn leave(&mut self) {
         let late = self.door.inbox.shut();
-        for order in mem::take(&mut self.orders).into_iter().chain(late) {
-            if let Order::Attach(attach) = order {
+        for job in mem::take(&mut self.jobs).into_iter().chain(late) {
+            if let Job::Attach(attach) = job {
                 self.attach(*attach);
             }
         }

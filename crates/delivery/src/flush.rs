@@ -289,10 +289,10 @@ fn find_behind(
     for index in (first..all).chain(0..first).take(count) {
         let cursor = &conn.cursors[index];
         let tail = audiences.tail(cursor.audience);
-        if cursor.place < tail.start() {
+        if cursor.offset < tail.start() {
             return Err(Flushed::Lagged(index));
         }
-        if cursor.place < tail.end_before(stamp) {
+        if cursor.offset < tail.end_before(stamp) {
             if behind.len() == KEYS {
                 return Ok(false);
             }
@@ -315,8 +315,8 @@ fn add_slices<'a>(
         let index = pieces.behind[position];
         let cursor = &conn.cursors[index];
         let tail = audiences.tail(cursor.audience);
-        let place = planned(pieces, index, cursor.place);
-        let reader = Reader { place, live_from: cursor.live_from, last: cursor.last };
+        let offset = planned(pieces, index, cursor.offset);
+        let reader = Reader { offset, live_from: cursor.live_from, last: cursor.last };
         let Some(run) = tail.run(reader, stamp) else { continue };
         if !plan.has_room() {
             return false;
@@ -333,12 +333,12 @@ fn add_slices<'a>(
 }
 
 /// The offset at which a cursor will be when the pieces so far have left.
-fn planned(pieces: &Pieces, index: usize, place: u64) -> u64 {
+fn planned(pieces: &Pieces, index: usize, offset: u64) -> u64 {
     let end = pieces.list.iter().rev().find_map(|(piece, _)| match piece {
         Piece::Slice { cursor, run } if *cursor == index => Some(run.to),
         Piece::Slice { .. } | Piece::Rest | Piece::Pongs | Piece::Frame => None,
     });
-    end.unwrap_or(place)
+    end.unwrap_or(offset)
 }
 
 /// Notes what the socket took; `true` if the close frame has left.
@@ -406,16 +406,16 @@ fn settle_slice(conn: &mut Connection, audiences: &Audiences, cursor: usize, run
     let cursor = &mut conn.cursors[cursor];
     let tail = audiences.tail(cursor.audience);
     let taken = run.from + now as u64;
-    cursor.place = if taken == run.to { taken } else { tail.border(taken) };
-    let seq = tail.seq_at(cursor.place);
+    cursor.offset = if taken == run.to { taken } else { tail.border(taken) };
+    let seq = tail.seq_at(cursor.offset);
     if seq >= cursor.last {
         cursor.last = seq;
         if cursor.live_from == Reader::AHEAD {
-            cursor.live_from = cursor.place;
+            cursor.live_from = cursor.offset;
         }
     }
-    if cursor.place > taken {
-        let rest = Run { from: taken, to: cursor.place };
+    if cursor.offset > taken {
+        let rest = Run { from: taken, to: cursor.offset };
         let (one, two) = tail.slices(rest);
         let bytes = Bytes::from([one, two].concat());
         conn.backlog().rest = Some(Rest { bytes, then: Then::Nothing });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::audience::Follower;
 use crate::connection::Cursor;
-use crate::follow::Refusal;
+use crate::follow::Shortfall;
 use crate::frame::Frame;
 use crate::gateway::{Closed, Gateway};
 use crate::key::{ConnId, Encoding, Key};
@@ -19,7 +19,7 @@ struct Deaf;
 impl Gateway for Deaf {
     fn on_text(&self, _: ConnId, _: &str) {}
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {
@@ -51,7 +51,7 @@ impl Scene {
         let mut audiences = Audiences::new(Budget { each: 64 << 20, left: 64 << 20 });
         let lobby = audiences.open(Key(1), encoding, 0);
         let member = audiences.get_mut(lobby).expect("just opened").add(Follower { slot: 0, cursor: 0 });
-        conn.cursors.push(Cursor { audience: lobby, member, place: 0, live_from: 0, last: 0 });
+        conn.cursors.push(Cursor { audience: lobby, member, offset: 0, live_from: 0, last: 0 });
         Scene { conn, audiences, lobby, stamp: 0, peer, tally: Tally::default() }
     }
 
@@ -108,8 +108,8 @@ fn of_what_a_full_socket_does_not_take_only_the_rest_of_one_frame_is_kept() {
     let rest = rest.map_or(0, |rest| rest.bytes.len());
     assert!(rest < 10_004, "{rest}");
     let cursor = &scene.conn.cursors[0];
-    assert_eq!(cursor.place, cursor.last * 10_004);
-    assert_eq!(scene.tally.bytes, cursor.place - rest as u64);
+    assert_eq!(cursor.offset, cursor.last * 10_004);
+    assert_eq!(scene.tally.bytes, cursor.offset - rest as u64);
 }
 
 #[test]
@@ -121,9 +121,9 @@ fn a_frame_that_is_half_out_is_finished_before_anything_else() {
     }
     while scene.flush() != Flushed::Full {}
     let (written, cursor) = (scene.tally.bytes, &mut scene.conn.cursors[0]);
-    let border = cursor.place;
+    let border = cursor.offset;
     // As if the key had been taken up again from its end.
-    cursor.place = Cursor::WAITING;
+    cursor.offset = Cursor::WAITING;
     scene.unicast("after that");
 
     let whole = scene.peer_reads(written as usize);

@@ -15,17 +15,17 @@ pub struct Follow {
     pub after: u64,
     /// The last seq that was published under the key when this was queued.
     pub head: u64,
-    /// The refusal that this follow makes up for: pages have told the connection what was missing. The shard ignores
-    /// such a follow unless this refusal is the latest of the key, and nothing has made up for it yet. With `None`
-    /// the shard obeys in any case.
-    pub makes_up_for: Option<Refusal>,
+    /// The shortfall that this follow makes up for: pages have told the connection what was missing. The shard ignores
+    /// such a follow unless this shortfall is the latest of the key, and nothing has made up for it yet. With `None`
+    /// it takes effect in any case.
+    pub makes_up_for: Option<Shortfall>,
     /// Frames that are sent directly before the first frame of the key. Dropped if the tail does not reach back to
     /// `after`.
     pub preface: Vec<Frame>,
 }
 
 impl Follow {
-    /// A follow of `key` from `after` on that the shard obeys in any case, without a preface.
+    /// A follow of `key` from `after` on that takes effect in any case, without a preface.
     pub fn anew(conn: ConnId, key: Key, after: u64, head: u64) -> Follow {
         Follow { conn, key, after, head, makes_up_for: None, preface: Vec::new() }
     }
@@ -34,10 +34,10 @@ impl Follow {
 /// Names one time that a tail did not reach back to the seq that a follow asked for. Of two with the same connection
 /// and key the later is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Refusal(pub(crate) u64);
+pub struct Shortfall(pub(crate) u64);
 
-impl Refusal {
-    /// No refusal. A follow that makes up for this one ends a catch-up that no refusal began: the client missed more than
-    /// is looked for in a tail. The shard ignores that follow while a refusal of the key waits to be made up for.
-    pub const NONE: Refusal = Refusal(0);
+impl Shortfall {
+    /// No shortfall. A follow that makes up for this one ends a catch-up that no shortfall began: the client missed more than
+    /// is looked for in a tail. The shard ignores that follow while a shortfall of the key waits to be made up for.
+    pub const NONE: Shortfall = Shortfall(0);
 }

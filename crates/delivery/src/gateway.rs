@@ -1,6 +1,6 @@
 //! What delivery asks of the server that uses it.
 
-use crate::follow::Refusal;
+use crate::follow::Shortfall;
 use crate::frame::Frame;
 use crate::key::{ConnId, Key};
 
@@ -20,8 +20,8 @@ pub trait Gateway: Send + Sync + 'static {
     fn on_binary(&self, conn: ConnId, data: &[u8]);
 
     /// The tail does not reach back to `after` + 1. Nothing was sent, and nothing of the key is sent until the
-    /// connection follows the key again: either anew, or with a follow that makes up for this refusal.
-    fn on_too_old(&self, conn: ConnId, key: Key, after: u64, refusal: Refusal);
+    /// connection follows the key again: either anew, or with a follow that makes up for this shortfall.
+    fn on_too_old(&self, conn: ConnId, key: Key, after: u64, shortfall: Shortfall);
 
     /// The connection fell so far behind that frames of the key are gone from the tail. It does not follow the key
     /// any more. The last frame of the key that it is sent has the seq `last`.

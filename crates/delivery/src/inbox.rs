@@ -8,22 +8,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
 
-use crate::order::Order;
+use crate::job::Job;
 
-/// A buffer for more orders than this gives its memory back.
+/// A buffer for more jobs than this gives its memory back.
 const KEPT: usize = 4096;
 
 /// Orders for one shard. Not bounded: a caller that publishes bounds how far it runs ahead.
 pub(crate) struct Inbox {
     waiting: Mutex<Waiting>,
-    /// The shard sleeps, or is about to. The next order wakes it, and no further one.
+    /// The shard sleeps, or is about to. The next job wakes it, and no further one.
     asleep: AtomicBool,
     waker: Waker,
 }
 
 #[derive(Default)]
 struct Waiting {
-    orders: VecDeque<Order>,
+    jobs: VecDeque<Job>,
     /// The shard has stopped and takes no more.
     shut: bool,
 }
@@ -33,14 +33,14 @@ impl Inbox {
         Inbox { waiting: Mutex::default(), asleep: AtomicBool::new(false), waker }
     }
 
-    /// Queues an order; gives it back if the shard has stopped.
-    pub(crate) fn push(&self, order: Order) -> Result<(), Order> {
+    /// Queues a job; gives it back if the shard has stopped.
+    pub(crate) fn push(&self, job: Job) -> Result<(), Job> {
         {
             let mut waiting = self.lock();
             if waiting.shut {
-                return Err(order);
+                return Err(job);
             }
-            waiting.orders.push_back(order);
+            waiting.jobs.push_back(job);
         }
         if self.asleep.swap(false, Ordering::SeqCst) {
             self.wake();
@@ -48,33 +48,33 @@ impl Inbox {
         Ok(())
     }
 
-    /// Queues orders in one go. If the shard has stopped, leaves them in `orders`.
-    pub(crate) fn push_all(&self, orders: &mut Vec<Order>) {
+    /// Queues jobs in one go. If the shard has stopped, leaves them in `jobs`.
+    pub(crate) fn push_all(&self, jobs: &mut Vec<Job>) {
         {
             let mut waiting = self.lock();
             if waiting.shut {
                 return;
             }
-            waiting.orders.extend(orders.drain(..));
+            waiting.jobs.extend(jobs.drain(..));
         }
         if self.asleep.swap(false, Ordering::SeqCst) {
             self.wake();
         }
     }
 
-    /// Moves the orders that wait into `orders`, which must be empty.
-    pub(crate) fn take(&self, orders: &mut VecDeque<Order>) {
-        if orders.capacity() > KEPT {
-            *orders = VecDeque::new();
+    /// Moves the jobs that wait into `jobs`, which must be empty.
+    pub(crate) fn take(&self, jobs: &mut VecDeque<Job>) {
+        if jobs.capacity() > KEPT {
+            *jobs = VecDeque::new();
         }
-        mem::swap(&mut self.lock().orders, orders);
+        mem::swap(&mut self.lock().jobs, jobs);
     }
 
-    /// Announces that the shard is about to sleep; `false` if an order waits and the shard must not sleep.
+    /// Announces that the shard is about to sleep; `false` if a job waits and the shard must not sleep.
     pub(crate) fn lie_down(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         // The lock makes any push that did not see the flag come before this look.
-        let quiet = self.lock().orders.is_empty();
+        let quiet = self.lock().jobs.is_empty();
         if !quiet {
             self.get_up();
         }
@@ -85,11 +85,11 @@ impl Inbox {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// Takes the last orders, and lets no more in.
-    pub(crate) fn shut(&self) -> VecDeque<Order> {
+    /// Takes the last jobs, and lets no more in.
+    pub(crate) fn shut(&self) -> VecDeque<Job> {
         let mut waiting = self.lock();
         waiting.shut = true;
-        mem::take(&mut waiting.orders)
+        mem::take(&mut waiting.jobs)
     }
 
     fn wake(&self) {

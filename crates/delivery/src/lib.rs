@@ -39,12 +39,12 @@ mod tls;
 
 mod inbox;
 mod interest;
-mod order;
+mod job;
 
 mod shard;
 
 mod farewell;
-mod orders;
+mod jobs;
 mod reading;
 mod recess;
 mod sweep;
@@ -71,7 +71,7 @@ pub mod model;
 
 pub use crate::allowance::Allowance;
 pub use crate::delivery::Delivery;
-pub use crate::follow::{Follow, Refusal};
+pub use crate::follow::{Follow, Shortfall};
 pub use crate::frame::Frame;
 pub use crate::gateway::{Closed, Gateway};
 pub use crate::gathering::Gathering;

@@ -13,7 +13,7 @@ pub struct RecentFrames {
 pub enum Next {
     /// The reader has everything.
     Nothing,
-    /// The next frames, and the reader's place after them.
+    /// The next frames, and the reader's offset after them.
     Frames(Vec<u8>, u64),
     /// Frames that the reader lacks are gone.
     Lapped,
@@ -27,21 +27,21 @@ impl RecentFrames {
 
     /// Keeps a frame. With `cut`, no reader that follows later is given what was published before this frame.
     pub fn publish(&mut self, bytes: &[u8], seq: u64, cut: bool) {
-        // Without fleeting frames nothing is thinned out, so no reader's place changes.
+        // Without fleeting frames nothing is thinned out, so no reader's offset changes.
         let _ = self.tail.append(Addition { bytes, seq: Some(seq), cut, stamp: 0 }, &mut self.budget);
     }
 
-    /// The place of a reader that has everything up to `after`; `None` if the frames do not reach back so far.
+    /// The offset of a reader that has everything up to `after`; `None` if the frames do not reach back so far.
     pub fn follow(&self, after: u64) -> Option<u64> {
-        self.tail.reaches(after).then(|| self.tail.place_after(after))
+        self.tail.reaches(after).then(|| self.tail.offset_after(after))
     }
 
-    /// The next frames for a reader at `place`.
-    pub fn next(&self, place: u64) -> Next {
-        if place < self.tail.start() {
+    /// The next frames for a reader at `offset`.
+    pub fn next(&self, offset: u64) -> Next {
+        if offset < self.tail.start() {
             return Next::Lapped;
         }
-        match self.tail.run(Reader { place, live_from: 0, last: 0 }, ALWAYS) {
+        match self.tail.run(Reader { offset, live_from: 0, last: 0 }, ALWAYS) {
             None => Next::Nothing,
             Some(run) => {
                 let (first, second) = self.tail.slices(run);

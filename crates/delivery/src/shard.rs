@@ -17,9 +17,9 @@ use crate::flush::Pieces;
 use crate::inbox::Inbox;
 use crate::inflate::Inflater;
 use crate::interest::Interest;
+use crate::job::Job;
 use crate::key::ConnId;
 use crate::options::Options;
-use crate::order::Order;
 use crate::recess::Recess;
 use crate::stats::{Counters, Tally};
 use crate::sweep::Sweep;
@@ -29,8 +29,8 @@ use crate::tail::Budget;
 const INBOX: Token = Token(usize::MAX);
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 1024;
-/// Most orders that a shard obeys in one pass.
-const ORDERS: usize = 1024;
+/// Most jobs that a shard does in one pass.
+const JOBS: usize = 1024;
 /// Bytes read from a socket at a time.
 const SCRATCH: usize = 32 << 10;
 
@@ -52,8 +52,8 @@ pub(crate) struct Shard {
     pub(crate) slots: HashMap<ConnId, usize>,
     pub(crate) audiences: Audiences,
 
-    /// Orders taken from the inbox and not obeyed yet.
-    pub(crate) orders: VecDeque<Order>,
+    /// Jobs taken from the inbox and not done yet.
+    pub(crate) jobs: VecDeque<Job>,
     /// The audience that must be served first: another publication to it would lap readers that keep up.
     crowded: Option<u32>,
     /// Connections with something of their own to write.
@@ -98,7 +98,7 @@ impl Shard {
             connections: Slab::new(),
             slots: HashMap::new(),
             audiences: Audiences::new(budget),
-            orders: VecDeque::new(),
+            jobs: VecDeque::new(),
             crowded: None,
             ready: VecDeque::new(),
             unread: VecDeque::new(),
@@ -123,7 +123,7 @@ impl Shard {
 
     /// Serves until it is told to stop.
     ///
-    /// A pass reads, then takes orders, then writes. So what a message asks for leaves in the pass that read the
+    /// A pass reads, then takes jobs, then writes. So what a message asks for leaves in the pass that read the
     /// message.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
@@ -133,7 +133,7 @@ impl Shard {
                 self.notice(event);
             }
             self.read_on();
-            self.take_orders();
+            self.take_jobs();
             self.flush_ready();
             self.take_turns();
             self.sweep();
@@ -173,10 +173,8 @@ impl Shard {
     }
 
     fn wait(&mut self, events: &mut Events) {
-        let idle = self.ready.is_empty()
-            && self.unread.is_empty()
-            && self.dirty.is_empty()
-            && self.orders.is_empty();
+        let idle =
+            self.ready.is_empty() && self.unread.is_empty() && self.dirty.is_empty() && self.jobs.is_empty();
         let timeout =
             if !idle || !self.door.inbox.lie_down() { Some(Duration::ZERO) } else { self.patience() };
         let began = Instant::now();
@@ -210,20 +208,20 @@ impl Shard {
         }
     }
 
-    /// Obeys a bounded number of orders. Obeys none while the next publication would lap readers that keep up: their
+    /// Does a bounded number of jobs. Does none while the next publication would lap readers that keep up: their
     /// sockets are not full, and yet the tail would forget frames that they were not offered. Every key of the shard
     /// waits then. So a caller that publishes much under one key should wait for its [`Milestone`](crate::Milestone)s
     /// first.
-    fn take_orders(&mut self) {
-        for _ in 0..ORDERS {
+    fn take_jobs(&mut self) {
+        for _ in 0..JOBS {
             if self.is_crowded() {
                 return;
             }
-            if self.orders.is_empty() {
-                self.door.inbox.take(&mut self.orders);
+            if self.jobs.is_empty() {
+                self.door.inbox.take(&mut self.jobs);
             }
-            let Some(order) = self.orders.pop_front() else { return };
-            self.obey(order);
+            let Some(job) = self.jobs.pop_front() else { return };
+            self.perform(job);
         }
     }
 
@@ -237,29 +235,29 @@ impl Shard {
         self.crowded.is_some()
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Attach(attach) => self.attach(*attach),
-            Order::Follow(follow) => self.follow(follow),
-            Order::Unfollow { conn, key } => self.unfollow(conn, key),
-            Order::Publish { key, encoding, publication } => {
+    fn perform(&mut self, job: Job) {
+        match job {
+            Job::Attach(attach) => self.attach(*attach),
+            Job::Follow(follow) => self.follow(follow),
+            Job::Unfollow { conn, key } => self.unfollow(conn, key),
+            Job::Publish { key, encoding, publication } => {
                 self.crowded = self.publish(key, encoding, &publication);
             }
-            Order::Set { key, milestone } => self.set(key, &milestone),
-            Order::Unicast { conn, frame } => self.unicast(conn, frame),
-            Order::Page { conn, frames } => self.page(conn, frames),
-            Order::Reply { conn, frames } => {
+            Job::Set { key, milestone } => self.set(key, &milestone),
+            Job::Unicast { conn, frame } => self.unicast(conn, frame),
+            Job::Page { conn, frames } => self.page(conn, frames),
+            Job::Reply { conn, frames } => {
                 for frame in frames {
                     self.unicast(conn, frame);
                     self.answered(conn);
                 }
             }
-            Order::Answered { conn } => self.answered(conn),
-            Order::Ask { conn } => self.asked(conn),
-            Order::Close { conn, code, reason } => self.close(conn, code, &reason),
-            Order::Hush { quiet } => self.hush(quiet),
-            Order::Drain(drain) => self.begin_drain(drain),
-            Order::Stop => self.stopping = true,
+            Job::Answered { conn } => self.answered(conn),
+            Job::Ask { conn } => self.asked(conn),
+            Job::Close { conn, code, reason } => self.close(conn, code, &reason),
+            Job::Hush { quiet } => self.hush(quiet),
+            Job::Drain(drain) => self.begin_drain(drain),
+            Job::Stop => self.stopping = true,
         }
     }
 

@@ -174,7 +174,7 @@ impl Shard {
         let end = audience.tail.end();
         let quiet = audience.tail.capacity() > 0
             && self.now.saturating_sub(audience.published_at) > millis(QUIET)
-            && self.places(audience).all(|place| place >= end);
+            && self.offsets(audience).all(|offset| offset >= end);
         if quiet {
             self.audiences.release(index);
         }
@@ -188,16 +188,16 @@ impl Shard {
     pub(crate) fn release_fleeting(&mut self, index: u32) {
         let Some(audience) = self.audiences.get(index) else { return };
         let end = audience.tail.end();
-        if audience.tail.is_only_fleeting() && self.places(audience).all(|place| place == end) {
+        if audience.tail.is_only_fleeting() && self.offsets(audience).all(|offset| offset == end) {
             self.audiences.release(index);
         }
     }
 
     /// The offsets of the followers of an audience.
-    fn places(&self, audience: &Audience) -> impl Iterator<Item = u64> {
+    fn offsets(&self, audience: &Audience) -> impl Iterator<Item = u64> {
         let cursor =
             |follower: &Follower| &self.connections[follower.slot as usize].cursors[follower.cursor as usize];
-        audience.followers.iter().map(move |follower| cursor(follower).place)
+        audience.followers.iter().map(move |follower| cursor(follower).offset)
     }
 }
 

@@ -12,8 +12,8 @@ const LEAST: usize = 512;
 
 /// Recent frames in one piece of memory, and where each ends.
 ///
-/// 1. A reader's place is an offset. The slice from there to `end` is what the reader lacks.
-/// 2. A reader whose place is below `start` has lost frames. The place of a reader is always the border of two
+/// 1. A reader stands at an offset. The slice from there to `end` is what the reader lacks.
+/// 2. A reader whose offset is below `start` has lost frames. The offset of a reader is always the border of two
 ///    frames.
 /// 3. Everything published with a seq above `floor` is here.
 #[derive(Default)]
@@ -67,7 +67,7 @@ pub(crate) struct Shift {
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
     /// The border of two frames up to which all is sent.
-    pub(crate) place: u64,
+    pub(crate) offset: u64,
     /// Fleeting frames before this offset are not sent. [`Reader::AHEAD`] where the reader may know frames of the
     /// tail already.
     pub(crate) live_from: u64,
@@ -119,17 +119,17 @@ impl Tail {
         after >= self.floor
     }
 
-    /// The place of a reader that has everything up to `after`.
-    pub(crate) fn place_after(&self, after: u64) -> u64 {
+    /// The offset of a reader that has everything up to `after`.
+    pub(crate) fn offset_after(&self, after: u64) -> u64 {
         self.start_of(self.entries.partition_point(|entry| entry.seq <= after))
     }
 
-    /// The seq of a reader at `place`, which is the border of two frames.
-    pub(crate) fn seq_at(&self, place: u64) -> u64 {
-        if place >= self.end() {
+    /// The seq of a reader at `offset`, which is the border of two frames.
+    pub(crate) fn seq_at(&self, offset: u64) -> u64 {
+        if offset >= self.end() {
             return self.last;
         }
-        match self.entries.partition_point(|entry| entry.end <= place).checked_sub(1) {
+        match self.entries.partition_point(|entry| entry.end <= offset).checked_sub(1) {
             Some(index) => self.entries[index].seq,
             None => self.floor,
         }
@@ -159,20 +159,20 @@ impl Tail {
 
     /// The next frames for a reader, of those published before `stamp`. A run without bytes only moves the reader on.
     pub(crate) fn run(&self, reader: Reader, stamp: u64) -> Option<Run> {
-        let Reader { place, live_from, last } = reader;
+        let Reader { offset, live_from, last } = reader;
         let end = self.end_before(stamp);
-        if place >= end {
+        if offset >= end {
             return None;
         }
-        if place >= live_from {
-            return Some(Run { from: place, to: end });
+        if offset >= live_from {
+            return Some(Run { from: offset, to: end });
         }
         let ahead = live_from == Reader::AHEAD;
         let stale = |index: usize| match self.entries[index] {
             Entry { fleeting: true, .. } => !ahead && self.start_of(index) < live_from,
             Entry { seq, .. } => ahead && seq <= last,
         };
-        let mut index = self.entries.partition_point(|entry| entry.end <= place);
+        let mut index = self.entries.partition_point(|entry| entry.end <= offset);
         while self.start_of(index) < end && stale(index) {
             index += 1;
         }
@@ -259,7 +259,7 @@ impl Tail {
 
     /// Takes out the oldest fleeting frames, until at most `keep` bytes of them are left.
     ///
-    /// The frames that stay are moved towards `end`, so that the places of readers that are not behind stay the same.
+    /// The frames that stay are moved towards `end`, so that the offsets of readers that are not behind stay the same.
     fn thin(&mut self, keep: usize) -> Shift {
         let mut kept = VecDeque::with_capacity(self.entries.len());
         let (mut fleeting, mut moved, mut removed) = (0, 0, Vec::new());
@@ -298,9 +298,10 @@ impl Tail {
 }
 
 impl Shift {
-    /// The place now of a reader that was at `place`.
-    pub(crate) fn moved(&self, place: u64) -> u64 {
-        place + self.removed.iter().take_while(|(start, _)| *start >= place).map(|(_, len)| len).sum::<u64>()
+    /// The offset now of a reader that was at `offset`.
+    pub(crate) fn moved(&self, offset: u64) -> u64 {
+        offset
+            + self.removed.iter().take_while(|(start, _)| *start >= offset).map(|(_, len)| len).sum::<u64>()
     }
 }
 

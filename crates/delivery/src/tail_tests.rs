@@ -43,7 +43,7 @@ struct Published {
 }
 
 struct Somebody {
-    place: u64,
+    offset: u64,
     live_from: u64,
     /// How many frames had been published when it began.
     began: usize,
@@ -53,7 +53,7 @@ struct Somebody {
 
 impl Somebody {
     fn as_read(&self) -> Reader {
-        Reader { place: self.place, live_from: self.live_from, last: self.after }
+        Reader { offset: self.offset, live_from: self.live_from, last: self.after }
     }
 }
 
@@ -96,7 +96,7 @@ impl Model {
         let addition = Addition { bytes: &bytes, seq, cut, stamp: number as u64 };
         if let Some(shift) = self.tail.append(addition, &mut self.budget) {
             for reader in &mut self.readers {
-                reader.place = shift.moved(reader.place);
+                reader.offset = shift.moved(reader.offset);
                 reader.live_from = shift.moved(reader.live_from);
             }
         }
@@ -109,7 +109,7 @@ impl Model {
         }
         assert!(after >= self.cut, "removed text could be read");
         self.readers.push(Somebody {
-            place: self.tail.place_after(after),
+            offset: self.tail.offset_after(after),
             live_from: if after > self.head { Reader::AHEAD } else { self.tail.end() },
             began: self.published.len(),
             after,
@@ -120,14 +120,14 @@ impl Model {
     /// Gives a reader some bytes, and then the rest of a frame that is half out.
     fn read(&mut self, who: usize, bytes: usize) {
         let reader = &mut self.readers[who];
-        if reader.place < self.tail.start() {
+        if reader.offset < self.tail.start() {
             self.readers.swap_remove(who);
             return;
         }
         let Some(run) = self.tail.run(reader.as_read(), ALWAYS) else { return };
         let taken = run.to.min(run.from + bytes as u64);
-        reader.place = if taken == run.from { run.from } else { self.tail.border(taken) };
-        let (one, two) = self.tail.slices(Run { from: run.from, to: reader.place });
+        reader.offset = if taken == run.from { run.from } else { self.tail.border(taken) };
+        let (one, two) = self.tail.slices(Run { from: run.from, to: reader.offset });
         reader.heard.extend([one, two].concat());
         let reader = &self.readers[who];
         self.check(reader);
@@ -152,7 +152,7 @@ impl Model {
 
     fn release(&mut self) {
         let end = self.tail.end();
-        if self.readers.iter().all(|reader| reader.place >= end) {
+        if self.readers.iter().all(|reader| reader.offset >= end) {
             self.tail.release(&mut self.budget);
             assert_eq!(self.tail.end(), end);
         }
@@ -169,7 +169,7 @@ proptest! {
             model.take(step);
         }
         while !model.readers.is_empty() {
-            let lacks = model.tail.end() - model.readers[0].place.min(model.tail.end());
+            let lacks = model.tail.end() - model.readers[0].offset.min(model.tail.end());
             if lacks == 0 { model.readers.swap_remove(0); } else { model.read(0, usize::MAX >> 1); }
         }
     }
@@ -198,13 +198,13 @@ fn what_was_published_before_a_stamp_can_be_told_from_what_came_after() {
 fn a_frame_that_no_memory_is_left_for_is_a_gap_for_everybody() {
     let mut budget = Budget { each: EACH, left: 0 };
     let mut tail = Tail::new(3);
-    let place = tail.end();
+    let offset = tail.end();
 
     publish(&mut tail, &mut budget, None, 1, 100);
-    assert_eq!(tail.start(), place);
+    assert_eq!(tail.start(), offset);
     publish(&mut tail, &mut budget, Some(4), 2, 100);
 
-    assert!(place < tail.start());
+    assert!(offset < tail.start());
     assert!(!tail.reaches(3));
     assert!(tail.reaches(4));
 }

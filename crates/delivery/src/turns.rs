@@ -68,7 +68,7 @@ impl Shard {
             let (slot, cursor) = (follower.slot as usize, follower.cursor as usize);
             let conn = &self.connections[slot];
             left.visits -= 1;
-            if conn.blocked || conn.cursors[cursor].place >= audience.tail.end() {
+            if conn.blocked || conn.cursors[cursor].offset >= audience.tail.end() {
                 continue;
             }
             left.sends -= 1;

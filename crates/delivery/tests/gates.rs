@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use delivery::{
     Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Gathering, Key, Options, Publication,
-    Refusal, Stats,
+    Shortfall, Stats,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -34,7 +34,7 @@ impl Gateway for Ear {
         self.0.fetch_add(1, Ordering::Release);
     }
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {

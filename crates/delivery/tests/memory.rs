@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::{Closed, ConnId, Delivery, Encoding, Frame, Gateway, Key, Options, Refusal};
+use delivery::{Closed, ConnId, Delivery, Encoding, Frame, Gateway, Key, Options, Shortfall};
 use flate2::{Compress, Compression, FlushCompress};
 use peak_alloc::PeakAlloc;
 
@@ -41,7 +41,7 @@ impl Gateway for Ear {
     fn on_binary(&self, _: ConnId, data: &[u8]) {
         self.note(Told::Said(data.len()));
     }
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {

@@ -41,13 +41,13 @@ const REMEMBERED: u64 = 100_000;
 
 /// How far one connection has come in one stream of numbers without holes: a room's `seq`, or a sender's counter.
 #[derive(Debug, Clone, Default)]
-pub struct Place {
+pub struct Track {
     next: u64,
     /// Numbers jumped over; empty, it holds no memory.
     missing: BTreeSet<u64>,
 }
 
-impl Place {
+impl Track {
     /// A stream whose next number is `next`.
     pub fn starting(next: u64) -> Self {
         Self { next, missing: BTreeSet::new() }
@@ -95,11 +95,11 @@ mod tests {
     use super::*;
 
     fn after(numbers: &[u64], end: u64) -> Faults {
-        let (mut place, mut faults) = (Place::starting(1), Faults::default());
+        let (mut track, mut faults) = (Track::starting(1), Faults::default());
         for number in numbers {
-            place.take(*number, &mut faults);
+            track.take(*number, &mut faults);
         }
-        place.end(end, &mut faults);
+        track.end(end, &mut faults);
         faults
     }
 

@@ -1,7 +1,7 @@
 //! The lower bound (LB): the cost of handing the same bytes to the kernel, and nothing else.
 //!
 //! One thread, one epoll, plain non-blocking sockets. LB reads a post, puts it into a frame of the same bytes as
-//! Roomful's, and appends the frame to its room's log. A connection is a place in that log, and the bytes that it
+//! Roomful's, and appends the frame to its room's buffer. A connection is an offset in that buffer, and the bytes that it
 //! lacks leave in one `send`. After 256 sends LB looks for new posts, as Roomful's shards do, so frames gather under
 //! load in the same way. Every 25 seconds each connection gets a ping, and a native one the shortest beat with it.
 //! There are no rights, no database and no JSON: a server cannot do less and still deliver.
@@ -36,8 +36,8 @@ struct Conn {
     native: bool,
     name: String,
     room: Option<usize>,
-    /// How much of the room's log was sent.
-    place: u64,
+    /// How much of the room's buffer was sent.
+    offset: u64,
     blocked: bool,
 }
 
@@ -123,7 +123,7 @@ impl LowerBound {
                         native: false,
                         name: String::new(),
                         room: None,
-                        place: 0,
+                        offset: 0,
                         blocked: false,
                     });
                 }
@@ -220,7 +220,7 @@ impl LowerBound {
         let room = &mut self.rooms[index];
         room.followers.push(slot);
         self.conns[slot].room = Some(index);
-        self.conns[slot].place = room.end();
+        self.conns[slot].offset = room.end();
         room.seq
     }
 
@@ -230,11 +230,11 @@ impl LowerBound {
         let room = &mut self.rooms[index];
         room.seq += 1;
         if conn.native {
-            frames::native(&mut room.log, &room.name, room.seq, text);
+            frames::native(&mut room.buffer, &room.name, room.seq, text);
             let reply = frames::reply(room.seq, text);
             self.say_text(slot, reply.as_bytes());
         } else {
-            frames::simple(&mut room.log, &room.name, &conn.name, room.seq, text);
+            frames::simple(&mut room.buffer, &room.name, &conn.name, room.seq, text);
         }
         let room = &mut self.rooms[index];
         if !std::mem::replace(&mut room.dirty, true) {
@@ -251,7 +251,7 @@ impl LowerBound {
             while sends > 0 {
                 let Some(slot) = self.rooms[index].next() else { break };
                 let conn = &self.conns[slot];
-                if conn.blocked || conn.place >= self.rooms[index].end() {
+                if conn.blocked || conn.offset >= self.rooms[index].end() {
                     continue;
                 }
                 sends -= 1;
@@ -267,10 +267,10 @@ impl LowerBound {
     fn send(&mut self, slot: usize) {
         let Some(conn) = self.conns.get_mut(slot) else { return };
         let Some(room) = conn.room.map(|index| &self.rooms[index]) else { return };
-        conn.place = conn.place.max(room.start());
-        while conn.place < room.end() {
-            match conn.socket.write(room.from(conn.place)) {
-                Ok(written) => conn.place += written as u64,
+        conn.offset = conn.offset.max(room.start());
+        while conn.offset < room.end() {
+            match conn.socket.write(room.from(conn.offset)) {
+                Ok(written) => conn.offset += written as u64,
                 Err(error) => {
                     conn.blocked = error.kind() == io::ErrorKind::WouldBlock;
                     return;

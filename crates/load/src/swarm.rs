@@ -139,8 +139,8 @@ impl Swarm {
         for (conn, person) in self.conns.iter().zip(&self.crowd.people) {
             if conn.phase == Phase::Ready && self.protocol == Protocol::Simple {
                 let first = person.rooms.first().map_or(0, |room| *room as usize * self.crowd.senders);
-                for (place, sender) in conn.places.iter().zip(first..) {
-                    place.end(self.book.count(sender as u32), &mut self.faults);
+                for (track, sender) in conn.tracks.iter().zip(first..) {
+                    track.end(self.book.count(sender as u32), &mut self.faults);
                 }
             }
         }
@@ -152,19 +152,19 @@ impl Swarm {
     /// Only the readers tell a room's last seq. A reader that is behind the first of them has lost the rest.
     fn settle_rooms(&mut self) {
         let mut ends = vec![0; self.crowd.rooms.len()];
-        let places = || {
+        let tracks = || {
             self.conns
                 .iter()
                 .zip(&self.crowd.people)
                 .filter(|(conn, _)| conn.phase == Phase::Ready)
-                .flat_map(|(conn, person)| person.rooms.iter().zip(&conn.places))
+                .flat_map(|(conn, person)| person.rooms.iter().zip(&conn.tracks))
         };
-        for (room, place) in places() {
-            ends[*room as usize] = place.next().max(ends[*room as usize]);
+        for (room, track) in tracks() {
+            ends[*room as usize] = track.next().max(ends[*room as usize]);
         }
         let mut faults = Faults::default();
-        for (room, place) in places() {
-            place.end(ends[*room as usize], &mut faults);
+        for (room, track) in tracks() {
+            track.end(ends[*room as usize], &mut faults);
         }
         self.faults += faults;
     }

@@ -13,9 +13,9 @@
 //! - `full:nth=40,until=/path`: from the 40th write on the disk is full, except while there is a file at `/path`.
 //! - `slow:ms=500`: a sync takes that much longer.
 //!
-//! The database, its write-ahead log and its rollback journal are on this disk. The shared memory beside the
-//! write-ahead log and temporary files are not. A sync reaches the operating system and not the platter: this disk
-//! must not forget, and the machine under it keeps its power.
+//! The database, its WAL (SQLite's write-ahead log) and its rollback journal are on this disk. The shared memory beside
+//! the WAL and temporary files are not. A sync reaches the operating system and not the platter: this disk must not
+//! forget, and the machine under it keeps its power.
 
 #[cfg(feature = "armed")]
 mod held;

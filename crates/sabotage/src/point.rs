@@ -15,7 +15,7 @@ pub enum Point {
     BeforePublish,
     /// Some of a room's readers have an event, and others do not.
     MidFanOut,
-    /// The write-ahead log is about to be folded into the database.
+    /// The WAL is about to be checkpointed into the database.
     MidCheckpoint,
     /// Some statements of a migration have run.
     MidMigration,

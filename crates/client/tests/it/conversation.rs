@@ -1,7 +1,7 @@
 //! What a connected client asks, and how it understands the answers.
 
 use crate::peer::{GARDEN, LOBBY, Peer, error, fixture, hello, ok, posted, quick};
-use client::{Client, ConnectError, Failure, Link, News, Place};
+use client::{Client, ConnectError, Failure, Link, News, Window};
 use protocol::{ErrorCode, RoomId};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -218,7 +218,7 @@ async fn pages_go_into_the_timeline() {
         older
     };
     let load = async {
-        ana.load(lobby(), Place::Newest).await.expect("the newest page");
+        ana.load(lobby(), Window::Newest).await.expect("the newest page");
         ana.load_older(lobby()).await.expect("the page before");
     };
     let ((), older) = tokio::join!(load, answer);

@@ -1,7 +1,7 @@
 //! The scenarios that JavaScript runs too.
 
 use crate::peer::{LOBBY, hello};
-use client::{Place, State, Timeline};
+use client::{State, Timeline, Window};
 use protocol::frame::Posted;
 use protocol::{Nonce, RoomId, ServerFrame};
 use serde::de::DeserializeOwned;
@@ -42,16 +42,16 @@ fn take(state: &mut State, step: &Value) {
         }
         "page" => {
             let timeline = &state.timelines[&lobby()];
-            let place = match body["request"].as_str() {
-                Some("newest") => Place::Newest,
+            let wanted = match body["request"].as_str() {
+                Some("newest") => Window::Newest,
                 Some("older") => timeline.older(),
                 Some("newer") => timeline.newer(),
                 Some("around") => {
-                    Place::Around(body["page"]["messages"][0]["seq"].as_u64().expect("a message"))
+                    Window::Around(body["page"]["messages"][0]["seq"].as_u64().expect("a message"))
                 }
                 other => unreachable!("no such request: {other:?}"),
             };
-            state.page(lobby(), place, &read(&body["page"]));
+            state.page(lobby(), wanted, &read(&body["page"]));
         }
         "pending" => state.outbox.add(lobby(), body["text"].as_str().expect("a text"), &nonce()),
         "posted" => state.posted(&read::<Posted>(body)),
@@ -108,8 +108,8 @@ fn a_seq_at_the_edge_of_what_a_number_holds_does_no_harm() {
         hear(&mut state, &event);
     }
     let page = json!({"as_of": 0, "messages": [], "more_before": true, "more_after": true});
-    for place in [Place::Newest, Place::Before(0), Place::After(u64::MAX), Place::Around(0)] {
-        state.page(lobby(), place, &read(&page));
+    for wanted in [Window::Newest, Window::Before(0), Window::After(u64::MAX), Window::Around(0)] {
+        state.page(lobby(), wanted, &read(&page));
     }
     assert_eq!(state.timelines[&lobby()].last(), u64::MAX);
 }

@@ -1,6 +1,6 @@
 //! Whatever the network does to the frames, the timeline ends like the log.
 
-use client::{Applied, Place, Timeline};
+use client::{Applied, Timeline, Window};
 use fastrand::Rng;
 use protocol::frame::{MessagePage, Reset};
 use protocol::{Event, EventKind, Message, Nonce, RoomId, User, UserId};
@@ -92,18 +92,20 @@ impl Log {
         Event { room: ROOM, seq, at: 0, by: ben(), kind }
     }
 
-    fn page(&self, place: Place, limit: usize) -> MessagePage {
-        let (low, high) = match place {
-            Place::Newest => (0, u64::MAX),
-            Place::Before(seq) => (0, seq - 1),
-            Place::After(seq) => (seq + 1, u64::MAX),
-            Place::Around(seq) => (seq.saturating_sub(3), seq + 3),
+    fn page(&self, wanted: Window, limit: usize) -> MessagePage {
+        let (low, high) = match wanted {
+            Window::Newest => (0, u64::MAX),
+            Window::Before(seq) => (0, seq - 1),
+            Window::After(seq) => (seq + 1, u64::MAX),
+            Window::Around(seq) => (seq.saturating_sub(3), seq + 3),
         };
         let mut messages: Vec<Message> = self.messages.range(low..=high).map(|(_, m)| m.clone()).collect();
-        match place {
-            Place::Newest | Place::Before(_) => drop(messages.drain(..messages.len().saturating_sub(limit))),
-            Place::After(_) => messages.truncate(limit),
-            Place::Around(_) => {}
+        match wanted {
+            Window::Newest | Window::Before(_) => {
+                drop(messages.drain(..messages.len().saturating_sub(limit)))
+            }
+            Window::After(_) => messages.truncate(limit),
+            Window::Around(_) => {}
         }
         let first = messages.first().map_or(low, |m| m.seq);
         let last = messages.last().map_or(high, |m| m.seq);
@@ -123,7 +125,7 @@ fn step(
     log: &mut Log,
     timeline: &mut Timeline,
     wire: &mut Vec<Event>,
-    pages: &mut Vec<(Place, MessagePage)>,
+    pages: &mut Vec<(Window, MessagePage)>,
 ) {
     match rng.u8(0..12) {
         0..=3 => {
@@ -142,23 +144,23 @@ fn step(
             }
         }
         8 => {
-            let places = [
-                Place::Newest,
+            let windows = [
+                Window::Newest,
                 timeline.older(),
                 timeline.newer(),
-                Place::Around(rng.u64(1..=log.head() + 1)),
+                Window::Around(rng.u64(1..=log.head() + 1)),
             ];
-            let place = places[rng.usize(0..places.len())];
-            pages.push((place, log.page(place, rng.usize(1..6))));
+            let wanted = windows[rng.usize(0..windows.len())];
+            pages.push((wanted, log.page(wanted, rng.usize(1..6))));
         }
         9 | 10 => {
             if !pages.is_empty() {
-                let (place, page) = pages.remove(rng.usize(0..pages.len()));
-                timeline.merge(place, &page);
+                let (wanted, page) = pages.remove(rng.usize(0..pages.len()));
+                timeline.merge(wanted, &page);
             }
         }
         _ if rng.u8(0..4) == 0 => {
-            let MessagePage { as_of, messages, more_before, .. } = log.page(Place::Newest, 4);
+            let MessagePage { as_of, messages, more_before, .. } = log.page(Window::Newest, 4);
             timeline.reset(&Reset { room: ROOM, as_of, messages, more: more_before });
             wire.clear();
         }

@@ -2,7 +2,7 @@
 
 use crate::log::Log;
 use crate::server::{HISTORY, Server};
-use client::{Place, State};
+use client::{State, Window};
 use fastrand::Rng;
 use protocol::frame::{MessagePage, Posted, Reply, Resumed};
 use protocol::{Command, Nonce, RoomId, ServerFrame, User, UserId};
@@ -37,7 +37,7 @@ struct Device {
     conn: Option<u64>,
     ids: u64,
     asked: BTreeMap<u64, Purpose>,
-    pages: Vec<(RoomId, Place, MessagePage)>,
+    pages: Vec<(RoomId, Window, MessagePage)>,
 }
 
 enum Purpose {
@@ -336,19 +336,19 @@ impl World {
     fn look_back(&mut self, device: usize, room: RoomId) {
         let held = &mut self.devices[device];
         let Some(timeline) = held.state.timelines.get(&room) else { return };
-        let place = if self.rng.bool() { Place::Newest } else { timeline.older() };
-        let before = if let Place::Before(seq) = place { Some(seq) } else { None };
+        let wanted = if self.rng.bool() { Window::Newest } else { timeline.older() };
+        let before = if let Window::Before(seq) = wanted { Some(seq) } else { None };
         // The page is read at once and seen later: events pass it on the way.
         if held.conn.is_some() && held.state.epoch == Some(self.server.life.to_string()) {
-            held.pages.push((room, place, self.server.logs[&room].page(before, HISTORY)));
+            held.pages.push((room, wanted, self.server.logs[&room].page(before, HISTORY)));
         }
     }
 
     fn turn_pages(&mut self, device: usize) {
         let mut pages = std::mem::take(&mut self.devices[device].pages);
         self.rng.shuffle(&mut pages);
-        for (room, place, page) in pages {
-            self.devices[device].state.page(room, place, &page);
+        for (room, wanted, page) in pages {
+            self.devices[device].state.page(room, wanted, &page);
             self.shows_the_log(device);
         }
     }

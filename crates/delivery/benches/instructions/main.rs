@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Refusal,
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Shortfall,
 };
 
 const NATIVE: Encoding = Encoding(0);
@@ -23,7 +23,7 @@ struct Deaf;
 impl Gateway for Deaf {
     fn on_text(&self, _: ConnId, _: &str) {}
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {

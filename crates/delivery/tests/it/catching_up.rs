@@ -84,7 +84,7 @@ async fn a_tail_that_starts_empty_does_not_reach_back() {
     hall.says(LOBBY, 8, "never heard");
     ana.is_given("hello");
 
-    ana.is_refused(LOBBY, 6).await;
+    ana.falls_short(LOBBY, 6).await;
     ana.hears("hello").await;
 }
 
@@ -99,7 +99,7 @@ async fn a_tail_that_has_forgotten_does_not_reach_back() {
     }
 
     ben.follows(LOBBY, 10, 100);
-    ben.is_refused(LOBBY, 10).await;
+    ben.falls_short(LOBBY, 10).await;
 
     ben.follows(LOBBY, 90, 100);
     for _ in 91..=100 {
@@ -117,7 +117,7 @@ async fn a_tail_that_outlived_what_it_was_not_told_does_not_reach_across_it() {
 
     // Eight was published to nobody, because Ana was leaving.
     ben.follows(LOBBY, 7, 8);
-    ben.is_refused(LOBBY, 7).await;
+    ben.falls_short(LOBBY, 7).await;
     ben.follows(LOBBY, 8, 8);
     hall.says(LOBBY, 9, "nine");
 
@@ -131,7 +131,7 @@ async fn whoever_is_too_far_back_hears_nothing_live_before_they_have_caught_up()
     let mut ana = hall.person().await;
     ana.follows(LOBBY, 7, 7);
     ana.follows(LOBBY, 3, 7);
-    ana.is_refused(LOBBY, 3).await;
+    ana.falls_short(LOBBY, 3).await;
 
     hall.says(LOBBY, 8, "eight");
     ana.is_given("four to eight, out of the log");
@@ -142,15 +142,15 @@ async fn whoever_is_too_far_back_hears_nothing_live_before_they_have_caught_up()
 }
 
 #[tokio::test]
-async fn nor_because_what_an_earlier_refusal_lacked_has_been_told() {
+async fn nor_because_what_an_earlier_shortfall_lacked_has_been_told() {
     let hall = small_hall();
     let (mut ana, mut ben) = (hall.person().await, hall.person().await);
     ana.follows(LOBBY, 7, 7);
     ben.follows(LOBBY, 6, 7);
-    let early = ben.is_refused(LOBBY, 6).await;
+    let early = ben.falls_short(LOBBY, 6).await;
     ben.is_given("seven, out of the log");
     ben.follows(LOBBY, 3, 7);
-    let late = ben.is_refused(LOBBY, 3).await;
+    let late = ben.falls_short(LOBBY, 3).await;
     ben.makes_up_for(early, LOBBY, 7, 7);
 
     hall.says(LOBBY, 8, "eight");
@@ -168,12 +168,12 @@ async fn whoever_is_heard_again_is_not_set_back_by_the_end_of_a_catch_up() {
     let (ana, mut ben) = (hall.person().await, hall.person().await);
     ana.follows(LOBBY, 7, 7);
     ben.follows(LOBBY, 6, 7);
-    let refusal = ben.is_refused(LOBBY, 6).await;
+    let shortfall = ben.falls_short(LOBBY, 6).await;
     ben.follows(LOBBY, 7, 7);
     hall.says(LOBBY, 8, "eight");
     ben.hears("eight").await;
     ben.is_given("seven, out of the log");
-    ben.makes_up_for(refusal, LOBBY, 7, 8);
+    ben.makes_up_for(shortfall, LOBBY, 7, 8);
     hall.says(LOBBY, 9, "nine");
 
     ben.hears_all(["seven, out of the log", "nine"]).await;
@@ -191,7 +191,7 @@ async fn nor_from_an_earlier_follow_that_waits_behind_a_page() {
     }
     ben.follows(LOBBY, 7, 7);
     ben.follows(LOBBY, 3, 7);
-    ben.is_refused(LOBBY, 3).await;
+    ben.falls_short(LOBBY, 3).await;
     hall.says(LOBBY, 8, "eight");
     ana.hears("eight").await;
     ben.is_given("four to eight, out of the log");
@@ -231,7 +231,7 @@ async fn an_edit_cuts_the_tail_so_that_nobody_is_sent_removed_text() {
     hall.says(LOBBY, 3, "three");
 
     ben.follows(LOBBY, 0, 3);
-    ben.is_refused(LOBBY, 0).await;
+    ben.falls_short(LOBBY, 0).await;
     ben.follows(LOBBY, 1, 3);
 
     ben.hears_all(["1 was deleted", "three"]).await;

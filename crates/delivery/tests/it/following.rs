@@ -160,7 +160,7 @@ async fn somebody_in_very_many_rooms_hears_them_all() {
 }
 
 #[tokio::test]
-async fn orders_for_somebody_who_never_came_are_ignored() {
+async fn jobs_for_somebody_who_never_came_are_ignored() {
     let hall = hall();
     let nobody = hall.delivery.reserve(NATIVE);
     hall.delivery.unicast(nobody, delivery::Frame::text("hello?"));

@@ -51,7 +51,7 @@ async fn a_reader_who_falls_behind_is_cut_off_and_the_others_talk_on() {
     assert!(last < head);
 
     ben.follows(LOBBY, last, head);
-    ben.is_refused(LOBBY, last).await;
+    ben.falls_short(LOBBY, last).await;
     ben.follows(LOBBY, head - 5, head);
     ben.is_given("there");
     assert_eq!(reads_numbers(&mut ben, head - 5).await.0, head);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{
-    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Refusal, Socket,
+    Closed, ConnId, Delivery, Encoding, Follow, Frame, Gateway, Key, Options, Publication, Shortfall, Socket,
     Stats,
 };
 use futures_util::{SinkExt, StreamExt};
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Told {
     Text(String),
     Binary(Vec<u8>),
-    TooOld { key: Key, after: u64, refusal: Refusal },
+    TooOld { key: Key, after: u64, shortfall: Shortfall },
     Lagged { key: Key, last: u64 },
     Drained,
     Taken,
@@ -63,8 +63,8 @@ impl Gateway for Ear {
         self.note(Told::Binary(data.to_vec()));
     }
 
-    fn on_too_old(&self, _: ConnId, key: Key, after: u64, refusal: Refusal) {
-        self.note(Told::TooOld { key, after, refusal });
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64, shortfall: Shortfall) {
+        self.note(Told::TooOld { key, after, shortfall });
     }
 
     fn on_lagged(&self, _: ConnId, key: Key, last: u64) {
@@ -252,16 +252,16 @@ impl Person {
     }
 
     /// Follows again, after pages have told what was missing.
-    pub fn makes_up_for(&self, refusal: Refusal, key: Key, after: u64, head: u64) {
-        let makes_up_for = Some(refusal);
+    pub fn makes_up_for(&self, shortfall: Shortfall, key: Key, after: u64, head: u64) {
+        let makes_up_for = Some(shortfall);
         self.delivery.follow(Follow { conn: self.conn, key, after, head, makes_up_for, preface: Vec::new() });
     }
 
     /// Waits until the gateway hears that a tail does not reach back so far.
-    pub async fn is_refused(&mut self, key: Key, after: u64) -> Refusal {
+    pub async fn falls_short(&mut self, key: Key, after: u64) -> Shortfall {
         match next(&mut self.told).await {
-            Told::TooOld { key: refused, after: from, refusal } if (refused, from) == (key, after) => refusal,
-            other => panic!("not refused: {other:?}"),
+            Told::TooOld { key: of, after: from, shortfall } if (of, from) == (key, after) => shortfall,
+            other => panic!("the tail reaches back: {other:?}"),
         }
     }
 

@@ -199,8 +199,8 @@ fn signed_in(answer: protocol::http::SignedIn) -> Result<Account> {
 async fn set_up(api: &Api, victim: &Victim) -> Result<()> {
     let began = Instant::now();
     loop {
-        let log = victim.log();
-        let after = log.rsplit_once("/setup#token=").map(|(_, after)| after);
+        let output = victim.output();
+        let after = output.rsplit_once("/setup#token=").map(|(_, after)| after);
         let token = after.and_then(|after| after.split_once(char::is_whitespace)).map(|(token, _)| token);
         let refused = match token {
             Some(token) => match api.set_up(token, "Ana", PASSWORD).await {

@@ -8,7 +8,7 @@ use super::community::Community;
 use super::kind::Kind;
 use super::proxy::{Mood, Proxy};
 use super::verdict::Life;
-use super::victim::{Orders, Victim};
+use super::victim::{Variables, Victim};
 use anyhow::{Result, bail};
 use fastrand::Rng;
 use sabotage::Point;
@@ -69,19 +69,19 @@ pub struct Stage {
     /// When the round began.
     pub began: Instant,
     /// The variables of every life.
-    pub always: Orders,
+    pub always: Variables,
 }
 
 /// Dies at every statement of the migrations of an empty database, until it survives them.
 ///
 /// # Errors
 /// When the server cannot be started.
-pub async fn migrate(victim: &mut Victim, always: &Orders, began: Instant) -> Result<Vec<Mark>> {
+pub async fn migrate(victim: &mut Victim, always: &Variables, began: Instant) -> Result<Vec<Mark>> {
     let mut marks = Vec::new();
     for nth in 1.. {
-        let mut orders = always.clone();
-        orders.push(("ROOMFUL_POINT", format!("{}:{nth}", Point::MidMigration.name())));
-        victim.spawn(&orders)?;
+        let mut variables = always.clone();
+        variables.push(("ROOMFUL_POINT", format!("{}:{nth}", Point::MidMigration.name())));
+        victim.spawn(&variables)?;
         if victim.listens().await? && !victim.ends_within(Duration::from_millis(400)).await {
             victim.kill();
             return Ok(marks);
@@ -169,9 +169,9 @@ impl Stage {
                 Point::MidCheckpoint | Point::MidMigration => 1,
                 Point::MidDrain => self.rng.u32(1..6),
             };
-            let orders = self.orders("ROOMFUL_POINT", format!("{}:{nth}", point.name()));
+            let variables = self.variables("ROOMFUL_POINT", format!("{}:{nth}", point.name()));
             self.victim.kill();
-            self.victim.spawn(&orders)?;
+            self.victim.spawn(&variables)?;
             if point == Point::MidDrain && self.victim.listens().await? {
                 self.wait(80..200).await;
                 self.victim.terminate();
@@ -195,9 +195,9 @@ impl Stage {
 
     async fn jump(&mut self) -> Result<()> {
         let file = self.victim.data().with_file_name("clock");
-        let orders = self.orders("ROOMFUL_CLOCK", file.display().to_string());
+        let variables = self.variables("ROOMFUL_CLOCK", file.display().to_string());
         self.victim.kill();
-        self.victim.start(&orders).await?;
+        self.victim.start(&variables).await?;
         for number in 0..self.faults as usize {
             self.wait(100..400).await;
             let ahead = JUMPS[number % JUMPS.len()];
@@ -273,10 +273,10 @@ impl Stage {
     }
 
     /// The variables of one life: those of every life, and one more.
-    fn orders(&self, name: &'static str, value: String) -> Orders {
-        let mut orders = self.always.clone();
-        orders.push((name, value));
-        orders
+    fn variables(&self, name: &'static str, value: String) -> Variables {
+        let mut variables = self.always.clone();
+        variables.push((name, value));
+        variables
     }
 
     async fn wait(&mut self, ms: Range<u64>) {

@@ -10,7 +10,7 @@ use super::person::{
 use super::phases::Phases;
 use super::proxy::Proxy;
 use super::verdict::{self, Story, Verdict};
-use super::victim::{Orders, Victim};
+use super::victim::{Variables, Victim};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use sabotage::Bug;
@@ -54,7 +54,7 @@ pub struct Plan {
 
 impl Plan {
     /// The variables of every life of the server.
-    fn orders(&self) -> Orders {
+    fn variables(&self) -> Variables {
         self.bug.map(|bug| vec![("ROOMFUL_BUG", bug.name().to_owned())]).unwrap_or_default()
     }
 }
@@ -133,7 +133,7 @@ pub async fn run(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
 async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
     let began = Instant::now();
     let mut victim = Victim::new(&plan.binary, folder)?;
-    let always = plan.orders();
+    let always = plan.variables();
     let mut marks = Vec::new();
     if plan.kind == Kind::Migration {
         marks = injection::migrate(&mut victim, &always, began).await?;
@@ -202,7 +202,7 @@ fn conclude(
         lives: &stage.lives,
         record,
         secrets: &stage.community.secrets(),
-        log: &stage.victim.log(),
+        output: &stage.victim.output(),
         stuck: &stage.complaints,
         crashed: stage.marks.iter().any(|mark| mark.ends_life),
         memory: (peak, MEMORY),
@@ -352,7 +352,7 @@ fn failed_sends(journals: &[Journal]) -> Vec<String> {
     failed.collect()
 }
 
-/// Keeps the remains of a round that failed: journals, the server's log and its data directory.
+/// Keeps the remains of a round that failed: journals, the server's output and its data directory.
 fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<Option<PathBuf>> {
     let Some(keep) = &plan.keep else { return Ok(None) };
     let to = keep.join(format!("{}-{}", plan.kind.name(), plan.seed));

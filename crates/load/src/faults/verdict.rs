@@ -31,7 +31,7 @@ pub struct Story<'a> {
     /// Texts that no client may ever be shown.
     pub secrets: &'a [String],
     /// Everything that the server printed.
-    pub log: &'a str,
+    pub output: &'a str,
     /// Why some people did not come to agree in time.
     pub stuck: &'a [String],
     /// Whether a life of the server ended without a goodbye.
@@ -178,7 +178,7 @@ pub fn judge(story: &Story<'_>, mut begin: impl FnMut(&'static str)) -> Verdict 
     if peak > most {
         verdict.find(10, || format!("the server took {} MiB, {} are allowed", peak >> 20, most >> 20));
     }
-    for line in story.log.lines().filter(|line| line.contains("panicked at")) {
+    for line in story.output.lines().filter(|line| line.contains("panicked at")) {
         verdict.find(11, || line.to_owned());
     }
     begin("looking for secrets");

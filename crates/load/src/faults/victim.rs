@@ -35,7 +35,7 @@ pub struct Victim {
 }
 
 /// Environment variables of one life of the server: they tell an armed build what to break.
-pub type Orders = Vec<(&'static str, String)>;
+pub type Variables = Vec<(&'static str, String)>;
 
 impl Victim {
     /// A server that will keep everything in `folder` and always listen on the same port.
@@ -75,9 +75,9 @@ impl Victim {
     }
 
     /// Everything that it has printed, in all its lives.
-    pub fn log(&self) -> String {
+    pub fn output(&self) -> String {
         std::fs::read(self.folder.join("server.log"))
-            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .map(|output| String::from_utf8_lossy(&output).into_owned())
             .unwrap_or_default()
     }
 
@@ -85,9 +85,9 @@ impl Victim {
     ///
     /// # Errors
     /// When the process cannot be started.
-    pub fn spawn(&mut self, orders: &Orders) -> Result<()> {
+    pub fn spawn(&mut self, variables: &Variables) -> Result<()> {
         self.end();
-        let mut command = self.program(orders)?;
+        let mut command = self.program(variables)?;
         command.args(["--listen", &self.address.to_string(), "--heartbeat-s", "1", "--log", "info"]);
         self.child = Some(self.launch(command)?);
         self.began = Instant::now();
@@ -99,9 +99,9 @@ impl Victim {
     ///
     /// # Errors
     /// When the new process does not come to serve.
-    pub async fn give_way(&mut self, orders: &Orders, time: Duration) -> Result<bool> {
+    pub async fn give_way(&mut self, variables: &Variables, time: Duration) -> Result<bool> {
         let banner = self.folder.join("banner");
-        let mut command = self.program(orders)?;
+        let mut command = self.program(variables)?;
         command.args(["serve", "--take-over", "--listen", &self.address.to_string()]);
         command.args(["--heartbeat-s", "1", "--log", "info"]).stdout(File::create(&banner)?);
         let next = self.launch(command)?;
@@ -110,11 +110,11 @@ impl Victim {
         // The new process prints nothing before it serves.
         while std::fs::metadata(&banner)?.len() == 0 {
             if !self.lives() || self.began.elapsed() > START {
-                bail!("the new process did not take over; the end of its log:\n{}", tail(&self.log()));
+                bail!("the new process did not take over; the end of its output:\n{}", tail(&self.output()));
             }
             sleep(LOOK).await;
         }
-        self.open_log()?.write_all(&std::fs::read(&banner)?)?;
+        self.open_output()?.write_all(&std::fs::read(&banner)?)?;
         let Some(mut old) = old else { return Ok(true) };
         let ended = ends(&mut old, time).await;
         // It may be gone already.
@@ -127,8 +127,8 @@ impl Victim {
     ///
     /// # Errors
     /// When it cannot be run, or does not end well.
-    pub async fn command(&mut self, arguments: &[&str], orders: &Orders) -> Result<()> {
-        let mut command = self.program(orders)?;
+    pub async fn command(&mut self, arguments: &[&str], variables: &Variables) -> Result<()> {
+        let mut command = self.program(variables)?;
         command.args(arguments);
         let mut child = self.launch(command)?;
         if ends(&mut child, START).await.is_some_and(|status| status.success()) {
@@ -136,15 +136,15 @@ impl Victim {
         }
         let _ = child.kill();
         let _ = child.wait();
-        bail!("{} failed; the end of the log:\n{}", arguments.join(" "), tail(&self.log()))
+        bail!("{} failed; the end of the output:\n{}", arguments.join(" "), tail(&self.output()))
     }
 
-    fn program(&self, orders: &Orders) -> Result<Command> {
-        let log = self.open_log()?;
+    fn program(&self, variables: &Variables) -> Result<Command> {
+        let output = self.open_output()?;
         let mut command = Command::new(&self.binary);
         command.arg("--data").arg(self.data());
-        command.envs(orders.iter().map(|(name, value)| (*name, value)));
-        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.envs(variables.iter().map(|(name, value)| (*name, value)));
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         Ok(command)
     }
 
@@ -156,10 +156,10 @@ impl Victim {
     ///
     /// # Errors
     /// When it does not come to listen.
-    pub async fn start(&mut self, orders: &Orders) -> Result<()> {
-        self.spawn(orders)?;
+    pub async fn start(&mut self, variables: &Variables) -> Result<()> {
+        self.spawn(variables)?;
         if !self.listens().await? {
-            bail!("the server ended before it listened; the end of its log:\n{}", tail(&self.log()));
+            bail!("the server ended before it listened; the end of its output:\n{}", tail(&self.output()));
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Victim {
             }
             sleep(LOOK).await;
         }
-        bail!("the server neither listened nor ended; the end of its log:\n{}", tail(&self.log()))
+        bail!("the server neither listened nor ended; the end of its output:\n{}", tail(&self.output()))
     }
 
     /// Ends the life at once, as a crash does.
@@ -243,7 +243,7 @@ impl Victim {
         }
     }
 
-    fn open_log(&self) -> Result<File> {
+    fn open_output(&self) -> Result<File> {
         let path = self.folder.join("server.log");
         OpenOptions::new().append(true).create(true).open(&path).with_context(|| path.display().to_string())
     }
@@ -299,7 +299,7 @@ fn free_port() -> Result<u16> {
     bail!("no port between {} and {} is free", PORTS.start, PORTS.end)
 }
 
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
+fn tail(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
 }

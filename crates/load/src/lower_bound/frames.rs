@@ -14,12 +14,12 @@ pub fn field<'a>(text: &'a [u8], name: &str) -> Option<&'a str> {
 }
 
 /// Appends the native frame of a post.
-pub fn native(log: &mut Vec<u8>, room: &str, seq: u64, post: &[u8]) {
+pub fn native(buffer: &mut Vec<u8>, room: &str, seq: u64, post: &[u8]) {
     let (text, nonce) = (field(post, "text").unwrap_or_default(), field(post, "nonce").unwrap_or_default());
     let frame = format!(
         r#"{{"room":"{room}","seq":{seq},"at":{AT},"by":{BY},"type":"message_posted","n":{seq},"text":"{text}","nonce":"{nonce}","rev":{seq}}}"#
     );
-    wire::push_unmasked(log, frame.as_bytes());
+    wire::push_unmasked(buffer, frame.as_bytes());
 }
 
 /// The greeting of a native connection in a room that has come as far as `seq`.
@@ -36,10 +36,10 @@ pub fn reply(seq: u64, post: &[u8]) -> String {
 }
 
 /// Appends the simple frame of a chat.
-pub fn simple(log: &mut Vec<u8>, room: &str, name: &str, seq: u64, chat: &[u8]) {
+pub fn simple(buffer: &mut Vec<u8>, room: &str, name: &str, seq: u64, chat: &[u8]) {
     let text = field(chat, "text").unwrap_or_default();
     let frame = format!(
         r#"{{"type":"chat","room":"{room}","username":"{name}","text":"{text}","ts":{AT},"seq":{seq}}}"#
     );
-    wire::push_unmasked(log, frame.as_bytes());
+    wire::push_unmasked(buffer, frame.as_bytes());
 }

@@ -1,22 +1,22 @@
-//! A room of the lower bound: one log of bytes, and the connections that read it.
+//! A room of the lower bound: one buffer of bytes, and the connections that read it.
 
-/// Bytes of memory that a log keeps once every connection has had them.
+/// Bytes of memory that a buffer keeps once every connection has had them.
 const KEPT: usize = 256 << 10;
-/// A log with more bytes forgets them, even if a connection lacks them.
+/// A buffer with more bytes forgets them, even if a connection lacks them.
 const MOST: usize = 4 << 20;
 
 /// A room.
 pub struct Room {
     pub name: String,
     pub seq: u64,
-    pub log: Vec<u8>,
+    pub buffer: Vec<u8>,
     /// The connections in it.
     pub followers: Vec<usize>,
     /// Whether it waits for a turn.
     pub dirty: bool,
-    /// Bytes that were in the log before it was last emptied.
+    /// Bytes that were in the buffer before it was last emptied.
     before: u64,
-    /// Followers not visited yet in this pass, and where the log ended when it began.
+    /// Followers not visited yet in this pass, and where the buffer ended when it began.
     unvisited: usize,
     goal: u64,
 }
@@ -27,7 +27,7 @@ impl Room {
             name: name.to_owned(),
             // As many digits as in a room that a thousand have joined.
             seq: 1_000,
-            log: Vec::new(),
+            buffer: Vec::new(),
             followers: Vec::new(),
             dirty: false,
             before: 0,
@@ -41,15 +41,15 @@ impl Room {
     }
 
     pub fn end(&self) -> u64 {
-        self.before + self.log.len() as u64
+        self.before + self.buffer.len() as u64
     }
 
-    pub fn from(&self, place: u64) -> &[u8] {
-        &self.log[(place - self.before) as usize..]
+    pub fn from(&self, offset: u64) -> &[u8] {
+        &self.buffer[(offset - self.before) as usize..]
     }
 
     pub fn begin_pass(&mut self) {
-        if self.log.len() > MOST {
+        if self.buffer.len() > MOST {
             self.forget();
         }
         self.unvisited = self.followers.len();
@@ -63,7 +63,7 @@ impl Room {
         if self.unvisited == 0 {
             if self.goal == self.end() || self.followers.is_empty() {
                 self.dirty = false;
-                if self.log.len() > KEPT {
+                if self.buffer.len() > KEPT {
                     self.forget();
                 }
                 return None;
@@ -75,7 +75,7 @@ impl Room {
     }
 
     fn forget(&mut self) {
-        self.before += self.log.len() as u64;
-        self.log.clear();
+        self.before += self.buffer.len() as u64;
+        self.buffer.clear();
     }
 }

@@ -1,7 +1,7 @@
 //! One connection of the swarm.
 
 use super::line::Line;
-use crate::checker::Place;
+use crate::checker::Track;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,5 +27,5 @@ pub struct Conn {
     /// The beginning of a frame whose end has not come yet.
     pub left: Vec<u8>,
     /// One for each room in the native protocol, one for each sender of the room in the simple one.
-    pub places: Box<[Place]>,
+    pub tracks: Box<[Track]>,
 }

@@ -3,7 +3,7 @@
 use super::Swarm;
 use super::conn::{Conn, Phase};
 use super::line::Line;
-use crate::checker::Place;
+use crate::checker::Track;
 use crate::people::Protocol;
 use crate::wire;
 use anyhow::{Result, bail};
@@ -91,7 +91,7 @@ impl Swarm {
             line: Some(Line::new(socket, self.way.session()?)),
             phase: Phase::Connecting,
             left: Vec::new(),
-            places: vec![Place::default(); streams].into_boxed_slice(),
+            tracks: vec![Track::default(); streams].into_boxed_slice(),
         };
         self.conns.push(conn);
         Ok(())
@@ -145,10 +145,10 @@ impl Swarm {
         }
         if self.protocol == Protocol::Native {
             let hello: Hello = serde_json::from_slice(frame).unwrap_or(Hello { rooms: Vec::new() });
-            for (place, room) in self.conns[number].places.iter_mut().zip(&person.rooms) {
+            for (track, room) in self.conns[number].tracks.iter_mut().zip(&person.rooms) {
                 let id = &self.crowd.rooms[*room as usize];
                 let head = hello.rooms.iter().find(|room| room.id == *id).map_or(0, |room| room.head);
-                *place = Place::starting(head + 1);
+                *track = Track::starting(head + 1);
             }
         }
         self.conns[number].phase = Phase::Ready;

@@ -166,7 +166,7 @@ impl Swarm {
             }
         };
         let seq = self.eye.seq(frame)?;
-        let fresh = self.conns[number].places[index].take(seq, &mut self.faults);
+        let fresh = self.conns[number].tracks[index].take(seq, &mut self.faults);
         self.eye.mark(frame).filter(|_| fresh)
     }
 
@@ -174,9 +174,9 @@ impl Swarm {
     fn place_chat(&mut self, number: usize, frame: &[u8]) -> Option<crate::mark::Mark> {
         let mark = self.eye.mark(frame)?;
         let room = *self.crowd.people[number].rooms.first()? as usize;
-        let place = (mark.sender as usize).checked_sub(room * self.crowd.senders)?;
-        let place = self.conns[number].places.get_mut(place)?;
-        place.take(mark.count, &mut self.faults).then_some(mark)
+        let track = (mark.sender as usize).checked_sub(room * self.crowd.senders)?;
+        let track = self.conns[number].tracks.get_mut(track)?;
+        track.take(mark.count, &mut self.faults).then_some(mark)
     }
 
     fn look_closely(&mut self, number: usize, frame: &[u8]) {
@@ -201,8 +201,8 @@ impl Swarm {
     fn resume(&mut self, number: usize, room: &str) {
         self.read.lagged += 1;
         let Some(index) = self.rooms.get(room.as_bytes()) else { return };
-        let Some(place) = self.crowd.people[number].rooms.iter().position(|own| own == index) else { return };
-        let after = self.conns[number].places[place].next().saturating_sub(1);
+        let Some(index) = self.crowd.people[number].rooms.iter().position(|own| own == index) else { return };
+        let after = self.conns[number].tracks[index].next().saturating_sub(1);
         let resume = format!(r#"{{"id":0,"type":"resume","room":"{room}","after":{after}}}"#);
         let mut frame = Vec::new();
         wire::push_text(&mut frame, resume.as_bytes());

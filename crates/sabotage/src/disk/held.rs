@@ -13,7 +13,7 @@ const BLOCK: u64 = 4096;
 const SECTOR: usize = 512;
 
 /// A write or truncation that was not synced, so it may never have reached the file.
-enum Change {
+enum Unsynced {
     Write { at: u64, bytes: Vec<u8> },
     Truncate(u64),
 }
@@ -27,7 +27,7 @@ pub(super) struct Held {
     /// Up to here the bytes of the file are still valid. Beyond, it was truncated in memory.
     valid: u64,
     blocks: HashMap<u64, Box<[u8]>>,
-    unsynced: Vec<Change>,
+    unsynced: Vec<Unsynced>,
 }
 
 impl Held {
@@ -101,7 +101,7 @@ impl Held {
             done += length;
         }
         self.size = self.size.max(at + bytes.len() as u64);
-        self.unsynced.push(Change::Write { at, bytes: bytes.to_vec() });
+        self.unsynced.push(Unsynced::Write { at, bytes: bytes.to_vec() });
         Ok(())
     }
 
@@ -112,13 +112,13 @@ impl Held {
         if let Some(block) = self.blocks.get_mut(&(to / BLOCK)) {
             block[(to % BLOCK) as usize..].fill(0);
         }
-        self.unsynced.push(Change::Truncate(to));
+        self.unsynced.push(Unsynced::Truncate(to));
     }
 
     /// Writes everything into the file.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        for change in std::mem::take(&mut self.unsynced) {
-            change.reach(&self.file)?;
+        for operation in std::mem::take(&mut self.unsynced) {
+            operation.reach(&self.file)?;
         }
         self.blocks.clear();
         self.valid = self.size;
@@ -127,22 +127,22 @@ impl Held {
 
     /// Writes into the file what chance has kept of the unsynced.
     pub(super) fn lose(&mut self, chance: &mut Chance) -> io::Result<()> {
-        let mut changes = std::mem::take(&mut self.unsynced);
+        let mut unsynced = std::mem::take(&mut self.unsynced);
         if chance.below(2) == 0 {
-            chance.shuffle(&mut changes);
+            chance.shuffle(&mut unsynced);
         }
-        for change in changes {
+        for operation in unsynced {
             match chance.below(3) {
                 0 => {}
-                1 => change.reach(&self.file)?,
-                _ => change.reach_torn(&self.file, chance)?,
+                1 => operation.reach(&self.file)?,
+                _ => operation.reach_torn(&self.file, chance)?,
             }
         }
         Ok(())
     }
 }
 
-impl Change {
+impl Unsynced {
     fn reach(&self, file: &File) -> io::Result<()> {
         match self {
             Self::Write { at, bytes } => file.write_all_at(bytes, *at),

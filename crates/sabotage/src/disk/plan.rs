@@ -17,7 +17,7 @@ pub(super) enum Op {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Database,
-    Log,
+    Wal,
     Journal,
 }
 
@@ -103,7 +103,7 @@ fn fail(words: &mut Words<'_>) -> Result<Fail, String> {
     let part = match words.take("file") {
         None => None,
         Some("db") => Some(Part::Database),
-        Some("wal") => Some(Part::Log),
+        Some("wal") => Some(Part::Wal),
         Some("journal") => Some(Part::Journal),
         Some(other) => return Err(format!("no file is called {other}")),
     };
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(plan.cut, Some(Cut { seed: 7, after: 120, lose_all: false }));
         assert_eq!((plan.hold, plan.slow), (true, Duration::from_millis(20)));
         let plan: Plan = "fail:op=sync,nth=5,from_then_on,file=wal".parse().expect("a plan");
-        let fail = Fail { op: Op::Sync, nth: 5, from_then_on: true, part: Some(Part::Log) };
+        let fail = Fail { op: Op::Sync, nth: 5, from_then_on: true, part: Some(Part::Wal) };
         assert_eq!((plan.fail, plan.hold), (Some(fail), false));
         let plan: Plan = "full:nth=40,until=data/space".parse().expect("a plan");
         assert_eq!(plan.full, Some(Full { nth: 40, until: Some("data/space".into()) }));

@@ -56,7 +56,7 @@ impl Opened {
         let part =
             match flags & (ffi::SQLITE_OPEN_MAIN_DB | ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL) {
                 ffi::SQLITE_OPEN_MAIN_DB => Part::Database,
-                ffi::SQLITE_OPEN_WAL => Part::Log,
+                ffi::SQLITE_OPEN_WAL => Part::Wal,
                 ffi::SQLITE_OPEN_MAIN_JOURNAL => Part::Journal,
                 _ => return None,
             };

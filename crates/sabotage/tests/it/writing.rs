@@ -87,7 +87,7 @@ fn process() {
         }
         writeln!(out, "row {row}").expect("output");
         if row % 100 == 0 {
-            // A fold that fails is tried again by the next.
+            // A checkpoint that fails is tried again by the next.
             let _ = sql.query_row("pragma wal_checkpoint(restart)", [], |_| Ok(()));
         }
     }

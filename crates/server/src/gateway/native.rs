@@ -9,7 +9,7 @@ mod replies;
 pub(super) use connection::Connection;
 
 use crate::live::{is_room, native};
-use delivery::{Closed, ConnId, Frame, Gateway, Key, Refusal};
+use delivery::{Closed, ConnId, Frame, Gateway, Key, Shortfall};
 use missed::Missed;
 use protocol::frame::Lagged;
 use protocol::{CloseCode, ErrorCode, RoomId, ServerFrame};
@@ -37,9 +37,9 @@ impl Gateway for Native {
         self.0.refuse(None, bad(ErrorCode::BadRequest, message));
     }
 
-    fn on_too_old(&self, _: ConnId, key: Key, after: u64, refusal: Refusal) {
+    fn on_too_old(&self, _: ConnId, key: Key, after: u64, shortfall: Shortfall) {
         if let Some(room) = self.0.rooms.named(key) {
-            self.0.catch_up(room, Missed { after: Some(after), refusal });
+            self.0.catch_up(room, Missed { after: Some(after), shortfall });
         }
     }
 

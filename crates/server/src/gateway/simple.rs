@@ -7,7 +7,7 @@ pub(super) use connection::Connection;
 
 use super::admission::Admission;
 use crate::complaint::complaint;
-use delivery::{Closed, ConnId, Frame, Gateway, Key, Refusal};
+use delivery::{Closed, ConnId, Frame, Gateway, Key, Shortfall};
 use protocol::CloseCode;
 use protocol::simple::{SimpleCommand, SimpleFrame};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Gateway for Simple {
         self.0.refuse("invalid message: binary frames are not understood, send JSON as text".to_owned());
     }
 
-    fn on_too_old(&self, conn: ConnId, _: Key, _: u64, _: Refusal) {
+    fn on_too_old(&self, conn: ConnId, _: Key, _: u64, _: Shortfall) {
         self.0.app.delivery.close(conn, CloseCode::Lagging.number(), "lagging");
     }
 
@@ -71,7 +71,7 @@ impl Gateway for Refused {
 
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
 
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
 
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::pacing::Bounds;
 use bytes::Bytes;
 use chat::Clock;
-use delivery::{Closed, Frame, Gateway, Key, Options, Refusal};
+use delivery::{Closed, Frame, Gateway, Key, Options, Shortfall};
 use protocol::frame::Hello;
 use protocol::{Nonce, ServerFrame};
 use tokio::io::AsyncReadExt;
@@ -16,7 +16,7 @@ struct Silent;
 impl Gateway for Silent {
     fn on_text(&self, _: ConnId, _: &str) {}
     fn on_binary(&self, _: ConnId, _: &[u8]) {}
-    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Refusal) {}
+    fn on_too_old(&self, _: ConnId, _: Key, _: u64, _: Shortfall) {}
     fn on_lagged(&self, _: ConnId, _: Key, _: u64) {}
     fn on_drained(&self, _: ConnId) {}
     fn on_beat(&self, _: ConnId) -> Option<Frame> {

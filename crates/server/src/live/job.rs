@@ -2,7 +2,7 @@
 
 use super::rooms::Rooms;
 use chat::{Caller, History, RoomKey, RoomRef, Visitor};
-use delivery::{ConnId, Frame, Refusal};
+use delivery::{ConnId, Frame, Shortfall};
 use protocol::frame::Hello;
 use protocol::simple::SimpleRooms;
 use protocol::{Room as View, RoomId, SessionId, UserId};
@@ -56,9 +56,9 @@ pub struct Resuming {
     pub room: RoomId,
     /// The last `seq` that the connection has, once it has read `preface`.
     pub after: u64,
-    /// The refusal whose missing events the connection has been told by now. `None`: the room is heard again whatever
+    /// The shortfall whose missing events the connection has been told by now. `None`: the room is heard again whatever
     /// tail has refused.
-    pub makes_up_for: Option<Refusal>,
+    pub makes_up_for: Option<Shortfall>,
     /// What the connection is told before the room.
     pub preface: Vec<Frame>,
     /// With a number: when the connection missed more events than that, or `after` lies beyond the head, nothing is done

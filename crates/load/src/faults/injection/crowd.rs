@@ -21,9 +21,9 @@ const FULL: u64 = 160 << 20;
 impl Stage {
     /// Everybody posts at once on a disk that is too slow for it.
     pub(super) async fn crush(&mut self) -> Result<()> {
-        let orders = self.orders("ROOMFUL_DISK", "slow:ms=400".to_owned());
+        let variables = self.variables("ROOMFUL_DISK", "slow:ms=400".to_owned());
         self.victim.kill();
-        self.victim.start(&orders).await?;
+        self.victim.start(&variables).await?;
         self.mark("crush", true);
         let text = "🍅".repeat(CHARACTERS);
         let mut crowd = Vec::new();

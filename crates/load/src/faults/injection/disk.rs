@@ -26,9 +26,9 @@ impl Stage {
             }
             let (seed, after) = (self.rng.u32(..), self.rng.u32(3..160));
             let all = if self.rng.u32(0..4) == 0 { ",lose_all" } else { "" };
-            let orders = self.orders(DISK, format!("cut:seed={seed},after={after}{all}"));
+            let variables = self.variables(DISK, format!("cut:seed={seed},after={after}{all}"));
             self.victim.kill();
-            self.victim.spawn(&orders)?;
+            self.victim.spawn(&variables)?;
             let reached = self.victim.ends_within(CUT).await;
             self.mark(if reached { "power cut" } else { "power cut (not reached)" }, true);
         }
@@ -37,9 +37,9 @@ impl Stage {
     }
 
     async fn cut_in_a_sync(&mut self) -> Result<()> {
-        let orders = self.orders(DISK, "hold;slow:ms=30".to_owned());
+        let variables = self.variables(DISK, "hold;slow:ms=30".to_owned());
         self.victim.kill();
-        self.victim.start(&orders).await?;
+        self.victim.start(&variables).await?;
         self.wait(150..400).await;
         self.victim.kill();
         self.mark("power cut in a sync", true);
@@ -54,9 +54,9 @@ impl Stage {
         let first = self.rng.u32(1..40);
         for nth in first..first + self.faults {
             let on = if from_then_on { ",from_then_on" } else { "" };
-            let orders = self.orders(DISK, format!("fail:op={operation},nth={nth}{on}"));
+            let variables = self.variables(DISK, format!("fail:op={operation},nth={nth}{on}"));
             self.victim.kill();
-            self.victim.spawn(&orders)?;
+            self.victim.spawn(&variables)?;
             // A server may refuse to start on such a disk.
             let reached = self.victim.ends_within(Duration::from_millis(500)).await;
             self.mark(&format!("{operation} {nth}{on}{}", if reached { " ended it" } else { "" }), true);
@@ -71,9 +71,9 @@ impl Stage {
         for number in 0..self.faults {
             let space = self.victim.data().with_file_name(format!("space-{number}"));
             let nth = self.rng.u32(1..120);
-            let orders = self.orders(DISK, format!("full:nth={nth},until={}", space.display()));
+            let variables = self.variables(DISK, format!("full:nth={nth},until={}", space.display()));
             self.victim.kill();
-            self.victim.spawn(&orders)?;
+            self.victim.spawn(&variables)?;
             self.mark("disk full", true);
             self.wait(500..900).await;
             if self.victim.lives() {
@@ -112,9 +112,9 @@ impl Stage {
     pub(super) async fn slow(&mut self) -> Result<()> {
         for number in 0..self.faults as usize {
             let ms = SYNCS[number % SYNCS.len()];
-            let orders = self.orders(DISK, format!("slow:ms={ms}"));
+            let variables = self.variables(DISK, format!("slow:ms={ms}"));
             self.victim.kill();
-            self.victim.start(&orders).await?;
+            self.victim.start(&variables).await?;
             self.mark(&format!("syncs of {ms} ms"), true);
             self.wait(ms.max(1_500)..ms + 2_500).await;
         }

@@ -2,7 +2,7 @@
 
 use super::{Heads, Part, Scene, words};
 use crate::faults::journal::{Journal, Screen, What};
-use client::{Backoff, Client, Failure, Link, Options, PendingState, Place};
+use client::{Backoff, Client, Failure, Link, Options, PendingState, Window};
 use protocol::frame::Posted;
 use protocol::{Nonce, RoomId, UserId};
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl Member {
             73..79 => self.mark_read(room).await,
             // Ana stays everywhere: she reads the log in the end.
             79..85 if !self.gardens => self.come_or_go().await,
-            85..92 => drop(self.ask(self.client.load(room, Place::Newest)).await),
+            85..92 => drop(self.ask(self.client.load(room, Window::Newest)).await),
             92..97 if self.gardens => self.garden().await,
             92..97 => drop(self.ask(self.client.list_members(room)).await),
             _ => {

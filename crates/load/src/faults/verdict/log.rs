@@ -10,7 +10,7 @@ pub fn judge(record: &Record, crashed: bool, verdict: &mut Verdict) {
     for (room, kept) in &record.rooms {
         verdict.counts.events += kept.events.len() as u64;
         contiguous(*room, &kept.events, verdict);
-        folds(*room, kept, verdict);
+        rebuilds(*room, kept, verdict);
     }
     for (user, views) in &record.views {
         for view in views {
@@ -72,7 +72,7 @@ fn contiguous(room: RoomId, events: &[Event], verdict: &mut Verdict) {
 }
 
 /// Judges whether messages and members follow from the log.
-fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
+fn rebuilds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
     let mut messages: BTreeMap<u64, Message> = BTreeMap::new();
     // Each member, with whether they are a guest.
     let mut members: BTreeMap<UserId, bool> = BTreeMap::new();
@@ -102,13 +102,13 @@ fn folds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
             }
         }
     }
-    let folded: Vec<Message> = messages.into_values().collect();
-    if folded != kept.messages {
-        let differs = folded.iter().zip(&kept.messages).find(|(one, other)| one != other);
+    let rebuilt: Vec<Message> = messages.into_values().collect();
+    if rebuilt != kept.messages {
+        let differs = rebuilt.iter().zip(&kept.messages).find(|(one, other)| one != other);
         verdict.find(9, || {
             format!(
                 "{room}: {} messages by the log, {} by the pages; first difference {differs:?}",
-                folded.len(),
+                rebuilt.len(),
                 kept.messages.len()
             )
         });

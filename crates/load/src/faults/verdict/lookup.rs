@@ -10,17 +10,17 @@ pub struct Lookup<'a> {
     rights: HashMap<UserId, HashMap<RoomId, u64>>,
     messages: HashSet<(RoomId, u64, &'a str)>,
     /// By the name of the room, in order.
-    places: HashMap<&'a str, Vec<Place>>,
+    spans: HashMap<&'a str, Vec<Span>>,
 }
 
-/// Where a message is in its room.
-struct Place {
+/// From which seq to which a message has its text.
+struct Span {
     seq: u64,
     /// The seq at which it was deleted.
     deleted: Option<u64>,
 }
 
-impl Place {
+impl Span {
     fn of(message: &Message) -> Self {
         // Nothing touches a message after its deletion.
         Self { seq: message.seq, deleted: message.deleted.then_some(message.rev) }
@@ -31,20 +31,20 @@ impl<'a> Lookup<'a> {
     /// Goes through a record once.
     pub fn new(record: &'a Record) -> Self {
         let mut lookup =
-            Self { record, rights: HashMap::new(), messages: HashSet::new(), places: HashMap::new() };
+            Self { record, rights: HashMap::new(), messages: HashSet::new(), spans: HashMap::new() };
         for (room, kept) in &record.rooms {
             lookup.add_rights(*room, kept);
             let named = |message: &'a Message| (*room, message.seq, message.nonce.as_str());
             lookup.messages.extend(kept.messages.iter().map(named));
         }
         for view in record.views.values().flatten() {
-            let places = || {
+            let spans = || {
                 let kept = record.rooms.get(&view.id).map(|kept| kept.messages.as_slice());
-                let mut places: Vec<Place> = kept.unwrap_or_default().iter().map(Place::of).collect();
-                places.sort_unstable_by_key(|place| place.seq);
-                places
+                let mut spans: Vec<Span> = kept.unwrap_or_default().iter().map(Span::of).collect();
+                spans.sort_unstable_by_key(|span| span.seq);
+                spans
             };
-            lookup.places.entry(&view.name).or_insert_with(places);
+            lookup.spans.entry(&view.name).or_insert_with(spans);
         }
         lookup
     }
@@ -70,11 +70,11 @@ impl<'a> Lookup<'a> {
     /// `to`, without these two. If `from` was the last message of a welcome, the messages that were deleted before
     /// `to` do not count, because a welcome leaves deleted messages out.
     pub fn between(&self, room: &str, from: u64, to: u64, welcomed: bool) -> u64 {
-        let places = self.places.get(room).map(Vec::as_slice).unwrap_or_default();
-        let until = places.partition_point(|place| place.seq < to);
-        let first = places.partition_point(|place| place.seq <= from);
-        let between = places.get(first..until).unwrap_or_default().iter();
-        let owed = |place: &&Place| !welcomed || place.deleted.is_none_or(|deleted| deleted > to);
+        let spans = self.spans.get(room).map(Vec::as_slice).unwrap_or_default();
+        let until = spans.partition_point(|span| span.seq < to);
+        let first = spans.partition_point(|span| span.seq <= from);
+        let between = spans.get(first..until).unwrap_or_default().iter();
+        let owed = |span: &&Span| !welcomed || span.deleted.is_none_or(|deleted| deleted > to);
         between.filter(owed).count() as u64
     }
 

@@ -20,11 +20,11 @@ pub fn judge(story: &Story<'_>, verdict: &mut Verdict) {
     let told = frames
         .filter(|(frame, text)| *known.entry(*frame).or_insert_with(|| secrets.is_match(*text)))
         .count();
-    let logged = story.log.lines().filter(|line| secrets.is_match(*line)).count();
-    if told + logged > 0 {
+    let printed = story.output.lines().filter(|line| secrets.is_match(*line)).count();
+    if told + printed > 0 {
         // Without words: a report of the secret would tell it once more.
         verdict.find(12, || {
-            format!("{} frames or lines of the log hold a token, a password or its hash", told + logged)
+            format!("{} frames or lines of the output hold a token, a password or its hash", told + printed)
         });
     }
 }

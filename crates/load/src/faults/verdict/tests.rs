@@ -40,7 +40,7 @@ struct Tale {
     frames: Vec<Value>,
     acts: Vec<What>,
     screens: Vec<Screen>,
-    log: String,
+    output: String,
     stuck: Vec<String>,
     peak: u64,
 }
@@ -74,7 +74,7 @@ impl Tale {
             frames,
             acts: acts.collect(),
             screens,
-            log: String::new(),
+            output: String::new(),
             stuck: vec![],
             peak: 0,
         }
@@ -104,7 +104,7 @@ impl Tale {
             lives: &self.lives,
             record: &self.record,
             secrets,
-            log: &self.log,
+            output: &self.output,
             stuck: &self.stuck,
             crashed: false,
             memory: (self.peak, 100),
@@ -341,12 +341,12 @@ fn memory_is_bounded() {
 
 #[test]
 fn a_panic_is_told_of() {
-    assert!(told(|tale| tale.log = "thread 'shard' panicked at src/x.rs:1".into()).breaks(11));
+    assert!(told(|tale| tale.output = "thread 'shard' panicked at src/x.rs:1".into()).breaks(11));
 }
 
 #[test]
 fn a_secret_in_a_frame_or_in_the_log_is_told_of_and_not_repeated() {
-    let tale = told(|tale| tale.log = "token s3cret".into());
+    let tale = told(|tale| tale.output = "token s3cret".into());
     assert!(tale.breaks(12));
     assert!(tale.judged().findings.iter().all(|finding| !finding.what.contains("s3cret")));
     assert!(told(|tale| tale.frames.push(json!({ "type": "new", "token": "s3cret" }))).breaks(12));

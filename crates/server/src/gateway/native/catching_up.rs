@@ -5,7 +5,7 @@ use super::missed::{Behind, Missed};
 use crate::door::{self, Answer};
 use crate::live::{Resuming, native};
 use chat::RESUME_EVENTS;
-use delivery::{Frame, Refusal};
+use delivery::{Frame, Shortfall};
 use protocol::frame::{ReadMarked, Resumed};
 use protocol::{CloseCode, Error, RoomId, ServerFrame};
 use std::sync::atomic::Ordering;
@@ -45,8 +45,8 @@ impl Connection {
     }
 
     /// Ends a catch-up: the connection is told the last frames, and hears the room from there on.
-    async fn make_up(&self, room: RoomId, refusal: Refusal, after: u64, preface: Vec<Frame>) {
-        let makes_up_for = Some(refusal);
+    async fn make_up(&self, room: RoomId, shortfall: Shortfall, after: u64, preface: Vec<Frame>) {
+        let makes_up_for = Some(shortfall);
         self.app
             .live
             .resume(Resuming { conn: self.conn, room, after, makes_up_for, preface, most: None })
@@ -79,8 +79,8 @@ impl Connection {
     /// Reads the log and sends it page by page, each when the one before has left. Then the connection hears the room again.
     /// Where too much is missing, the newest page stands for all of it.
     async fn catch_up_with(&self, room: RoomId, missed: Missed) {
-        let Missed { after: Some(first), refusal } = missed else {
-            return self.start_afresh(room, missed.refusal).await;
+        let Missed { after: Some(first), shortfall } = missed else {
+            return self.start_afresh(room, missed.shortfall).await;
         };
         let mut after = first;
         while !self.over.load(Ordering::Acquire) {
@@ -89,13 +89,13 @@ impl Connection {
                 Err(error) => return self.give_up(&error),
             };
             if page.as_of().saturating_sub(first) > RESUME_EVENTS {
-                return self.start_afresh(room, refusal).await;
+                return self.start_afresh(room, shortfall).await;
             }
             after = page.events().last().map_or(after, |event| event.seq);
             let events = page.events().iter().cloned();
             let frames: Vec<Frame> = events.map(|event| native(&ServerFrame::Event(event))).collect();
             if !page.more() {
-                return self.make_up(room, refusal, after, frames).await;
+                return self.make_up(room, shortfall, after, frames).await;
             }
             self.page(frames).await;
         }
@@ -112,14 +112,14 @@ impl Connection {
     }
 
     /// Sends the newest page of a room, and the read mark, in place of what was missed.
-    async fn start_afresh(&self, room: RoomId, refusal: Refusal) {
+    async fn start_afresh(&self, room: RoomId, shortfall: Shortfall) {
         match self.app.chat.reset(self.caller.key(), room).await {
             Ok((reset, read)) => {
                 let after = reset.as_of;
                 let mark = ServerFrame::ReadMarked(ReadMarked { room, read });
                 let reset = ServerFrame::Reset(Arc::unwrap_or_clone(reset));
                 let preface = vec![native(&reset), native(&mark)];
-                self.make_up(room, refusal, after, preface).await;
+                self.make_up(room, shortfall, after, preface).await;
             }
             Err(error) => self.give_up(&error),
         }

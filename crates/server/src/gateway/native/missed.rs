@@ -1,6 +1,6 @@
 //! What a connection has missed of its rooms, until it has caught up with them.
 
-use delivery::Refusal;
+use delivery::Shortfall;
 use protocol::RoomId;
 use std::collections::VecDeque;
 
@@ -11,8 +11,8 @@ pub(super) struct Missed {
     /// The connection lacks every event behind this `seq`. `None`: it lacks more than is told one by one, or nobody knows
     /// how much.
     pub(super) after: Option<u64>,
-    /// The refusal of the tail that told of it; [`Refusal::NONE`] where no tail refused anything.
-    pub(super) refusal: Refusal,
+    /// The shortfall of the tail that told of it; [`Shortfall::NONE`] where no tail refused anything.
+    pub(super) shortfall: Shortfall,
 }
 
 /// The rooms that a connection is to catch up with, in turn. A room stands here once, or twice: for what its tail refused,
@@ -25,21 +25,21 @@ pub(super) struct Behind {
 
 impl Missed {
     /// More than is told one by one, of a room that was not refused.
-    pub(super) const ALL: Self = Self { after: None, refusal: Refusal::NONE };
+    pub(super) const ALL: Self = Self { after: None, shortfall: Shortfall::NONE };
 
-    /// Whether one catch-up can stand for both: the end of a catch-up ends the refusal it answers, so that one without a
-    /// refusal does not stand for one with a refusal.
+    /// Whether one catch-up can stand for both: the end of a catch-up ends the shortfall it answers, so that one without a
+    /// shortfall does not stand for one with a shortfall.
     fn is_like(self, other: Self) -> bool {
-        (self.refusal == Refusal::NONE) == (other.refusal == Refusal::NONE)
+        (self.shortfall == Shortfall::NONE) == (other.shortfall == Shortfall::NONE)
     }
 
     /// What is missing by both accounts together. A tail that refuses a second time says where that was; what was missing
-    /// by its first refusal is still missing.
+    /// by its first shortfall is still missing.
     fn and(self, other: Self) -> Self {
         Self {
             // `None`, all of it, is the least.
             after: self.after.min(other.after),
-            refusal: self.refusal.max(other.refusal),
+            shortfall: self.shortfall.max(other.shortfall),
         }
     }
 }
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_refusal_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
-        let refusal = Refusal::NONE;
-        let (early, late) = (Missed { after: Some(3), refusal }, Missed { after: Some(21), refusal });
+        let shortfall = Shortfall::NONE;
+        let (early, late) = (Missed { after: Some(3), shortfall }, Missed { after: Some(21), shortfall });
         assert_eq!((early.and(late), late.and(early)), (early, early));
         assert_eq!((Missed::ALL.and(late), late.and(Missed::ALL)), (Missed::ALL, Missed::ALL));
         assert!(early.is_like(Missed::ALL));

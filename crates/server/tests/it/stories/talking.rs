@@ -157,7 +157,7 @@ async fn a_closed_room_is_hidden_from_whoever_is_not_in_it() {
         cyd.mark_read(garden, 1).await.map(drop),
         cyd.edit(garden, 2, "x").await.map(drop),
         cyd.delete(garden, 2).await.map(drop),
-        cyd.list_messages(garden, client::Place::Newest, None).await.map(drop),
+        cyd.list_messages(garden, client::Window::Newest, None).await.map(drop),
         cyd.list_members(garden).await.map(drop),
         cyd.command(protocol::Command::Resume { room: garden, after: 0 }).await.map(drop),
     ];

@@ -1,4 +1,4 @@
-//! What each order does to connections and tails.
+//! What each job does to connections and tails.
 
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -10,12 +10,12 @@ use crate::audience::{Follower, push_snugly};
 use crate::backlog::{Intent, Then, What};
 use crate::connection::{Connection, Cursor, Held, Phase};
 use crate::farewell::TOO_SLOW;
-use crate::follow::{Follow, Refusal};
+use crate::follow::{Follow, Shortfall};
 use crate::frame::Frame;
 use crate::gateway::Closed;
+use crate::job::Attach;
 use crate::key::{ConnId, Encoding, Key};
 use crate::milestone::Milestone;
-use crate::order::Attach;
 use crate::publication::Publication;
 use crate::shard::Shard;
 use crate::tail::{ALWAYS, Reader, Shift};
@@ -76,11 +76,11 @@ impl Shard {
             self.interest.remove(key, id);
             return;
         };
-        if makes_up_for.is_some_and(|refusal| refusal != self.connections[slot].refusal_of(key)) {
+        if makes_up_for.is_some_and(|shortfall| shortfall != self.connections[slot].shortfall_of(key)) {
             self.interest.remove(key, id);
             return;
         }
-        self.connections[slot].forget_refusal(key);
+        self.connections[slot].forget_shortfall(key);
         let encoding = id.encoding();
         let audience = match self.audiences.find(key, encoding) {
             Some(audience) => {
@@ -92,7 +92,7 @@ impl Shard {
             None => self.audiences.open(key, encoding, head),
         };
         if !self.audiences.tail(audience).reaches(after) {
-            self.refuse(slot, audience, after);
+            self.fall_short(slot, audience, after);
             return;
         }
         self.admit(slot, audience);
@@ -111,7 +111,7 @@ impl Shard {
 
     pub(crate) fn unfollow(&mut self, id: ConnId, key: Key) {
         let Some(slot) = self.open_slot(id) else { return };
-        self.connections[slot].forget_refusal(key);
+        self.connections[slot].forget_shortfall(key);
         if self.cursor_of(slot, key).is_none() {
             return;
         }
@@ -186,12 +186,12 @@ impl Shard {
         let Some(index) = self.cursor_of(slot, key) else { return };
         let cursor = &mut self.connections[slot].cursors[index];
         let tail = self.audiences.tail(cursor.audience);
-        let (live_from, place) = (tail.end_before(stamp), tail.place_after(after));
+        let (live_from, offset) = (tail.end_before(stamp), tail.offset_after(after));
         // A connection that has more than was published when it asked is not told those frames again.
-        let ahead = after > tail.last() || place > live_from;
+        let ahead = after > tail.last() || offset > live_from;
         cursor.live_from = if ahead { Reader::AHEAD } else { live_from };
         cursor.last = after;
-        cursor.place = place.min(live_from);
+        cursor.offset = offset.min(live_from);
         if tail.reaches(after) {
             self.wake(slot);
         } else {
@@ -207,7 +207,7 @@ impl Shard {
         let backlog = self.connections[slot].backlog.as_ref();
         match backlog.and_then(|backlog| backlog.intent(key)) {
             Some(Intent::Start | Intent::Stop) => {
-                self.connections[slot].cursors[index].place = Cursor::WAITING
+                self.connections[slot].cursors[index].offset = Cursor::WAITING
             }
             None => self.remove_cursor(slot, index),
         }
@@ -222,11 +222,11 @@ impl Shard {
         let Some(audience) = self.audiences.get(cursor.audience) else { return };
         let key = audience.key;
         if sabotage::has(Bug::DropOnLag) {
-            cursor.place = self.audiences.tail(cursor.audience).end();
+            cursor.offset = self.audiences.tail(cursor.audience).end();
             return;
         }
         if conn.backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_some() {
-            cursor.place = Cursor::WAITING;
+            cursor.offset = Cursor::WAITING;
             return;
         }
         self.remove_cursor(slot, index);
@@ -263,10 +263,10 @@ impl Shard {
         }
     }
 
-    fn refuse(&mut self, slot: usize, audience: u32, after: u64) {
-        let Some(refusing) = self.audiences.get(audience) else { return };
-        let key = refusing.key;
-        if refusing.followers.is_empty() {
+    fn fall_short(&mut self, slot: usize, audience: u32, after: u64) {
+        let Some(short) = self.audiences.get(audience) else { return };
+        let key = short.key;
+        if short.followers.is_empty() {
             self.audiences.close(audience);
         }
         // A connection that follows the key already hears nothing more of it until pages have told what is missing:
@@ -280,31 +280,31 @@ impl Shard {
         if backlog.as_ref().and_then(|backlog| backlog.intent(key)).is_none()
             && let Some(index) = self.cursor_of(slot, key)
         {
-            self.connections[slot].cursors[index].place = Cursor::WAITING;
+            self.connections[slot].cursors[index].offset = Cursor::WAITING;
         }
         self.connections[slot].tidy();
         self.tell_if_taken(slot);
         // Items that waited only for frames of this key are due now.
         self.wake(slot);
-        let refusal = Refusal(self.next_stamp());
+        let shortfall = Shortfall(self.next_stamp());
         let conn = &mut self.connections[slot];
         let id = conn.id;
-        conn.note_refusal(key, refusal);
+        conn.note_shortfall(key, shortfall);
         self.interest.remove(key, id);
         self.tally.too_old += 1;
-        self.tell(slot, |gateway| gateway.on_too_old(id, key, after, refusal));
+        self.tell(slot, |gateway| gateway.on_too_old(id, key, after, shortfall));
     }
 
     /// Makes a connection a follower, if it is none yet. Where it starts is decided later.
     fn admit(&mut self, slot: usize, audience: u32) {
         let conn = &mut self.connections[slot];
-        let Some(place) = self.audiences.get_mut(audience) else { return };
+        let Some(followed) = self.audiences.get_mut(audience) else { return };
         if conn.cursor_in(audience).is_some() {
-            self.interest.remove(place.key, conn.id);
+            self.interest.remove(followed.key, conn.id);
             return;
         }
-        let member = place.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
-        let cursor = Cursor { audience, member, place: Cursor::WAITING, live_from: 0, last: 0 };
+        let member = followed.add(Follower { slot: slot as u32, cursor: conn.cursors.len() as u32 });
+        let cursor = Cursor { audience, member, offset: Cursor::WAITING, live_from: 0, last: 0 };
         push_snugly(&mut conn.cursors, cursor);
     }
 
@@ -312,7 +312,7 @@ impl Shard {
         let Some(audience) = self.audiences.get(audience) else { return };
         for follower in &audience.followers {
             let cursor = &mut self.connections[follower.slot as usize].cursors[follower.cursor as usize];
-            cursor.place = shift.moved(cursor.place);
+            cursor.offset = shift.moved(cursor.offset);
             cursor.live_from = shift.moved(cursor.live_from);
         }
     }
@@ -328,7 +328,7 @@ impl Shard {
         let conn = &self.connections[slot];
         let Some(index) = self.cursor_of(slot, key) else { return conn.backlog.is_none() };
         let cursor = &conn.cursors[index];
-        conn.backlog.is_none() && cursor.place >= self.audiences.tail(cursor.audience).end()
+        conn.backlog.is_none() && cursor.offset >= self.audiences.tail(cursor.audience).end()
     }
 
     fn cursor_of(&self, slot: usize, key: Key) -> Option<usize> {

@@ -14,8 +14,8 @@ use crate::milestone::Milestone;
 use crate::publication::Publication;
 use crate::socket::Socket;
 
-/// One thing for a shard to do. A shard does them in the order in which they were queued.
-pub(crate) enum Order {
+/// One thing for a shard to do, waiting in its queue. A shard does them in the order in which they were queued.
+pub(crate) enum Job {
     Attach(Box<Attach>),
     Follow(Follow),
     Unfollow { conn: ConnId, key: Key },
