@@ -11,7 +11,7 @@ fn lobby() -> RoomId {
 }
 
 fn texts(ana: &Client) -> Vec<String> {
-    ana.messages(lobby()).into_iter().map(|message| message.text).collect()
+    ana.messages(lobby()).into_iter().map(|message| message.body.text).collect()
 }
 
 #[tokio::test]

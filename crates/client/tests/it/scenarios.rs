@@ -65,7 +65,7 @@ fn take(state: &mut State, step: &Value) {
 fn list(state: &State) -> Vec<Value> {
     let messages = state.timelines[&lobby()].messages().map(|message| {
         let edited = message.edited_at.is_some();
-        json!({"seq": message.seq, "text": message.text, "rev": message.rev, "deleted": message.deleted, "edited": edited})
+        json!({"seq": message.seq, "text": message.body.text, "rev": message.rev, "deleted": message.deleted, "edited": edited})
     });
     let pending = state
         .outbox

@@ -4,7 +4,8 @@ use crate::log::Log;
 use delivery::model::{Next, RecentFrames};
 use protocol::frame::{Beat, Hello, ReadMarked, Reply, Reset, Resumed, RoomJoined, RoomLeft};
 use protocol::{
-    Command, ErrorCode, Event, EventKind, Limits, Role, Room, RoomId, RoomKind, ServerFrame, User, UserId,
+    Command, ErrorCode, Event, EventKind, Limits, May, Role, Room, RoomId, RoomKind, ServerFrame, User,
+    UserId,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -78,6 +79,7 @@ impl Server {
             epoch: self.life.to_string(),
             user: user.clone(),
             role: Role::Member,
+            may: May::NOTHING,
             limits: limits(),
             heartbeat_ms: 25_000,
             rooms: views,
@@ -93,9 +95,9 @@ impl Server {
         let Some((id, command)) = held.up.pop_front() else { return };
         let user = held.user.clone();
         let ok = match command {
-            Command::PostMessage { room, text, nonce } if self.is_member(room, &user) => {
+            Command::PostMessage { room, body, nonce } if self.is_member(room, &user) => {
                 let log = self.logs.get_mut(&room).expect("a room");
-                let (posted, now) = log.post(&user, &text, &nonce);
+                let (posted, now) = log.post(&user, &body.text, &nonce);
                 if now {
                     self.publish(room);
                 }
@@ -205,6 +207,7 @@ impl Server {
             n: log.n(),
             read: log.members[&user],
             role: Role::Member,
+            may: May::NOTHING,
         }
     }
 
@@ -291,7 +294,7 @@ fn tells_nothing_removed(log: &Log, event: &Event, since: u64) {
     let Some(told) = event.message() else { return };
     let now = &log.messages[&told.seq];
     let revised_before = now.rev <= since && now.rev > told.rev;
-    assert!(event.seq > since || !revised_before, "a resumer was told {:?}, which is gone", told.text);
+    assert!(event.seq > since || !revised_before, "a resumer was told {:?}, which is gone", told.body.text);
 }
 
 fn reply(ok: &impl Serialize) -> serde_json::Value {

@@ -52,7 +52,7 @@ impl Log {
                     n,
                     at: 0,
                     by: ben(),
-                    text: format!("text {seq}"),
+                    body: format!("text {seq}").as_str().into(),
                     rev: seq,
                     nonce,
                     edited_at: None,
@@ -66,7 +66,7 @@ impl Log {
 
     fn revise(&mut self, target: u64, rev: u64, text: String, deleted: bool) {
         let message = self.messages.get_mut(&target).expect("a target");
-        (message.rev, message.text, message.deleted) = (rev, text, deleted);
+        (message.rev, message.body.text, message.deleted) = (rev, text, deleted);
         if !deleted {
             message.edited_at = Some(0);
         }
@@ -79,12 +79,12 @@ impl Log {
         let present = || message.expect("a target").clone();
         let kind = match kind {
             Kind::Posted => {
-                let Message { n, text, nonce, rev, edited_at, deleted, .. } = present();
-                EventKind::MessagePosted { n, text, nonce, rev, edited_at, deleted }
+                let Message { n, body, nonce, rev, edited_at, deleted, .. } = present();
+                EventKind::MessagePosted(protocol::MessagePosted { n, body, nonce, rev, edited_at, deleted })
             }
             Kind::Edited => {
-                let Message { text, rev, deleted, .. } = present();
-                EventKind::MessageEdited { target, text, rev, edited_at: 0, deleted }
+                let Message { body, rev, deleted, .. } = present();
+                EventKind::MessageEdited { target, text: body.text, rev, edited_at: 0, deleted }
             }
             Kind::Deleted => EventKind::MessageDeleted { target, rev: present().rev },
             Kind::Joined => EventKind::MemberJoined { user: ben(), role: protocol::Role::Member },
