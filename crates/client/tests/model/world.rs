@@ -177,7 +177,7 @@ impl World {
         let purpose = Purpose::Post(draft.room, draft.nonce.clone());
         self.send(
             device,
-            Command::PostMessage { room: draft.room, text: draft.text, nonce: draft.nonce },
+            Command::PostMessage { room: draft.room, body: draft.text.as_str().into(), nonce: draft.nonce },
             purpose,
         );
     }
@@ -302,7 +302,12 @@ impl World {
             assert!(shown.eq(there), "seed {seed}: {} has a hole in {window:?}", user.name);
             for message in timeline.messages() {
                 let version = log.versions.get(&(message.seq, message.rev));
-                assert_eq!(version, Some(&message.text), "seed {seed}: {} shows what never was", user.name);
+                assert_eq!(
+                    version,
+                    Some(&message.body.text),
+                    "seed {seed}: {} shows what never was",
+                    user.name
+                );
             }
         }
     }
