@@ -1,6 +1,8 @@
 //! The simple protocol: `GET /ws` without a subprotocol, for scripts and demos.
 
+use crate::event::{Event, EventKind};
 use crate::family::family;
+use crate::model::Message;
 use serde::{Deserialize, Serialize};
 
 family! {
@@ -75,6 +77,29 @@ family! {
             /// What and why.
             message: String,
         },
+    }
+}
+
+impl SimpleFrame {
+    /// An event of the room named `room` as the simple protocol tells it; nothing where it does not tell such events.
+    pub fn of(room: &str, event: &Event) -> Option<Self> {
+        let room = room.to_owned();
+        match &event.kind {
+            EventKind::MessagePosted(_) => {
+                let chat = event.message()?.into();
+                Some(Self::Chat(ChatIn { room, chat }))
+            }
+            EventKind::MessageEdited { .. }
+            | EventKind::MessageDeleted { .. }
+            | EventKind::MemberJoined { .. }
+            | EventKind::MemberLeft { .. } => None,
+        }
+    }
+}
+
+impl From<Message> for Chat {
+    fn from(message: Message) -> Self {
+        Self { username: message.by.name, text: message.body.text, ts: message.at, seq: message.seq }
     }
 }
 

@@ -15,7 +15,14 @@ use protocol::{Command, ErrorCode, Nonce};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, post)).routes(routes!(edit, delete)).routes(routes!(events))
+}
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
