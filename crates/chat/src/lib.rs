@@ -22,6 +22,7 @@ mod messages;
 mod pages;
 mod passwords;
 pub mod presence;
+mod reactions;
 mod reads;
 mod replays;
 mod rights;

@@ -10,6 +10,7 @@ pub(crate) mod invites;
 pub(crate) mod log;
 pub(crate) mod memberships;
 pub(crate) mod messages;
+pub(crate) mod reactions;
 pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;

@@ -1,7 +1,7 @@
 //! Simple connections: entering and leaving rooms, one at a time.
 
 use super::conns::{Conn, Visit};
-use super::encode::{self, plain};
+use super::encode::plain;
 use super::job::{Entered, Entering};
 use super::keys::room_key;
 use super::tables::Tables;
@@ -10,7 +10,7 @@ use chat::presence::{Change, Person, Shown};
 use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
 use protocol::RoomKind;
-use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
+use protocol::simple::{Chat, SimpleFrame, SimpleRoom, SimpleRooms};
 use std::sync::Arc;
 
 impl Tables {
@@ -119,7 +119,7 @@ impl Tables {
         }
         let room = self.rooms.get(&key).map(|room| room.name.clone()).unwrap_or_default();
         let history =
-            history.messages.into_iter().filter(|message| !message.deleted).map(encode::chat).collect();
+            history.messages.into_iter().filter(|message| !message.deleted).map(Chat::from).collect();
         SimpleFrame::Welcome { room, username: name.to_owned(), users, count, history }
     }
 
