@@ -1,5 +1,6 @@
 //! Opening a database, and why one cannot be opened.
 
+use crate::error::DatabaseError;
 use crate::sql::{SqlError, Sqlite};
 use rusqlite::{Connection, OpenFlags};
 use sabotage::Bug;
@@ -113,6 +114,12 @@ pub enum OpenError {
     /// Another server writes to this database.
     #[error("another Roomful serves this database already; a database has one server")]
     InUse,
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {
