@@ -24,6 +24,7 @@ mod news;
 mod pages;
 mod passwords;
 pub mod presence;
+mod reactions;
 mod reads;
 mod replays;
 mod rights;

@@ -6,7 +6,7 @@ use crate::pages::{PAGE_BYTES, bound};
 use crate::replays::Replay;
 use crate::rights::Membership;
 use crate::sql::Sql;
-use crate::store::{Tx, log, memberships, messages, rooms};
+use crate::store::{Tx, log, memberships, messages, reactions, rooms};
 use crate::stream::{Committed, RoomRef, UserKey};
 use crate::together::Answers;
 use protocol::frame::{EventPage, Reset};
@@ -121,7 +121,7 @@ impl Chat {
     ///
     /// # Errors
     /// `NotFound` for whoever is no member.
-    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<(Arc<Reset>, ReadMark)> {
+    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<(Reset, ReadMark)> {
         let head = self.membership(user, room).await?.view().head;
         let resets = &self.0.replays.resets;
         let ask = || resets.ask(room, |_| 0, |_| self.read_reset(room));
@@ -131,9 +131,15 @@ impl Chat {
             found.forget();
             found = ask().await?;
         }
+        let mut reset = Arc::unwrap_or_clone(found.value);
         // After the page was read: whoever is a member now was not removed before anything on it happened.
-        let membership = self.membership(user, room).await?;
-        Ok((found.value, self.0.marks.newest(user, membership.room(), membership.view().read)))
+        let read = self.read(move |sql| {
+            let membership = memberships::prove(sql, room, user)?;
+            reactions::claim(sql, membership.room(), user, &mut reset.messages)?;
+            Ok((reset, membership))
+        });
+        let (reset, membership) = read.await?;
+        Ok((reset, self.0.marks.newest(user, membership.room(), membership.view().read)))
     }
 
     async fn read_reset(&self, room: RoomId) -> Result<Reset> {
@@ -142,6 +148,7 @@ impl Chat {
             let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1, PAGE_BYTES)?;
             let more = bound(&mut newest, RESET_MESSAGES, PAGE_BYTES);
             newest.reverse();
+            reactions::fill(sql, found.key, None, &mut newest)?;
             Ok(Reset { room, as_of: found.head, messages: newest, more })
         });
         read.await

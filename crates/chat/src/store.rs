@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod memberships;
 pub(crate) mod messages;
 pub(crate) mod places;
+pub(crate) mod reactions;
 pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;

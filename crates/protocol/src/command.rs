@@ -46,6 +46,18 @@ family! {
             /// Which.
             seq: u64,
         },
+        /// Puts one's own reaction on a message, or takes it away. Answered by the [`crate::model::Reaction`] as it then
+        /// stands.
+        "react" => React {
+            /// Where the message is.
+            room: RoomId,
+            /// Which.
+            seq: u64,
+            /// One emoji.
+            emoji: String,
+            /// Whether the reaction is there from now on.
+            on: bool,
+        },
         /// Notes how far one has read. Answered by the [`crate::ReadMark`] as it then stands.
         "mark_read" => MarkRead {
             /// Where.

@@ -152,6 +152,23 @@ pub struct Message {
     /// True once deleted; left out otherwise.
     #[serde(default, skip_serializing_if = "is_false")]
     pub deleted: bool,
+    /// The reactions to it, in the order in which each emoji came first; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// One emoji that people have reacted with to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Reaction {
+    /// The emoji.
+    pub emoji: String,
+    /// How many people have reacted with it.
+    pub count: u64,
+    /// Whether the one who asks is among them.
+    pub mine: bool,
+    /// The first of them, three at most.
+    pub users: Vec<User>,
 }
 
 /// An invite as its maker sees it. The token of its link is told once, when it is made.

@@ -22,6 +22,16 @@ family! {
             /// What.
             text: String,
         },
+        /// Reacts to a message of the room one is in, or takes the reaction back.
+        "react" => React {
+            /// Which message.
+            seq: u64,
+            /// One emoji.
+            emoji: String,
+            /// Whether the reaction is there from now on; left out: it is.
+            #[serde(default = "yes")]
+            on: bool,
+        },
         /// Leaves the room; the socket stays.
         "leave" => Leave {},
     }
@@ -72,12 +82,31 @@ family! {
         },
         /// Somebody said something.
         "chat" => Chat(ChatIn),
+        /// Somebody reacted to a message, or took their reaction back.
+        "reaction" => Reaction {
+            /// Where.
+            room: String,
+            /// To which message.
+            seq: u64,
+            /// Who.
+            username: String,
+            /// The emoji.
+            emoji: String,
+            /// Whether the reaction is there from now on.
+            on: bool,
+            /// How many people have reacted with this emoji now.
+            count: u64,
+        },
         /// Something could not be done; the socket stays open.
         "error" => Error {
             /// What and why.
             message: String,
         },
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl SimpleFrame {
@@ -89,6 +118,14 @@ impl SimpleFrame {
                 let chat = event.message()?.into();
                 Some(Self::Chat(ChatIn { room, chat }))
             }
+            EventKind::MessageReacted { target, emoji, on, count } => Some(Self::Reaction {
+                room,
+                seq: *target,
+                username: event.by.name.clone(),
+                emoji: emoji.clone(),
+                on: *on,
+                count: *count,
+            }),
             EventKind::MessageEdited { .. }
             | EventKind::MessageDeleted { .. }
             | EventKind::MemberJoined { .. }

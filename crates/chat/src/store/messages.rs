@@ -132,7 +132,8 @@ fn message(row: &Row<'_>) -> SqlResult<Message> {
     let nonce = Nonce::new(row.get::<String>("nonce")?);
     let nonce = nonce.map_err(|error| SqlError::value("nonce", format!("is none: {error}")))?;
     let (edited_at, deleted) = (row.get("edited_at")?, row.get("deleted")?);
-    Ok(Message { seq, n, at, body, rev, nonce, edited_at, deleted, by: accounts::user(row)? })
+    let (by, reactions) = (accounts::user(row)?, Vec::new());
+    Ok(Message { seq, n, at, by, body, rev, nonce, edited_at, deleted, reactions })
 }
 
 /// The statement that reads a page of a room's messages, with their authors.
@@ -195,6 +196,7 @@ fn unreadable(error: SqlError, row: &Row<'_>, room: RoomKey) -> SqlResult<Messag
         nonce,
         edited_at: None,
         deleted: true,
+        reactions: Vec::new(),
     })
 }
 

@@ -1,6 +1,8 @@
 //! What a client of the simple protocol asks for.
 
-use super::connection::Connection;
+use super::connection::{Connection, Whereabouts};
+use crate::gateway::lane::{Started, Turn};
+use crate::refusal::refusal;
 use protocol::simple::{SimpleCommand, SimpleFrame};
 use std::sync::Arc;
 
@@ -17,7 +19,34 @@ impl Connection {
             SimpleCommand::Chat { text } => {
                 self.lane.push(self.turn(), move || connection.chat(text));
             }
+            SimpleCommand::React { seq, emoji, on } => {
+                self.lane.push(Turn::Own, move || connection.react(seq, emoji, on));
+            }
             SimpleCommand::Leave {} => self.moves(async move { connection.leave().await }),
         }
+    }
+
+    /// Reacts to a message of the room that the connection is in, once the room's readers can follow. By it the visitor
+    /// becomes a member, as by a chat.
+    fn react(self: Arc<Self>, seq: u64, emoji: String, on: bool) -> Started {
+        Started::now(async move {
+            let Whereabouts { room, visitor, .. } = self.whereabouts().clone();
+            let (Some(room), Some(visitor)) = (room, visitor) else {
+                self.say(&SimpleFrame::Error { message: "join a room before reacting".to_owned() });
+                return None;
+            };
+            let reacted = match self.app.pacing.newcomer(&self.app.chat, Some(room.id)).await {
+                Ok(chat) => chat
+                    .react_as_visitor(&visitor, room.id, seq, &emoji, on)
+                    .await
+                    .map_err(|error| refusal(&error)),
+                Err(error) => Err(error),
+            };
+            match reacted {
+                Ok(caller) => self.became_member(room.id, caller),
+                Err(error) => self.say(&SimpleFrame::Error { message: error.message }),
+            }
+            None
+        })
     }
 }
