@@ -10,8 +10,10 @@ mod pending;
 
 use crate::chat::Chat;
 use crate::error::{Error, Result};
+use crate::sql::Sql;
 use crate::store::places;
 use consumer::Consumer;
+use std::path::Path;
 
 pub use consuming::Consuming;
 pub use counts::DayCount;
@@ -45,15 +47,7 @@ impl Chat {
     /// When the database fails.
     pub async fn consumers(&self) -> Result<Vec<ConsumerState>> {
         let now = self.now();
-        self.read(move |sql| {
-            let states = CONSUMERS.iter().map(|consumer| {
-                let (lag, oldest) = places::lag(sql, consumer.name)?;
-                let age = oldest.map_or(0, |at| now.saturating_sub(at));
-                Ok(ConsumerState { name: consumer.name, lag, age_ms: u64::try_from(age).unwrap_or(0) })
-            });
-            states.collect()
-        })
-        .await
+        self.read(move |sql| states(sql, now)).await
     }
 
     /// Has a consumer begin anew in every room, while people go on talking: its places are forgotten, and what it has
@@ -75,4 +69,21 @@ impl Chat {
         self.0.news.any();
         Ok(())
     }
+}
+
+/// How each consumer stands in the database file at a path, beside a server that may be running. Blocks its thread.
+///
+/// # Errors
+/// When the file cannot be read, or is of a version without consumers.
+pub fn consumers_of(database: &Path, now: i64) -> Result<Vec<ConsumerState>> {
+    places::look_beside(database, |sql| states(sql, now))
+}
+
+fn states(sql: Sql<'_>, now: i64) -> Result<Vec<ConsumerState>> {
+    let state = |consumer: &Consumer| {
+        let (lag, oldest) = places::lag(sql, consumer.name)?;
+        let age = oldest.map_or(0, |at| now.saturating_sub(at));
+        Ok(ConsumerState { name: consumer.name, lag, age_ms: u64::try_from(age).unwrap_or(0) })
+    };
+    CONSUMERS.iter().map(state).collect()
 }

@@ -43,7 +43,7 @@ pub use accounts::Account;
 pub use caller::Caller;
 pub use chat::Chat;
 pub use clock::Clock;
-pub use consumers::{ConsumerState, Consuming, DayCount};
+pub use consumers::{ConsumerState, Consuming, DayCount, consumers_of};
 pub use error::{DatabaseError, Error, Result};
 pub use export::export;
 pub use limits::{LOBBY, RESUME_EVENTS, ROOMS, ROOMS_OF_GUEST};

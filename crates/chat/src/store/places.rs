@@ -1,9 +1,11 @@
 //! How far consumers have come, in SQL.
 
+use super::opening::connect_beside;
 use crate::error::Result;
 use crate::sql::{Sql, params};
 use crate::stream::RoomKey;
 use protocol::RoomId;
+use std::path::Path;
 
 /// A room as a consumer finds it.
 pub(crate) struct Found {
@@ -55,6 +57,11 @@ pub(crate) fn lag(sql: Sql<'_>, consumer: &str) -> Result<(u64, Option<i64>)> {
                 where r.head > coalesce(p.seq, 0)";
     let found = sql.one(text, params![consumer], |row| Ok((row.get("lag")?, row.get("oldest")?)))?;
     Ok(found.unwrap_or_default())
+}
+
+/// Looks into the file at `database` beside a server that may be running.
+pub(crate) fn look_beside<T>(database: &Path, look: impl FnOnce(Sql<'_>) -> Result<T>) -> Result<T> {
+    look((&connect_beside(database)?).into())
 }
 
 /// Forgets up to `most` places of a consumer, those after the room `after` or the first. Answers with the room of the last
