@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod checks;
+pub(crate) mod counts;
 pub(crate) mod epoch;
 pub(crate) mod export;
 pub(crate) mod foundation;
@@ -10,6 +11,7 @@ pub(crate) mod invites;
 pub(crate) mod log;
 pub(crate) mod memberships;
 pub(crate) mod messages;
+pub(crate) mod places;
 pub(crate) mod reactions;
 pub(crate) mod reads;
 pub(crate) mod rooms;

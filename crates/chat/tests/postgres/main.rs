@@ -4,6 +4,8 @@
 
 #[path = "../it/accounts.rs"]
 mod accounts;
+#[path = "../it/consuming.rs"]
+mod consuming;
 #[path = "../it/invites.rs"]
 mod invites;
 #[path = "../it/membership.rs"]
