@@ -9,7 +9,7 @@ use crate::replays::Replays;
 use crate::rights::Membership;
 use crate::sql::Sql;
 use crate::store::{
-    Checked, Condition, Database, OpenError, Post, Settled, Store, Tx, foundation, memberships,
+    Checked, Condition, Database, OnSettled, OpenError, Post, Settled, Store, Tx, foundation, memberships,
 };
 use crate::stream::{Batch, Committed, Kept};
 use protocol::RoomId;
@@ -45,8 +45,27 @@ impl Chat {
         database: impl Into<Database>,
         clock: Clock,
     ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
+        Self::opened(database.into(), clock, Store::open).await
+    }
+
+    /// The same for a command beside a server that may be running on the database, and that is told nothing of what the
+    /// command does.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, is of a newer version, or is of an older one and a server runs on it.
+    pub async fn open_beside(
+        database: impl Into<Database>,
+        clock: Clock,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
+        Self::opened(database.into(), clock, Store::open_beside).await
+    }
+
+    async fn opened(
+        database: Database,
+        clock: Clock,
+        open: fn(&Database, mpsc::Sender<Batch>, OnSettled) -> std::result::Result<Store, OpenError>,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
-        let database = database.into();
         // A migration can take minutes, and whoever waits for it must be able to give up.
         let replays = Arc::new(Replays::new());
         let noting = Arc::clone(&replays);
@@ -54,8 +73,7 @@ impl Chat {
             Settled::Committed(committed) => noting.committed(committed),
             Settled::Unknown => noting.unknown(),
         };
-        let opened =
-            tokio::task::spawn_blocking(move || Store::open(&database, told, Box::new(settled))).await;
+        let opened = tokio::task::spawn_blocking(move || open(&database, told, Box::new(settled))).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =
