@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("delivery", &["sabotage"]),
     ("server", &["chat", "delivery", "heap", "protocol", "sabotage"]),
     ("client", &["protocol"]),
-    ("load", &["client", "protocol", "sabotage"]),
+    ("load", &["client", "protocol", "sabotage", "testbed"]),
     ("sabotage", &[]),
     ("heap", &[]),
     ("testbed", &[]),
@@ -19,10 +19,9 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// What tests may use beyond that.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 4] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 3] = [
     ("chat", &["testbed"]),
     ("client", &["delivery"]),
-    ("load", &["testbed"]),
     ("server", &["client", "load", "testbed"]),
 ];
 
