@@ -36,11 +36,12 @@ pub(super) fn consumers(patient: &Patient<'_>) -> Finding {
     let (Some(Ok(_)), Some(directory)) = (&patient.findings, &patient.directory) else {
         return Finding::ok("Not looked at.");
     };
-    let states = match chat::consumers_of(&directory.database(), Clock::system().now()) {
-        Ok(states) => states,
-        // The server brings tables of an older version up to date before it reads them.
-        Err(error) => return Finding::ok(format!("Not looked at: {error}.")),
-    };
+    let states =
+        match chat::consumers_of(&directory.database_of(&patient.loaded.config), Clock::system().now()) {
+            Ok(states) => states,
+            // The server brings tables of an older version up to date before it reads them.
+            Err(error) => return Finding::ok(format!("Not looked at: {error}.")),
+        };
     let what = states.iter().map(standing).collect::<Vec<_>>().join("\n");
     let is_late = patient.running.is_some() && states.iter().any(|state| state.age_ms > LATE);
     if is_late {
