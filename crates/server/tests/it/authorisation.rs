@@ -219,6 +219,11 @@ fn messages() -> Vec<Row> {
             [401, 404, 404, 404, 403, 200, 200],
         )
         .or(|cell| Command::DeleteMessage { room: cell.room, seq: cell.seq }),
+    ]
+}
+
+fn reading() -> Vec<Row> {
+    vec![
         row(
             "GET /api/v1/rooms/{room}/events",
             |cell| (format!("/api/v1/rooms/{}/events", cell.room), None),
@@ -237,7 +242,7 @@ fn messages() -> Vec<Row> {
 }
 
 fn table() -> Vec<Row> {
-    [front_door(), invites(), rooms(), messages()].into_iter().flatten().collect()
+    [front_door(), invites(), rooms(), messages(), reading()].into_iter().flatten().collect()
 }
 
 /// The people of the table, in the order of [`ROLES`], and the two it is about.
