@@ -10,7 +10,7 @@ use crate::replays::Replays;
 use crate::rights::Membership;
 use crate::sql::Sql;
 use crate::store::{
-    Checked, Condition, Database, OpenError, Post, Settled, Store, Tx, foundation, memberships,
+    Checked, Condition, Database, OnSettled, OpenError, Post, Settled, Store, Tx, foundation, memberships,
 };
 use crate::stream::{Batch, Committed, Kept};
 use protocol::RoomId;
@@ -47,8 +47,27 @@ impl Chat {
         database: impl Into<Database>,
         clock: Clock,
     ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
+        Self::opened(database.into(), clock, Store::open).await
+    }
+
+    /// The same for a command beside a server that may be running on the database, and that is told nothing of what the
+    /// command does.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, is of a newer version, or is of an older one and a server runs on it.
+    pub async fn open_beside(
+        database: impl Into<Database>,
+        clock: Clock,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
+        Self::opened(database.into(), clock, Store::open_beside).await
+    }
+
+    async fn opened(
+        database: Database,
+        clock: Clock,
+        open: fn(&Database, mpsc::Sender<Batch>, OnSettled) -> std::result::Result<Store, OpenError>,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
-        let database = database.into();
         // A migration can take minutes, and whoever waits for it must be able to give up.
         let (replays, news) = (Arc::new(Replays::new()), Arc::new(News::new()));
         let noting = (Arc::clone(&replays), Arc::clone(&news));
@@ -62,8 +81,7 @@ impl Chat {
                 noting.1.any();
             }
         };
-        let opened =
-            tokio::task::spawn_blocking(move || Store::open(&database, told, Box::new(settled))).await;
+        let opened = tokio::task::spawn_blocking(move || open(&database, told, Box::new(settled))).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =

@@ -9,11 +9,10 @@ mod counts;
 mod pending;
 
 use crate::chat::Chat;
-use crate::error::{Error, Result};
+use crate::error::{DatabaseError, Error, Result};
 use crate::sql::Sql;
-use crate::store::places;
+use crate::store::{Database, places};
 use consumer::Consumer;
-use std::path::Path;
 
 pub use consuming::Consuming;
 pub use counts::DayCount;
@@ -71,11 +70,11 @@ impl Chat {
     }
 }
 
-/// How each consumer stands in the database file at a path, beside a server that may be running. Blocks its thread.
+/// How each consumer stands in a database, beside a server that may be running. Blocks its thread.
 ///
 /// # Errors
-/// When the file cannot be read, or is of a version without consumers.
-pub fn consumers_of(database: &Path, now: i64) -> Result<Vec<ConsumerState>> {
+/// When the database cannot be read, or is of a version without consumers.
+pub fn consumers_of(database: &Database, now: i64) -> std::result::Result<Vec<ConsumerState>, DatabaseError> {
     places::look_beside(database, |sql| states(sql, now))
 }
 

@@ -53,7 +53,7 @@ pub use replays::Replay;
 pub use rights::Membership;
 pub use sessions::NewSession;
 pub use sql::SqlError;
-pub use store::{Checked, Database, OpenError};
+pub use store::{Checked, Database, OpenError, Way};
 pub use stream::{Batch, Committed, Kept, RoomKey, RoomRef, UserKey};
 pub use text::{Draft, NAME_CHARS, Name, PASSWORD_MIN, TEXT_CHARS, fold};
 pub use token::Token;

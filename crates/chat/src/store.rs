@@ -17,11 +17,13 @@ pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod beside;
 mod checkup;
 mod company;
 mod condition;
 mod engine;
 mod heads;
+mod identity;
 mod migrations;
 mod opening;
 mod queue;
@@ -44,8 +46,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use writer::{Manner, Writer};
 
+pub use beside::ServerFacts;
 pub use checkup::Checked;
-pub use opening::{Database, OpenError};
+pub use opening::{Database, OpenError, Way};
 pub(crate) use run::Post;
 pub(crate) use tx::{OnSettled, Settled, Tx};
 
@@ -73,12 +76,35 @@ impl Store {
         match database {
             Database::File(path) => Self::open_file(path, told, settled),
             Database::Postgres(address) => {
-                let writer =
-                    Writer::start(told, settled, |_, _| Ok((Engine::session(address)?, Vec::new())))?;
-                let readers = Arc::new(Readers::open(database)?);
-                Ok(Self { writer: Arc::new(writer), readers, checkup: None, kept: None })
+                Self::open_session(database, told, settled, || Engine::session(address))
             }
         }
+    }
+
+    /// The same beside a server that may be running on the database, for work that tells nobody anything. A PostgreSQL
+    /// database lets one server at a time write: this store does without the right that says so.
+    pub(crate) fn open_beside(
+        database: &Database,
+        told: mpsc::Sender<Batch>,
+        settled: OnSettled,
+    ) -> std::result::Result<Self, OpenError> {
+        match database {
+            Database::File(path) => Self::open_file(path, told, settled),
+            Database::Postgres(address) => {
+                Self::open_session(database, told, settled, || Engine::beside(address))
+            }
+        }
+    }
+
+    fn open_session(
+        database: &Database,
+        told: mpsc::Sender<Batch>,
+        settled: OnSettled,
+        open: impl FnOnce() -> std::result::Result<Engine, OpenError>,
+    ) -> std::result::Result<Self, OpenError> {
+        let writer = Writer::start(told, settled, |_, _| Ok((open()?, Vec::new())))?;
+        let readers = Arc::new(Readers::open(database)?);
+        Ok(Self { writer: Arc::new(writer), readers, checkup: None, kept: None })
     }
 
     fn open_file(

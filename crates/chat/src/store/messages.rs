@@ -1,6 +1,7 @@
 //! Messages in SQL.
 
 use super::heads::Placed;
+use super::run::{Before, read_before};
 use super::tx::Tx;
 use super::{accounts, log};
 use crate::error::{Error, Result};
@@ -20,23 +21,6 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) digest: [u8; 16],
     pub(crate) nonce: &'a Nonce,
     pub(crate) now: i64,
-}
-
-/// A message that was posted before: what its author was answered, where, and of which draft.
-#[derive(Clone)]
-pub(super) struct Before {
-    pub(super) room: RoomKey,
-    pub(super) posted: Posted,
-    pub(super) digest: [u8; 16],
-}
-
-/// The columns that [`before`] reads, of the table `messages`.
-pub(super) const BEFORE: &str = "seq, n, at, digest, room";
-
-pub(super) fn read_before(row: &Row<'_>, nonce: &Nonce) -> SqlResult<Before> {
-    let (seq, n, at) = (row.get("seq")?, row.get("n")?, row.get("at")?);
-    let posted = Posted { seq, n, at, nonce: nonce.clone() };
-    Ok(Before { posted, digest: row.get("digest")?, room: row.get("room")? })
 }
 
 /// What the author got the first time they sent this nonce, and where.

@@ -1,11 +1,11 @@
 //! How far consumers have come, in SQL.
 
-use super::opening::connect_beside;
-use crate::error::Result;
+use super::beside;
+use super::opening::Database;
+use crate::error::{DatabaseError, Error, Result};
 use crate::sql::{Sql, params};
 use crate::stream::RoomKey;
 use protocol::RoomId;
-use std::path::Path;
 
 /// A room as a consumer finds it.
 pub(crate) struct Found {
@@ -60,8 +60,19 @@ pub(crate) fn lag(sql: Sql<'_>, consumer: &str) -> Result<(u64, Option<i64>)> {
 }
 
 /// Looks into the file at `database` beside a server that may be running.
-pub(crate) fn look_beside<T>(database: &Path, look: impl FnOnce(Sql<'_>) -> Result<T>) -> Result<T> {
-    look((&connect_beside(database)?).into())
+pub(crate) fn look_beside<T>(
+    database: &Database,
+    look: impl FnOnce(Sql<'_>) -> Result<T>,
+) -> std::result::Result<T, DatabaseError> {
+    beside::read(database, |sql| look(sql).map_err(of_reading))
+}
+
+/// Of the errors of a read, those of the database stay what they are.
+fn of_reading(error: Error) -> DatabaseError {
+    match error {
+        Error::Store(error) => DatabaseError::Sql(error),
+        other => DatabaseError::Write(std::io::Error::other(other)),
+    }
 }
 
 /// Forgets up to `most` places of a consumer, those after the room `after` or the first. Answers with the room of the last

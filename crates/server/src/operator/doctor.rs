@@ -160,8 +160,8 @@ impl Doctor {
 impl<'a> Patient<'a> {
     fn new(loaded: &'a Loaded, fix: bool) -> Self {
         let config = &loaded.config;
-        let directory = Directory::existing(&config.data).ok();
-        let findings = directory.as_ref().map(|directory| checks::check(&directory.database()));
+        let directory = Directory::of(config).ok();
+        let findings = Directory::database_kept(config).ok().map(|database| checks::check(&database));
         let running = directory.as_ref().and_then(|directory| {
             directory.signed()?;
             let address = health::address(directory, config);
@@ -170,6 +170,10 @@ impl<'a> Patient<'a> {
                 .map(|_| address)
         });
         Self { loaded, directory, findings, running, fix }
+    }
+
+    fn is_on_postgres(&self) -> bool {
+        self.loaded.config.database.is_some()
     }
 }
 

@@ -205,6 +205,15 @@ fn messages() -> Vec<Row> {
         )
         .or(|cell| Command::EditMessage { room: cell.room, seq: cell.seq, text: "not I".into() }),
         row(
+            "POST /api/v1/rooms/{room}/messages/{seq}/reactions",
+            |cell| {
+                let path = format!("/api/v1/rooms/{}/messages/{}/reactions", cell.room, cell.seq);
+                (path, Some(json!({ "emoji": "👍", "on": true })))
+            },
+            MEMBERS,
+        )
+        .or(|cell| Command::React { room: cell.room, seq: cell.seq, emoji: "👍".into(), on: true }),
+        row(
             "DELETE /api/v1/rooms/{room}/messages/{seq}",
             |cell| (format!("/api/v1/rooms/{}/messages/{}", cell.room, cell.seq), None),
             [401, 404, 404, 404, 403, 200, 200],
