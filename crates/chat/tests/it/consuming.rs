@@ -272,4 +272,7 @@ async fn how_far_a_consumer_is_behind_is_told_in_events_and_in_time() {
     let behind = &world.chat.consumers().await.unwrap()[0];
     assert_eq!(behind.lag, 2);
     assert!((60_000..61_000).contains(&behind.age_ms), "{behind:?}");
+    let (database, now) = (world.database.clone(), world.chat.now());
+    let beside = tokio::task::spawn_blocking(move || chat::consumers_of(&database, now)).await.unwrap();
+    assert_eq!(beside.unwrap()[0].lag, 2, "whoever looks beside the server sees the same");
 }
