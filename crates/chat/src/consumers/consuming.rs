@@ -122,7 +122,7 @@ impl Turn {
         }
         let rooms = self.pending.turn(ROOMS);
         match self.take_of(chat, rooms.clone()).await {
-            Err(error) if is_of_a_room(&error) => {
+            Err(error) if is_of_a_room(&error) && !chat.0.news.is_closed() => {
                 // One of them must not hold up the others.
                 for room in rooms.iter().copied() {
                     match self.take_of(chat, vec![room]).await {

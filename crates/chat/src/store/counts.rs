@@ -50,9 +50,9 @@ pub(crate) fn of_days(
     })
 }
 
-/// Removes up to `most` rows of a room, and answers how many there were.
+/// Removes up to `most` rows of a room, the oldest days first, and answers how many there were.
 pub(crate) fn forget(sql: Sql<'_>, room: RoomKey, most: u64) -> Result<u64> {
     let text = r#"delete from counts where room = ?1
-                  and (day, "user") in (select day, "user" from counts where room = ?1 limit ?2)"#;
+                  and (day, "user") in (select day, "user" from counts where room = ?1 order by day limit ?2)"#;
     Ok(sql.run(text, params![room, most])?)
 }

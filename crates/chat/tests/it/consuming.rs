@@ -153,6 +153,34 @@ async fn a_rebuild_ends_where_it_began_even_when_it_is_cut_short() {
 }
 
 #[tokio::test]
+async fn what_a_rebuild_throws_away_goes_in_pieces() {
+    let mut world = world().await;
+    let ana = world.ana().await;
+    let lobby = world.lobby(&ana).await;
+    // One row for each of eleven hundred days.
+    let posts = (0..1_100).map(|_| {
+        world.pass(DAY);
+        world.chat.post(&ana, lobby, "another day".into(), nonce())
+    });
+    for posted in join_all(posts).await {
+        posted.unwrap();
+    }
+    world.listen();
+    catch_up(&world).await;
+    let before = counts(&world, &ana, Some(lobby)).await;
+    world.chat.rebuild("counts").await.unwrap();
+    let (mut consuming, all) = (world.chat.consuming(), lag(&world).await);
+    assert!(consuming.step().await.unwrap());
+    assert_eq!(
+        (lag(&world).await, counts(&world, &ana, Some(lobby)).await),
+        (all, vec![]),
+        "the oldest went first"
+    );
+    catch_up(&world).await;
+    assert_eq!((lag(&world).await, counts(&world, &ana, Some(lobby)).await), (0, before));
+}
+
+#[tokio::test]
 async fn what_was_posted_stays_counted_when_it_is_edited_or_deleted() {
     let mut world = world().await;
     let ana = world.ana().await;
@@ -244,4 +272,7 @@ async fn how_far_a_consumer_is_behind_is_told_in_events_and_in_time() {
     let behind = &world.chat.consumers().await.unwrap()[0];
     assert_eq!(behind.lag, 2);
     assert!((60_000..61_000).contains(&behind.age_ms), "{behind:?}");
+    let (database, now) = (world.database.clone(), world.chat.now());
+    let beside = tokio::task::spawn_blocking(move || chat::consumers_of(&database, now)).await.unwrap();
+    assert_eq!(beside.unwrap()[0].lag, 2, "whoever looks beside the server sees the same");
 }
