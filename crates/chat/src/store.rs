@@ -165,8 +165,8 @@ impl Store {
         }
     }
 
-    /// Finishes what waits, folds the log into the database and closes it. Readers, too: the log goes with the last
-    /// connection, and one that stays looks like a server that was killed.
+    /// Finishes what waits, checkpoints the WAL and closes the database. The readers are closed, too: SQLite removes the
+    /// WAL with the last connection, and a WAL that stays looks like that of a server that was killed.
     pub(crate) async fn close(&self) {
         if let Some(checkup) = &self.checkup {
             checkup.stop();
