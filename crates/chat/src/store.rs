@@ -100,7 +100,8 @@ impl Store {
         Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), checkup, kept: None })
     }
 
-    /// The same, but what is written keeps `kept` until it has failed or was told on.
+    /// The same store, with a `kept` for each write. The value is dropped once the write has failed, or once the server
+    /// has passed on to the shards what was committed.
     pub(crate) fn keeping(&self, kept: Kept) -> Self {
         Self { kept: Some(kept), ..self.clone() }
     }

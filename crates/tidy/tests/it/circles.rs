@@ -49,7 +49,7 @@ impl<'a> Map<'a> {
         let mut at = here.to_vec();
         let mut rest = path.iter().peekable();
         match rest.peek()?.as_str() {
-            "crate" | "$crate" => at.clear(),
+            "crate" => at.clear(),
             "self" | "super" => {}
             child => {
                 at.push(child.to_owned());
@@ -62,7 +62,7 @@ impl<'a> Map<'a> {
         }
         for name in rest {
             match name.as_str() {
-                "crate" | "$crate" | "self" => {}
+                "crate" | "self" => {}
                 "super" => {
                     at.pop();
                 }
@@ -110,7 +110,8 @@ fn paths(code: &[Token]) -> Vec<Vec<String>> {
         let mut read = Vec::new();
         let is_import = at > 0 && code[at - 1].is("use");
         at = path(code, at, &[], &mut read);
-        let roots = ["crate", "$crate", "self", "super"];
+        // `$crate` is of the file in which a macro is used, and not of the one that defines it.
+        let roots = ["crate", "self", "super"];
         read.retain(|path| is_import || roots.contains(&path[0].as_str()));
         found.append(&mut read);
     }
