@@ -98,7 +98,8 @@ fn code(file: &Source) -> Vec<Token> {
 }
 
 /// Every path of two names or more that is imported, or that begins at the root, the module or its parent. `use a::{b,
-/// c::d}` holds two of them. A call such as `child::go()` of a parent into a child that it declares is not counted.
+/// c::d}` holds two of them. Two things are not counted: a call such as `child::go()` of a parent into a child that it
+/// declares, and a visibility such as `pub(in crate::sql)`.
 fn paths(code: &[Token]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -108,11 +109,13 @@ fn paths(code: &[Token]) -> Vec<Vec<String>> {
             continue;
         }
         let mut read = Vec::new();
-        let is_import = at > 0 && code[at - 1].is("use");
+        let start = at;
+        let is_import = start > 0 && code[start - 1].is("use");
         at = path(code, at, &[], &mut read);
         // `$crate` is of the file in which a macro is used, and not of the one that defines it.
         let roots = ["crate", "self", "super"];
-        read.retain(|path| is_import || roots.contains(&path[0].as_str()));
+        let is_visibility = start > 1 && code[start - 1].is("in") && code[start - 2].is("(");
+        read.retain(|path| !is_visibility && (is_import || roots.contains(&path[0].as_str())));
         found.append(&mut read);
     }
     found
@@ -179,7 +182,10 @@ fn reachable(edges: &[BTreeSet<usize>], from: usize) -> BTreeSet<usize> {
 #[test]
 fn no_more_than_three_files_stand_in_a_circle() {
     let samples = [
-        Source::sample("crates/a/src/c.rs", "mod d; pub use d::D; fn c() { self::d::e::<u8>() }"),
+        Source::sample(
+            "crates/a/src/c.rs",
+            "mod d; pub use d::D; pub(in crate::g) fn c() { self::d::e::<u8>() }",
+        ),
         Source::sample("crates/a/src/lib.rs", "mod b; mod c; mod f; pub use b::B;"),
         Source::sample("crates/a/src/b.rs", "use crate::{c::{self, C as Other}, f::F}; // crate::b::d"),
         Source::sample("crates/a/src/c/d.rs", "fn d() -> super::super::f::F { x::f::g() }"),
