@@ -196,8 +196,8 @@ fn kept(row: &Row<'_>, name: String) -> SqlResult<EventKind> {
     if let Some(target) = target
         && row.get::<Option<bool>>("deleted")?.unwrap_or(true)
     {
-        let rev = row.get::<Option<u64>>("rev")?.unwrap_or(target);
-        return Ok(EventKind::MessageDeleted { target, rev });
+        // With the oldest `rev` there is, it changes nothing: what became of the text is told by the events of the text.
+        return Ok(EventKind::MessageDeleted { target, rev: target });
     }
     let odd = |error: serde_json::Error| SqlError::value("extra", format!("is no event: {error}"));
     let extra = row.text("extra")?.unwrap_or("{}");
