@@ -160,6 +160,10 @@ impl Stage {
             self.victim.spawn(&self.always)?;
             if number % 4 != 2 {
                 self.victim.listens().await?;
+                if self.database.is_some() {
+                    // A start takes longer there, and nobody would have said anything until the next kill.
+                    self.come_back("the server had listened again").await?;
+                }
             }
         }
         self.live_again().await

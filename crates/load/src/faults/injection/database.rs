@@ -55,12 +55,12 @@ impl Stage {
     }
 
     /// The server has outlived it all, and takes posts again by itself.
-    async fn come_back(&mut self, since: &str) -> Result<()> {
+    pub(super) async fn come_back(&mut self, since: &str) -> Result<()> {
         if !self.takes_posts().await {
             self.complaints.push(format!("nothing could be posted {} s after {since}", RECOVERING.as_secs()));
         }
         if !self.victim.lives() {
-            self.complaints.push("the server ended because of its database".to_owned());
+            self.complaints.push("the server ended by itself".to_owned());
             self.live_again().await?;
         }
         Ok(())
