@@ -32,12 +32,12 @@ fn empty(world: &World, name: &str) -> PathBuf {
 }
 
 fn faults(database: &Path, of: Check) -> Vec<String> {
-    let findings = check(database).unwrap();
+    let findings = check(&database.into()).unwrap();
     findings.faults.into_iter().find(|(check, _)| *check == of).unwrap().1
 }
 
 fn is_sound(database: &Path) -> bool {
-    check(database).unwrap().faults.iter().all(|(_, faults)| faults.is_empty())
+    check(&database.into()).unwrap().faults.iter().all(|(_, faults)| faults.is_empty())
 }
 
 #[tokio::test(flavor = "multi_thread")]
