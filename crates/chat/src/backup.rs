@@ -49,7 +49,7 @@ pub fn renew_epoch(database: &Path) -> Result<String, DatabaseError> {
 }
 
 /// Holds one moment of the PostgreSQL database at `address` while `work` has a look, or has `pg_dump` take it. Whoever
-/// writes is not held up.
+/// writes is not held up. Blocks its thread.
 ///
 /// # Errors
 /// When the database is not ours or newer than this program, or cannot be read.

@@ -32,6 +32,11 @@ pub async fn world() -> World {
     } else {
         Database::File(directory.path().join("roomful.db"))
     };
+    world_on(database, directory).await
+}
+
+/// The same on a database that somebody chose.
+pub async fn world_on(database: Database, directory: TempDir) -> World {
     let time = Arc::new(AtomicI64::new(1_700_000_000_000));
     let (chat, told) = open(&database, &time).await;
     World {

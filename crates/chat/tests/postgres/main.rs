@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
 
+mod keeping;
+mod losing;
+
 #[path = "../it/accounts.rs"]
 mod accounts;
 #[path = "../it/consuming.rs"]
