@@ -9,7 +9,7 @@ use crate::sql::{Dialect, Row, Sql, SqlError, SqlResult, params};
 use crate::stream::{RoomKey, UserKey};
 use crate::text::weight;
 use protocol::frame::Posted;
-use protocol::{Body, Message, Nonce, RoomId};
+use protocol::{Beside, Body, Message, Nonce, RoomId};
 use sabotage::Bug;
 use std::ops::ControlFlow;
 
@@ -116,8 +116,8 @@ fn message(row: &Row<'_>) -> SqlResult<Message> {
     let nonce = Nonce::new(row.get::<String>("nonce")?);
     let nonce = nonce.map_err(|error| SqlError::value("nonce", format!("is none: {error}")))?;
     let (edited_at, deleted) = (row.get("edited_at")?, row.get("deleted")?);
-    let (by, reactions) = (accounts::user(row)?, Vec::new());
-    Ok(Message { seq, n, at, by, body, rev, nonce, edited_at, deleted, reactions })
+    let (by, beside) = (accounts::user(row)?, Beside::default());
+    Ok(Message { seq, n, at, by, body, rev, nonce, edited_at, deleted, beside })
 }
 
 /// The statement that reads a page of a room's messages, with their authors.
@@ -180,7 +180,7 @@ fn unreadable(error: SqlError, row: &Row<'_>, room: RoomKey) -> SqlResult<Messag
         nonce,
         edited_at: None,
         deleted: true,
-        reactions: Vec::new(),
+        beside: Beside::default(),
     })
 }
 

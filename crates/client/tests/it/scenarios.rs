@@ -67,8 +67,9 @@ fn list(state: &State) -> Vec<Value> {
         let edited = message.edited_at.is_some();
         let mut row = json!({"seq": message.seq, "text": message.body.text, "rev": message.rev,
             "deleted": message.deleted, "edited": edited});
-        if !message.reactions.is_empty() {
-            row["reactions"] = message.reactions.iter().map(|one| json!([one.emoji, one.count])).collect();
+        if !message.beside.reactions.is_empty() {
+            row["reactions"] =
+                message.beside.reactions.iter().map(|one| json!([one.emoji, one.count])).collect();
         }
         row
     });

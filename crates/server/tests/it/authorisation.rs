@@ -2,7 +2,7 @@
 
 use crate::support::{Actor, Answer, Ask, PASSWORD, Server};
 use client::Connection;
-use protocol::{Command, Nonce, Role, RoomId, RoomKind, ServerFrame};
+use protocol::{Command, NewReaction, Nonce, Role, RoomId, RoomKind, ServerFrame};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -212,7 +212,11 @@ fn messages() -> Vec<Row> {
             },
             MEMBERS,
         )
-        .or(|cell| Command::React { room: cell.room, seq: cell.seq, emoji: "👍".into(), on: true }),
+        .or(|cell| Command::React {
+            room: cell.room,
+            seq: cell.seq,
+            reaction: NewReaction { emoji: "👍".into(), on: true },
+        }),
         row(
             "DELETE /api/v1/rooms/{room}/messages/{seq}",
             |cell| (format!("/api/v1/rooms/{}/messages/{}", cell.room, cell.seq), None),
