@@ -5,7 +5,7 @@ use crate::store::{backup as store, checks};
 use crate::token::new_id;
 use std::path::Path;
 
-pub use store::Contents;
+pub use store::{Contents, Moment};
 
 /// Copies the database at `from` into the empty file `to`, and checks the copy. A server may run on `from`: the copy is
 /// of one moment, and whoever writes is not held up. `going` is told the bytes copied and the bytes there are, and
@@ -46,4 +46,13 @@ pub fn renew_epoch(database: &Path) -> Result<String, DatabaseError> {
     let epoch = new_id().to_string();
     store::renew_epoch(database, &epoch)?;
     Ok(epoch)
+}
+
+/// Holds one moment of the PostgreSQL database at `address` while `work` has a look, or has `pg_dump` take it. Whoever
+/// writes is not held up. Blocks its thread.
+///
+/// # Errors
+/// When the database is not ours or newer than this program, or cannot be read.
+pub fn hold<T>(address: &str, work: impl FnOnce(&Moment) -> T) -> Result<T, DatabaseError> {
+    store::hold(address, work)
 }

@@ -4,12 +4,13 @@ use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::marks::Marks;
+use crate::news::News;
 use crate::passwords::Passwords;
 use crate::replays::Replays;
 use crate::rights::Membership;
 use crate::sql::Sql;
 use crate::store::{
-    Checked, Condition, Database, OpenError, Post, Settled, Store, Tx, foundation, memberships,
+    Checked, Condition, Database, OnSettled, OpenError, Post, Settled, Store, Tx, foundation, memberships,
 };
 use crate::stream::{Batch, Committed, Kept};
 use protocol::RoomId;
@@ -33,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) marks: Arc<Marks>,
     pub(crate) epoch: Arc<str>,
     pub(crate) replays: Arc<Replays>,
+    pub(crate) news: Arc<News>,
 }
 
 impl Chat {
@@ -45,17 +47,41 @@ impl Chat {
         database: impl Into<Database>,
         clock: Clock,
     ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
+        Self::opened(database.into(), clock, Store::open).await
+    }
+
+    /// The same for a command beside a server that may be running on the database, and that is told nothing of what the
+    /// command does.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, is of a newer version, or is of an older one and a server runs on it.
+    pub async fn open_beside(
+        database: impl Into<Database>,
+        clock: Clock,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
+        Self::opened(database.into(), clock, Store::open_beside).await
+    }
+
+    async fn opened(
+        database: Database,
+        clock: Clock,
+        open: fn(&Database, mpsc::Sender<Batch>, OnSettled) -> std::result::Result<Store, OpenError>,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
-        let database = database.into();
         // A migration can take minutes, and whoever waits for it must be able to give up.
-        let replays = Arc::new(Replays::new());
-        let noting = Arc::clone(&replays);
+        let (replays, news) = (Arc::new(Replays::new()), Arc::new(News::new()));
+        let noting = (Arc::clone(&replays), Arc::clone(&news));
         let settled = move |outcome: Settled<'_>| match outcome {
-            Settled::Committed(committed) => noting.committed(committed),
-            Settled::Unknown => noting.unknown(),
+            Settled::Committed(committed) => {
+                noting.0.committed(committed);
+                noting.1.committed(committed);
+            }
+            Settled::Unknown => {
+                noting.0.unknown();
+                noting.1.any();
+            }
         };
-        let opened =
-            tokio::task::spawn_blocking(move || Store::open(&database, told, Box::new(settled))).await;
+        let opened = tokio::task::spawn_blocking(move || open(&database, told, Box::new(settled))).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
         let now = clock.now();
         let epoch =
@@ -70,6 +96,7 @@ impl Chat {
             marks: Arc::new(Marks::new()),
             epoch: epoch.into(),
             replays,
+            news,
         };
         Ok((Self(Arc::new(chat)), stream))
     }
@@ -132,6 +159,7 @@ impl Chat {
 
     /// Writes what is merged in memory, finishes what waits, and closes the database. Later calls answer `unknown`.
     pub async fn close(&self) {
+        self.0.news.close();
         if let Err(error) = self.write_reads().await {
             tracing::error!(%error, "the last read marks were not written");
         }

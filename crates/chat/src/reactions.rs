@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::rights::Membership;
 use crate::store::{Tx, memberships, messages, reactions};
 use crate::visitors::{Visitor, become_member};
-use protocol::{EventKind, Reaction, RoomId, Verb};
+use protocol::{EventKind, NewReaction, Reaction, RoomId, Verb};
 
 /// The most different emoji that people react with to one message.
 const KINDS: u64 = 20;
@@ -14,7 +14,7 @@ const KINDS: u64 = 20;
 const LONGEST: usize = 64;
 
 impl Chat {
-    /// Puts the caller's reaction on a message, or takes it away: `on` says which. Once it is so, the same again changes
+    /// Puts the caller's reaction on a message, or takes it away. Once it is so, the same again changes
     /// nothing.
     ///
     /// # Errors
@@ -25,10 +25,9 @@ impl Chat {
         caller: &Caller,
         room: RoomId,
         seq: u64,
-        emoji: &str,
-        on: bool,
+        reaction: &NewReaction,
     ) -> Result<Reaction> {
-        let emoji = emoji_of(emoji)?;
+        let (emoji, on) = (emoji_of(&reaction.emoji)?, reaction.on);
         self.write_in(caller, room, move |tx, membership| react(tx, membership, seq, emoji, on)).await
     }
 
@@ -41,10 +40,9 @@ impl Chat {
         visitor: &Visitor,
         room: RoomId,
         seq: u64,
-        emoji: &str,
-        on: bool,
+        reaction: &NewReaction,
     ) -> Result<Caller> {
-        let (emoji, visitor) = (emoji_of(emoji)?, visitor.clone());
+        let (emoji, on, visitor) = (emoji_of(&reaction.emoji)?, reaction.on, visitor.clone());
         self.write(move |tx| {
             let caller = become_member(tx, &visitor, room)?;
             let membership = memberships::prove(tx.sql, room, caller.key())?;

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod checks;
+pub(crate) mod counts;
 pub(crate) mod epoch;
 pub(crate) mod export;
 pub(crate) mod foundation;
@@ -10,16 +11,19 @@ pub(crate) mod invites;
 pub(crate) mod log;
 pub(crate) mod memberships;
 pub(crate) mod messages;
+pub(crate) mod places;
 pub(crate) mod reactions;
 pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+mod beside;
 mod checkup;
 mod company;
 mod condition;
 mod engine;
 mod heads;
+mod identity;
 mod migrations;
 mod opening;
 mod queue;
@@ -42,8 +46,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use writer::{Manner, Writer};
 
+pub use beside::ServerFacts;
 pub use checkup::Checked;
-pub use opening::{Database, OpenError};
+pub use opening::{Database, OpenError, Way};
 pub(crate) use run::Post;
 pub(crate) use tx::{OnSettled, Settled, Tx};
 
@@ -71,12 +76,35 @@ impl Store {
         match database {
             Database::File(path) => Self::open_file(path, told, settled),
             Database::Postgres(address) => {
-                let writer =
-                    Writer::start(told, settled, |_, _| Ok((Engine::session(address)?, Vec::new())))?;
-                let readers = Arc::new(Readers::open(database)?);
-                Ok(Self { writer: Arc::new(writer), readers, checkup: None, kept: None })
+                Self::open_session(database, told, settled, || Engine::session(address))
             }
         }
+    }
+
+    /// The same beside a server that may be running on the database, for work that tells nobody anything. A PostgreSQL
+    /// database lets one server at a time write: this store does without the right that says so.
+    pub(crate) fn open_beside(
+        database: &Database,
+        told: mpsc::Sender<Batch>,
+        settled: OnSettled,
+    ) -> std::result::Result<Self, OpenError> {
+        match database {
+            Database::File(path) => Self::open_file(path, told, settled),
+            Database::Postgres(address) => {
+                Self::open_session(database, told, settled, || Engine::beside(address))
+            }
+        }
+    }
+
+    fn open_session(
+        database: &Database,
+        told: mpsc::Sender<Batch>,
+        settled: OnSettled,
+        open: impl FnOnce() -> std::result::Result<Engine, OpenError>,
+    ) -> std::result::Result<Self, OpenError> {
+        let writer = Writer::start(told, settled, |_, _| Ok((open()?, Vec::new())))?;
+        let readers = Arc::new(Readers::open(database)?);
+        Ok(Self { writer: Arc::new(writer), readers, checkup: None, kept: None })
     }
 
     fn open_file(
@@ -100,7 +128,8 @@ impl Store {
         Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), checkup, kept: None })
     }
 
-    /// The same, but what is written keeps `kept` until it has failed or was told on.
+    /// The same store, with a `kept` for each write. The value is dropped once the write has failed, or once the server
+    /// has passed on to the shards what was committed.
     pub(crate) fn keeping(&self, kept: Kept) -> Self {
         Self { kept: Some(kept), ..self.clone() }
     }
@@ -165,8 +194,8 @@ impl Store {
         }
     }
 
-    /// Finishes what waits, folds the log into the database and closes it. Readers, too: the log goes with the last
-    /// connection, and one that stays looks like a server that was killed.
+    /// Finishes what waits, checkpoints the WAL and closes the database. The readers are closed, too: SQLite removes the
+    /// WAL with the last connection, and a WAL that stays looks like that of a server that was killed.
     pub(crate) async fn close(&self) {
         if let Some(checkup) = &self.checkup {
             checkup.stop();

@@ -1,7 +1,7 @@
 //! A room's messages in order, built from events and pages.
 
 use protocol::frame::{MessagePage, Posted, Reset};
-use protocol::{Event, EventKind, Message, Reaction, User};
+use protocol::{Beside, Event, EventKind, Message, Reaction, User};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -251,7 +251,7 @@ impl Timeline {
             nonce: posted.nonce.clone(),
             edited_at: None,
             deleted: false,
-            reactions: Vec::new(),
+            beside: Beside::default(),
         });
     }
 
@@ -271,7 +271,7 @@ impl Timeline {
         let Some(message) = self.messages.get_mut(&read.seq).filter(|message| !message.deleted) else {
             return;
         };
-        message.reactions.clone_from(&read.reactions);
+        message.beside.reactions.clone_from(&read.beside.reactions);
         let later =
             self.reactions.iter().filter(|reaction| reaction.seq > as_of && reaction.target == read.seq);
         later.for_each(|reaction| reaction.correct(message));
@@ -283,7 +283,7 @@ impl Timeline {
         }
         match self.messages.get_mut(&message.seq) {
             Some(known) if message.rev > known.rev => {
-                message.reactions = std::mem::take(&mut known.reactions);
+                message.beside.reactions = std::mem::take(&mut known.beside.reactions);
                 *known = message;
             }
             Some(_) => {}
@@ -334,7 +334,7 @@ impl Revision {
             message.body.text.clone_from(&self.text);
             message.deleted = self.deleted;
             if self.deleted {
-                message.reactions.clear();
+                message.beside.reactions.clear();
             }
             message.edited_at = self.edited_at.or(message.edited_at);
         }
@@ -346,17 +346,17 @@ impl ReactionEvent {
         if message.deleted {
             return;
         }
-        let known = message.reactions.iter().position(|reaction| reaction.emoji == self.emoji);
+        let known = message.beside.reactions.iter().position(|reaction| reaction.emoji == self.emoji);
         match known {
-            _ if self.count == 0 => message.reactions.retain(|reaction| reaction.emoji != self.emoji),
-            None => message.reactions.push(Reaction {
+            _ if self.count == 0 => message.beside.reactions.retain(|reaction| reaction.emoji != self.emoji),
+            None => message.beside.reactions.push(Reaction {
                 emoji: self.emoji.clone(),
                 count: self.count,
                 mine: false,
                 users: vec![self.by.clone()],
             }),
             Some(at) => {
-                let reaction = &mut message.reactions[at];
+                let reaction = &mut message.beside.reactions[at];
                 reaction.count = self.count;
                 reaction.users.retain(|user| user.id != self.by.id);
                 if self.on && reaction.users.len() < NAMED {

@@ -2,7 +2,7 @@
 
 use crate::family::family;
 use crate::ids::{InviteId, Nonce, RoomId, UserId};
-use crate::model::{Body, RoomKind};
+use crate::model::{Body, NewReaction, RoomKind};
 use serde::{Deserialize, Serialize};
 
 /// One text frame from a native client: a command under an id of the client's choosing.
@@ -53,10 +53,9 @@ family! {
             room: RoomId,
             /// Which.
             seq: u64,
-            /// One emoji.
-            emoji: String,
-            /// Whether the reaction is there from now on.
-            on: bool,
+            /// With what, and whether it is there from now on.
+            #[serde(flatten)]
+            reaction: NewReaction,
         },
         /// Notes how far one has read. Answered by the [`crate::ReadMark`] as it then stands.
         "mark_read" => MarkRead {

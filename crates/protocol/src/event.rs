@@ -2,7 +2,7 @@
 
 use crate::family::family;
 use crate::ids::{Nonce, RoomId};
-use crate::model::{Body, Message, Role, User, is_false};
+use crate::model::{Beside, Body, Message, Role, User, is_false};
 use serde::{Deserialize, Serialize};
 
 /// A durable event: it has a place in its room's order and is never lost.
@@ -180,7 +180,7 @@ impl Event {
                 nonce: posted.nonce.clone(),
                 edited_at: posted.edited_at,
                 deleted: posted.deleted,
-                reactions: Vec::new(),
+                beside: Beside::default(),
             }),
             EventKind::MessageEdited { .. }
             | EventKind::MessageDeleted { .. }

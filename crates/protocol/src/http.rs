@@ -157,16 +157,6 @@ pub struct NewText {
     pub text: String,
 }
 
-/// `POST /api/v1/rooms/{room}/messages/{seq}/reactions`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct NewReaction {
-    /// One emoji.
-    pub emoji: String,
-    /// Whether the reaction is there from now on.
-    pub on: bool,
-}
-
 /// `PUT /api/v1/rooms/{room}/read`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

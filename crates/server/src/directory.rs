@@ -67,6 +67,34 @@ impl Directory {
         );
     }
 
+    /// The folder that a server with these settings has kept, as it is.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of(config: &Config) -> Result<Self> {
+        if config.database.is_none() {
+            return Self::existing(&config.data);
+        }
+        if !config.data.is_dir() {
+            bail!(
+                "there is no folder {}. Name the right one with --data, or as the setting `data`",
+                config.data.display()
+            );
+        }
+        Ok(Self(config.data.clone()))
+    }
+
+    /// Where a server with these settings keeps what is said.
+    ///
+    /// # Errors
+    /// When that is a file, and there is none.
+    pub fn database_kept(config: &Config) -> Result<Database> {
+        match &config.database {
+            Some(database) => Ok(database.clone()),
+            None => Ok(Self::existing(&config.data)?.database().into()),
+        }
+    }
+
     /// The folder at `path` that some server has kept, as it is.
     ///
     /// # Errors
@@ -89,7 +117,7 @@ impl Directory {
             return Ok(());
         }
         let is_empty = fs::read_dir(&self.0)?.next().is_none();
-        if is_empty || self.database().exists() {
+        if is_empty || self.database().exists() || self.lock_file().exists() {
             fs::set_permissions(&self.0, Permissions::from_mode(0o700))?;
         } else {
             tracing::warn!(folder = %self.0.display(), "others on this machine can read the data directory");

@@ -79,9 +79,7 @@ impl Admitted {
             Command::PostMessage { room, body, nonce } => answer(chat.post(caller, room, body, nonce).await),
             Command::EditMessage { room, seq, text } => answer(chat.edit(caller, room, seq, &text).await),
             Command::DeleteMessage { room, seq } => answer(chat.delete(caller, room, seq).await),
-            Command::React { room, seq, emoji, on } => {
-                answer(chat.react(caller, room, seq, &emoji, on).await)
-            }
+            Command::React { room, seq, reaction } => answer(chat.react(caller, room, seq, &reaction).await),
             Command::MarkRead { room, seq } => answer(chat.mark_read(caller, room, seq).await),
             Command::OpenRoom { name, kind, nonce } => {
                 let guests_may = app.settings.guests_open_rooms;

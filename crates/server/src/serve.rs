@@ -93,10 +93,10 @@ async fn serve(loaded: &Loaded, passed: Option<TcpListener>, take_over: bool) ->
             Ending::Broken(broken) => {
                 tracing::error!(
                     broken,
-                    "the disk failed; stopping, for only a new start can tell what is on it"
+                    "the database failed; stopping, for only a new start can tell what is in it"
                 );
                 stop(server, signals).await;
-                bail!("the disk under the database failed: {broken}");
+                bail!("the database failed: {broken}");
             }
             Ending::Followed(successor) => match hand_over(server, successor, &mut signals).await? {
                 None => return Ok(()),
@@ -128,7 +128,7 @@ fn announce(server: &Server, loaded: &Loaded) {
 enum Ending {
     /// A signal came.
     Asked,
-    /// The disk failed, and how.
+    /// The database failed, and how.
     Broken(String),
     /// Another process is ready.
     Followed(Successor),

@@ -144,6 +144,8 @@ pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
             SqlState::IDLE_SESSION_TIMEOUT,
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             SqlState::TOO_MANY_CONNECTIONS,
+            // The server has become a standby of another one, which takes its place.
+            SqlState::READ_ONLY_SQL_TRANSACTION,
         ];
         // All of class 08 is about the connection itself.
         return ended.contains(code) || code.code().starts_with("08");

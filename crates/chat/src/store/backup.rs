@@ -1,11 +1,11 @@
 //! Copies of the database in SQL.
 
-use super::opening::{connect, connect_beside};
+use super::beside::{self, ServerFacts};
+use super::opening::{Database, connect, connect_beside};
 use super::{checks, epoch, migrations};
 use crate::error::DatabaseError;
-use crate::sql::Sql;
+use crate::sql::{Dialect, Sql, Sqlite, params};
 use rusqlite::Connection;
-use rusqlite::OptionalExtension;
 use rusqlite::backup::{Backup, StepResult};
 use sabotage::Bug;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(crate) fn copy(
 ) -> Result<Contents, DatabaseError> {
     let mut source = connect_beside(from)?.into_connection();
     let moment = source.transaction()?;
-    schema(&moment)?;
+    beside::known(migrations::schema(&moment)?, Dialect::Sqlite)?;
     let mut copy = Connection::open(to)?;
     // Nobody else sees the copy before it is whole, and it is thrown away if it does not become so.
     copy.execute_batch(
@@ -68,24 +68,32 @@ pub(crate) fn copy(
     drop(moment);
     // One file that can be read without making others beside it.
     copy.query_row("pragma journal_mode = delete", [], |_| Ok(()))?;
-    contents(&copy)
+    contents(&Sqlite::new(copy))
 }
 
 pub(crate) fn inspect(database: &Path) -> Result<Contents, DatabaseError> {
-    contents(connect_beside(database)?.connection())
+    contents(&connect_beside(database)?)
 }
 
-fn contents(sql: &Connection) -> Result<Contents, DatabaseError> {
-    let schema = schema(sql)?;
-    let damage = checks::damage(sql)?;
+/// What a file holds, if it is not damaged.
+fn contents(sqlite: &Sqlite) -> Result<Contents, DatabaseError> {
+    // Damage must not hide behind what cannot be counted for it.
+    beside::schema(sqlite.into())?;
+    let damage = checks::damage(sqlite.connection())?;
     if !damage.is_empty() {
         return Err(DatabaseError::Damaged(damage));
     }
-    let count = |table: &str| sql.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0));
-    let epoch = sql.query_row("select value from meta where name = 'epoch'", [], |row| row.get(0));
+    count(sqlite.into())
+}
+
+fn count(sql: Sql<'_>) -> Result<Contents, DatabaseError> {
+    let count = |table: &str| -> Result<u64, DatabaseError> {
+        let text = format!("select count(*) as count from {table}");
+        Ok(sql.one(&text, params![], |row| row.get("count"))?.unwrap_or_default())
+    };
     Ok(Contents {
-        schema,
-        epoch: epoch.optional()?.ok_or(DatabaseError::Foreign)?,
+        schema: beside::schema(sql)?,
+        epoch: epoch::find(sql)?.ok_or(DatabaseError::Foreign)?,
         users: count("users")?,
         rooms: count("rooms")?,
         messages: count("messages")?,
@@ -93,10 +101,31 @@ fn contents(sql: &Connection) -> Result<Contents, DatabaseError> {
     })
 }
 
-/// The version of the tables, if we know it.
-pub(super) fn schema(sql: &Connection) -> Result<u32, DatabaseError> {
-    let (found, known) = (migrations::schema(sql)?.ok_or(DatabaseError::Foreign)?, migrations::known());
-    if found > known { Err(DatabaseError::Newer { found, known }) } else { Ok(found) }
+/// One moment of a PostgreSQL database, which its server keeps for as long as it is held.
+pub struct Moment {
+    /// The name that `pg_dump --snapshot` knows the moment by.
+    pub snapshot: String,
+    /// What the database holds.
+    pub contents: Contents,
+    /// What is missing from the rooms or numbered wrongly.
+    pub holes: Vec<String>,
+    /// What the server says of itself.
+    pub server: ServerFacts,
+}
+
+pub(crate) fn hold<T>(address: &str, work: impl FnOnce(&Moment) -> T) -> Result<T, DatabaseError> {
+    beside::read(&Database::Postgres(address.to_owned()), |sql| {
+        let contents = count(sql)?;
+        let snapshot = "select pg_export_snapshot() as snapshot";
+        let snapshot = sql.one(snapshot, params![], |row| row.get("snapshot"))?;
+        let moment = Moment {
+            snapshot: snapshot.ok_or(DatabaseError::Foreign)?,
+            contents,
+            holes: checks::misnumbered(sql)?,
+            server: beside::server(sql)?.ok_or(DatabaseError::Foreign)?,
+        };
+        Ok(work(&moment))
+    })
 }
 
 pub(crate) fn renew_epoch(database: &Path, epoch: &str) -> Result<(), DatabaseError> {

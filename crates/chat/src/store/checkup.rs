@@ -2,8 +2,8 @@
 
 use super::opening::OpenError;
 use super::{checks, readers};
-use crate::sql::SqlError;
-use rusqlite::{Connection, ErrorCode, InterruptHandle};
+use crate::sql::{SqlError, Sqlite};
+use rusqlite::{ErrorCode, InterruptHandle};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -41,12 +41,12 @@ impl Checkup {
         }
         // A clean stop folds the log away, which alone tells so far that the database was not closed.
         leave(&mark);
-        let connection = readers::connect(path)?.into_connection();
+        let sqlite = readers::connect(path)?;
         let checked = watch::Sender::new(Checked::UnderWay);
-        let interrupt = connection.get_interrupt_handle();
+        let interrupt = sqlite.connection().get_interrupt_handle();
         let (tell, marked) = (checked.clone(), mark.clone());
         let thread = std::thread::Builder::new().name("checkup".into()).spawn(move || {
-            let found = look(&connection);
+            let found = look(&sqlite);
             tell.send_if_modified(|known| {
                 // Somebody may have met damage meanwhile, where nobody looks.
                 let news = !matches!(known, Checked::Damaged(_));
@@ -117,14 +117,13 @@ fn unmark(mark: &Path) {
     }
 }
 
-fn look(connection: &Connection) -> Checked {
-    let found = connection
-        .query_row("pragma quick_check(1)", [], |row| row.get::<_, String>(0))
-        .map(|found| (found != "ok").then_some(found))
-        .and_then(|damage| match damage {
-            Some(damage) => Ok(Some(damage)),
-            None => Ok(checks::misnumbered(connection)?.into_iter().next()),
-        });
+fn look(sqlite: &Sqlite) -> Checked {
+    let quick = sqlite.connection().query_row("pragma quick_check(1)", [], |row| row.get::<_, String>(0));
+    let found = match quick {
+        Ok(found) if found != "ok" => Ok(Some(found)),
+        Ok(_) => checks::misnumbered(sqlite.into()).map(|holes| holes.into_iter().next()),
+        Err(error) => Err(error.into()),
+    };
     match found {
         Ok(None) => {
             tracing::info!(
@@ -132,7 +131,11 @@ fn look(connection: &Connection) -> Checked {
             );
             Checked::Sound
         }
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Checked::UnderWay,
+        Err(SqlError::Sqlite(error))
+            if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
+        {
+            Checked::UnderWay
+        }
         Ok(Some(damage)) => damaged(damage),
         Err(error) => damaged(error.to_string()),
     }

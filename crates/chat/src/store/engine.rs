@@ -3,7 +3,7 @@
 use super::condition::Condition;
 use super::opening::OpenError;
 use super::wal::Wal;
-use super::{migrations, session};
+use super::{identity, session};
 use crate::sql::{Postgres, Sql, SqlError, SqlResult, Sqlite, params};
 use crate::stream::Committed;
 use std::path::Path;
@@ -16,8 +16,25 @@ use tokio::sync::watch;
 pub(super) enum Engine {
     /// A file, and its write-ahead log.
     Sqlite(Box<(Sqlite, Wal)>),
-    /// A session with a server, by its address; none while the server is away.
-    Postgres { address: String, session: Option<Box<Postgres>> },
+    /// A session with a server.
+    Postgres(Box<Remote>),
+}
+
+/// A database that is reached by sessions.
+pub(super) struct Remote {
+    address: String,
+    /// None while the server is away.
+    session: Option<Postgres>,
+    /// Which database it is.
+    identity: Option<String>,
+}
+
+/// What is found where a database did not answer, or was full.
+pub(super) enum Recovered {
+    /// The database, as it was.
+    AsItWas,
+    /// Another database in its place. What this process knows is not of that one.
+    Another,
 }
 
 impl Engine {
@@ -34,9 +51,18 @@ impl Engine {
 
     /// Begins the one session that writes to the database at `address`, and brings its tables up to date.
     pub(super) fn session(address: &str) -> Result<Self, OpenError> {
-        let mut session = session::begin(address)?;
-        migrations::postgres::run(&mut session)?;
-        Ok(Self::Postgres { address: address.to_owned(), session: Some(Box::new(session)) })
+        Self::remote(address, session::begin(address)?)
+    }
+
+    /// Begins a session that writes to the database at `address` beside the server that runs on it.
+    pub(super) fn beside(address: &str) -> Result<Self, OpenError> {
+        Self::remote(address, session::beside(address)?)
+    }
+
+    fn remote(address: &str, session: Postgres) -> Result<Self, OpenError> {
+        let identity = identity::of((&session).into())?;
+        let remote = Remote { address: address.to_owned(), session: Some(session), identity };
+        Ok(Self::Postgres(Box::new(remote)))
     }
 
     /// Begins a transaction.
@@ -47,8 +73,8 @@ impl Engine {
                 sql.run("begin immediate", params![])?;
                 Ok(sql)
             }
-            Self::Postgres { session, .. } => {
-                let session = some(session)?;
+            Self::Postgres(remote) => {
+                let session = remote.session()?;
                 session.begin_lazily("begin");
                 Ok(session.into())
             }
@@ -58,7 +84,7 @@ impl Engine {
     pub(super) fn commit(&self) -> SqlResult<()> {
         match self {
             Self::Sqlite(parts) => Sql::from(&parts.0).run("commit", params![]).map(drop),
-            Self::Postgres { session, .. } => some(session)?.commit(),
+            Self::Postgres(remote) => remote.session()?.commit(),
         }
     }
 
@@ -72,12 +98,20 @@ impl Engine {
                     tracing::warn!(%error, "a failed transaction could not be rolled back");
                 }
             }
-            Self::Postgres { session, .. } => {
-                // One that cannot be ended goes, and its transaction with it.
-                if session.as_ref().is_some_and(|session| session.rollback().is_err()) {
-                    *session = None;
+            Self::Postgres(remote) => {
+                // A session whose transaction cannot be ended goes, and its transaction with it.
+                if remote.session.as_ref().is_some_and(|session| session.rollback().is_err()) {
+                    remote.session = None;
                 }
             }
+        }
+    }
+
+    /// Gives up a connection that is of no use any more.
+    pub(super) fn give_up(&mut self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(remote) => remote.session = None,
         }
     }
 
@@ -85,25 +119,19 @@ impl Engine {
     pub(super) fn tend(&mut self) {
         match self {
             Self::Sqlite(parts) => parts.1.tend(parts.0.connection()),
-            Self::Postgres { .. } => {}
+            Self::Postgres(_) => {}
         }
     }
 
-    /// Tries whether the database takes something again.
-    pub(super) fn recover(&mut self) -> SqlResult<()> {
+    /// Tries whether the database takes something again, and whether it is still the same.
+    pub(super) fn recover(&mut self) -> SqlResult<Recovered> {
         match self {
             Self::Sqlite(parts) => {
-                // A log that can be folded wholly into pages the database has already leaves space for the probe.
-                parts.1.fold_beside();
-                probe((&parts.0).into(), "hex(zeroblob(131072))")
+                // A WAL whose pages all replace pages of the database leaves space for the probe once it is checkpointed.
+                parts.1.checkpoint_beside();
+                probe((&parts.0).into(), "hex(zeroblob(131072))").map(|()| Recovered::AsItWas)
             }
-            Self::Postgres { address, session } => {
-                if session.as_ref().is_none_or(|session| !session.is_alive()) {
-                    *session = None;
-                    *session = Some(Box::new(session::resume(address)?));
-                }
-                probe(some(session)?.into(), "repeat('0', 262144)")
-            }
+            Self::Postgres(remote) => remote.recover(),
         }
     }
 
@@ -120,24 +148,42 @@ impl Engine {
         let Some((room, seq)) = event else { return Ok(true) };
         let sql = match self {
             Self::Sqlite(parts) => (&parts.0).into(),
-            Self::Postgres { session, .. } => Sql::from(some(session)?),
+            Self::Postgres(remote) => Sql::from(remote.session()?),
         };
         sql.exists("select 1 from events where room = ?1 and seq = ?2", params![room, seq])
     }
 
-    /// Ends the connection. Closing a broken file would fold the log into the database, and nobody knows what of the log the
-    /// disk still has: then it is left as it is.
+    /// Ends the connection. Closing a database checkpoints its WAL. Of a broken disk nobody knows how much of
+    /// the WAL it still has, so a broken database is left as it is.
     pub(super) fn end(self, is_broken: bool) {
         match self {
             Self::Sqlite(parts) if is_broken => std::mem::forget(parts),
             Self::Sqlite(parts) => parts.1.end(parts.0.connection()),
-            Self::Postgres { session, .. } => session.into_iter().for_each(|session| session.close()),
+            Self::Postgres(remote) => remote.session.into_iter().for_each(Postgres::close),
         }
     }
 }
 
-fn some(session: &Option<Box<Postgres>>) -> SqlResult<&Postgres> {
-    session.as_deref().ok_or_else(|| SqlError::Lost("the server is away".to_owned()))
+impl Remote {
+    fn session(&self) -> SqlResult<&Postgres> {
+        self.session.as_ref().ok_or_else(|| SqlError::Lost("the server is away".to_owned()))
+    }
+
+    fn recover(&mut self) -> SqlResult<Recovered> {
+        let session = match self.session.take().filter(Postgres::is_alive) {
+            Some(session) => session,
+            None => session::resume(&self.address)?,
+        };
+        // An older copy in its place, or a standby that took over, may lack what people were told.
+        if identity::of((&session).into())? != self.identity {
+            return Ok(Recovered::Another);
+        }
+        let probed = probe((&session).into(), "repeat('0', 262144)");
+        if !probed.as_ref().is_err_and(SqlError::is_lost) {
+            self.session = Some(session);
+        }
+        probed.map(|()| Recovered::AsItWas)
+    }
 }
 
 /// Writes something of the size of a large batch, which `filling` makes, and takes it away again.

@@ -1,13 +1,12 @@
 //! Everything as JSON Lines, in SQL.
 
-use super::backup;
-use super::opening::connect_beside;
+use super::opening::Database;
+use super::{beside, epoch};
 use crate::error::DatabaseError;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use crate::sql::{Dialect, Row, Sql, SqlError, SqlResult, params};
 use serde::Serialize;
 use std::io::Write;
-use std::path::Path;
+use std::ops::ControlFlow;
 use uuid::Uuid;
 
 /// The version of the lines: fields are added, never changed.
@@ -71,6 +70,12 @@ enum Line<'a> {
         deleted: bool,
         text: &'a str,
     },
+    Reaction {
+        room: String,
+        seq: u64,
+        emoji: &'a str,
+        by: String,
+    },
     Event {
         room: String,
         seq: u64,
@@ -90,74 +95,92 @@ enum Line<'a> {
 }
 
 /// A statement, and the line that a row of it becomes.
-type Part = (&'static str, for<'r> fn(&'r Row<'_>) -> rusqlite::Result<Line<'r>>);
+type Part = (&'static str, for<'r> fn(&Row<'r>) -> SqlResult<Line<'r>>);
 
-/// In an order in which whoever reads knows what a line refers to. `cross join` keeps SQLite to the order of the
+/// In an order in which the reader of the lines knows what a line refers to. `cross join` keeps SQLite to the order of the
 /// tables, so that nothing is sorted in memory.
 const PARTS: [Part; 6] = [
-    ("select id, name, role, password is null, created_at from users order by key", user),
+    ("select id, name, role, password is null as guest, created_at from users order by key", user),
     (
-        "select r.id, r.kind, r.name, r.head, r.n, u.id, r.opened_at, r.provisional
+        "select r.id, r.kind, r.name, r.head, r.n, u.id as opened_by, r.opened_at, r.provisional
          from rooms r left join users u on u.key = r.opened_by order by r.key",
         room,
     ),
     (
-        "select r.id, u.id, m.role, m.joined_seq, m.read_seq, m.read_n
-         from memberships m cross join rooms r on r.key = m.room cross join users u on u.key = m.user
-         order by m.room, m.user",
+        r#"select r.id as room, u.id as "user", m.role, m.joined_seq, m.read_seq, m.read_n
+           from memberships m cross join rooms r on r.key = m.room cross join users u on u.key = m."user"
+           order by m.room, m."user""#,
         membership,
     ),
     (
-        "select i.id, r.id, u.id, i.created_at, i.expires_at, i.uses, i.used, i.revoked_at
+        "select i.id, r.id as room, u.id as created_by, i.created_at, i.expires_at, i.uses, i.used, i.revoked_at
          from invites i left join rooms r on r.key = i.room left join users u on u.key = i.created_by order by i.key",
         invite,
     ),
     (
-        "select r.id, m.seq, m.n, u.id, m.at, m.nonce, m.rev, m.edited_at, m.deleted, m.text
+        "select r.id as room, m.seq, m.n, u.id as author, m.at, m.nonce, m.rev, m.edited_at, m.deleted, m.text
          from messages m cross join rooms r on r.key = m.room cross join users u on u.key = m.author
          order by m.room, m.seq",
         message,
     ),
     (
-        "select r.id, e.seq, e.kind, b.id, e.at, e.target_seq, s.id, json_extract(e.extra, '$.role')
-         from events e cross join rooms r on r.key = e.room cross join users b on b.key = e.by
-         left join users s on s.key = json_extract(e.extra, '$.user') order by e.room, e.seq",
-        event,
+        r#"select r.id as room, x.seq, x.emoji, u.id as author
+           from reactions x cross join rooms r on r.key = x.room cross join users u on u.key = x."user"
+           order by x.room, x.seq, x.emoji, x."user""#,
+        reaction,
     ),
 ];
 
-pub(crate) fn export(database: &Path, at: i64, out: &mut dyn Write) -> Result<u64, DatabaseError> {
-    let mut connection = connect_beside(database)?.into_connection();
-    let moment = connection.transaction()?;
-    let schema = backup::schema(&moment)?;
-    let epoch = "select value from meta where name = 'epoch'";
-    let epoch: String = moment.query_row(epoch, [], |row| row.get(0)).map_err(|_| DatabaseError::Foreign)?;
-    let roomful = env!("CARGO_PKG_VERSION");
-    write(out, &Line::Export { version: VERSION, roomful, schema, epoch: &epoch, at })?;
-    let mut lines = 2;
-    for (statement, line) in PARTS {
-        lines += part(&moment, statement, line, out)?;
-    }
-    // Who does not find this line has not got everything.
-    write(out, &Line::End { lines })?;
-    out.flush()?;
-    Ok(lines)
+/// The events: what stands in `extra` is read differently by each database.
+fn events(sql: Sql<'_>) -> Part {
+    let text = sql.pick(
+        r#"select r.id as room, e.seq, e.kind, b.id as author, e.at, e.target_seq, s.id as "user",
+                  json_extract(e.extra, '$.role') as role
+           from events e cross join rooms r on r.key = e.room cross join users b on b.key = e.by
+           left join users s on s.key = json_extract(e.extra, '$.user') order by e.room, e.seq"#,
+        r#"select r.id as room, e.seq, e.kind, b.id as author, e.at, e.target_seq, s.id as "user",
+                  cast(e.extra as json) ->> 'role' as role
+           from events e cross join rooms r on r.key = e.room cross join users b on b.key = e.by
+           left join users s on s.key = cast(cast(e.extra as json) ->> 'user' as bigint) order by e.room, e.seq"#,
+    );
+    (text, event)
+}
+
+pub(crate) fn export(database: &Database, at: i64, out: &mut dyn Write) -> Result<u64, DatabaseError> {
+    beside::read(database, |sql| {
+        let schema = beside::schema(sql)?;
+        let epoch = epoch::find(sql)?.ok_or(DatabaseError::Foreign)?;
+        let roomful = env!("CARGO_PKG_VERSION");
+        write(out, &Line::Export { version: VERSION, roomful, schema, epoch: &epoch, at })?;
+        let mut lines = 2;
+        for (statement, line) in PARTS.into_iter().chain([events(sql)]) {
+            lines += part(sql, statement, line, out)?;
+        }
+        // Whoever does not find this line has not got everything.
+        write(out, &Line::End { lines })?;
+        out.flush()?;
+        Ok(lines)
+    })
 }
 
 fn part(
-    sql: &Connection,
+    sql: Sql<'_>,
     statement: &str,
-    line: for<'r> fn(&'r Row<'_>) -> rusqlite::Result<Line<'r>>,
+    line: for<'r> fn(&Row<'r>) -> SqlResult<Line<'r>>,
     out: &mut dyn Write,
 ) -> Result<u64, DatabaseError> {
-    let mut statement = sql.prepare(statement)?;
-    let mut rows = statement.query([])?;
-    let mut lines = 0;
-    while let Some(row) = rows.next()? {
-        write(out, &line(row)?)?;
+    // PostgreSQL knows no condition on a `cross join`, and keeps to no order of tables anyway.
+    let text = match sql.dialect() {
+        Dialect::Sqlite => statement.to_owned(),
+        Dialect::Postgres => statement.replace("cross join", "join"),
+    };
+    let (mut lines, mut written) = (0, Ok(()));
+    sql.each(&text, params![], |row| {
+        written = write(out, &line(row)?);
         lines += 1;
-    }
-    Ok(lines)
+        Ok(if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    written.map(|()| lines)
 }
 
 fn write(out: &mut dyn Write, line: &Line<'_>) -> Result<(), DatabaseError> {
@@ -165,97 +188,95 @@ fn write(out: &mut dyn Write, line: &Line<'_>) -> Result<(), DatabaseError> {
     Ok(out.write_all(b"\n")?)
 }
 
-fn id(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
-    Ok(Uuid::from_bytes(row.get(at)?).to_string())
+fn id(row: &Row<'_>, name: &str) -> SqlResult<String> {
+    Ok(row.get::<Uuid>(name)?.to_string())
 }
 
-fn some_id(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
-    Ok(row.get::<_, Option<[u8; 16]>>(at)?.map(|id| Uuid::from_bytes(id).to_string()))
+fn some_id(row: &Row<'_>, name: &str) -> SqlResult<Option<String>> {
+    Ok(row.get::<Option<Uuid>>(name)?.map(|id| id.to_string()))
 }
 
 /// Borrowed from the row: a text may be large.
-fn text<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r str> {
-    Ok(row.get_ref(at)?.as_str()?)
+fn text<'r>(row: &Row<'r>, name: &str) -> SqlResult<&'r str> {
+    row.text(name)?.ok_or_else(|| SqlError::value(name, "holds nothing instead of a text"))
 }
 
-fn some_text<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Option<&'r str>> {
-    match row.get_ref(at)? {
-        ValueRef::Null => Ok(None),
-        value => Ok(Some(value.as_str()?)),
-    }
-}
-
-fn user<'r>(row: &'r Row<'_>) -> rusqlite::Result<Line<'r>> {
+fn user<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
     Ok(Line::User {
-        id: id(row, 0)?,
-        name: text(row, 1)?,
-        role: text(row, 2)?,
-        guest: row.get(3)?,
-        created_at: row.get(4)?,
+        id: id(row, "id")?,
+        name: text(row, "name")?,
+        role: text(row, "role")?,
+        guest: row.get("guest")?,
+        created_at: row.get("created_at")?,
     })
 }
 
-fn room<'r>(row: &'r Row<'_>) -> rusqlite::Result<Line<'r>> {
+fn room<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
     Ok(Line::Room {
-        id: id(row, 0)?,
-        kind: text(row, 1)?,
-        name: text(row, 2)?,
-        head: row.get(3)?,
-        n: row.get(4)?,
-        opened_by: some_id(row, 5)?,
-        opened_at: row.get(6)?,
-        provisional: row.get(7)?,
+        id: id(row, "id")?,
+        kind: text(row, "kind")?,
+        name: text(row, "name")?,
+        head: row.get("head")?,
+        n: row.get("n")?,
+        opened_by: some_id(row, "opened_by")?,
+        opened_at: row.get("opened_at")?,
+        provisional: row.get("provisional")?,
     })
 }
 
-fn membership<'r>(row: &'r Row<'_>) -> rusqlite::Result<Line<'r>> {
+fn membership<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
     Ok(Line::Membership {
-        room: id(row, 0)?,
-        user: id(row, 1)?,
-        role: text(row, 2)?,
-        joined_seq: row.get(3)?,
-        read_seq: row.get(4)?,
-        read_n: row.get(5)?,
+        room: id(row, "room")?,
+        user: id(row, "user")?,
+        role: text(row, "role")?,
+        joined_seq: row.get("joined_seq")?,
+        read_seq: row.get("read_seq")?,
+        read_n: row.get("read_n")?,
     })
 }
 
-fn invite<'r>(row: &'r Row<'_>) -> rusqlite::Result<Line<'r>> {
+fn invite<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
     Ok(Line::Invite {
-        id: id(row, 0)?,
-        room: some_id(row, 1)?,
-        created_by: id(row, 2)?,
-        created_at: row.get(3)?,
-        expires_at: row.get(4)?,
-        uses: row.get(5)?,
-        used: row.get(6)?,
-        revoked_at: row.get(7)?,
+        id: id(row, "id")?,
+        room: some_id(row, "room")?,
+        created_by: id(row, "created_by")?,
+        created_at: row.get("created_at")?,
+        expires_at: row.get("expires_at")?,
+        uses: row.get("uses")?,
+        used: row.get("used")?,
+        revoked_at: row.get("revoked_at")?,
     })
 }
 
-fn message<'r>(row: &'r Row<'_>) -> rusqlite::Result<Line<'r>> {
+fn message<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
     Ok(Line::Message {
-        room: id(row, 0)?,
-        seq: row.get(1)?,
-        n: row.get(2)?,
-        by: id(row, 3)?,
-        at: row.get(4)?,
-        nonce: text(row, 5)?,
-        rev: row.get(6)?,
-        edited_at: row.get(7)?,
-        deleted: row.get(8)?,
-        text: text(row, 9)?,
+        room: id(row, "room")?,
+        seq: row.get("seq")?,
+        n: row.get("n")?,
+        by: id(row, "author")?,
+        at: row.get("at")?,
+        nonce: text(row, "nonce")?,
+        rev: row.get("rev")?,
+        edited_at: row.get("edited_at")?,
+        deleted: row.get("deleted")?,
+        text: text(row, "text")?,
     })
 }
 
-fn event<'r>(row: &'r Row<'_>) -> rusqlite::Result<Line<'r>> {
+fn reaction<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
+    let (room, seq, emoji) = (id(row, "room")?, row.get("seq")?, text(row, "emoji")?);
+    Ok(Line::Reaction { room, seq, emoji, by: id(row, "author")? })
+}
+
+fn event<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
     Ok(Line::Event {
-        room: id(row, 0)?,
-        seq: row.get(1)?,
-        event: text(row, 2)?,
-        by: id(row, 3)?,
-        at: row.get(4)?,
-        target: row.get(5)?,
-        user: some_id(row, 6)?,
-        role: some_text(row, 7)?,
+        room: id(row, "room")?,
+        seq: row.get("seq")?,
+        event: text(row, "kind")?,
+        by: id(row, "author")?,
+        at: row.get("at")?,
+        target: row.get("target_seq")?,
+        user: some_id(row, "user")?,
+        role: row.text("role")?,
     })
 }

@@ -1,7 +1,7 @@
 //! What a new database holds: its epoch and the lobby.
 
 use super::rooms::NewRoom;
-use super::{epoch, rooms};
+use super::{epoch, identity, rooms};
 use crate::error::Result;
 use crate::limits::LOBBY;
 use crate::sql::Sql;
@@ -11,6 +11,7 @@ use protocol::RoomKind;
 
 /// Makes a new database ready, and answers with the epoch of any.
 pub(crate) fn lay(sql: Sql<'_>, now: i64) -> Result<String> {
+    identity::recognise(sql)?;
     if let Some(epoch) = epoch::find(sql)? {
         return Ok(epoch);
     }

@@ -3,6 +3,7 @@
 pub(super) mod postgres;
 
 use super::opening::OpenError;
+use crate::sql::Dialect;
 use refinery::Runner;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags};
@@ -57,8 +58,11 @@ fn newest(runner: &Runner) -> u32 {
 }
 
 /// The version of the newest tables that this program knows.
-pub(super) fn known() -> u32 {
-    newest(&migrations::runner())
+pub(super) fn known(dialect: Dialect) -> u32 {
+    match dialect {
+        Dialect::Sqlite => newest(&migrations::runner()),
+        Dialect::Postgres => newest(&postgres::migrations::runner()),
+    }
 }
 
 /// The version of the tables that are there; none in a new database.

@@ -1,6 +1,8 @@
 //! Opening a database, and why one cannot be opened.
 
+use crate::error::DatabaseError;
 use crate::sql::{SqlError, Sqlite};
+use percent_encoding::percent_decode_str;
 use rusqlite::{Connection, OpenFlags};
 use sabotage::Bug;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,45 @@ impl Database {
             Self::Postgres(address) => without_password(address),
         }
     }
+}
+
+/// The way to a PostgreSQL database for PostgreSQL's own programs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The address for `--dbname`. It holds no password, so that everybody on the machine may see it in a list of
+    /// processes.
+    pub address: String,
+    /// The password, for `PGPASSWORD` in a program's environment.
+    pub password: Option<String>,
+}
+
+impl Way {
+    /// The way to the database at an address of ours. The programs check the server's certificate where Roomful does.
+    pub fn to(address: &str) -> Self {
+        let bare = without_password(address);
+        let (front, parameters) = bare.split_once('?').unwrap_or((&bare, ""));
+        let mut kept: Vec<&str> = parameters.split('&').filter(|one| !one.is_empty()).collect();
+        let strict = ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full"];
+        if kept.iter().any(|one| strict.contains(one)) {
+            kept.retain(|one| !one.starts_with("sslmode="));
+            kept.push("sslmode=verify-full");
+            if !kept.iter().any(|one| one.starts_with("sslrootcert=")) {
+                kept.push("sslrootcert=system");
+            }
+        }
+        let address_of =
+            if kept.is_empty() { front.to_owned() } else { format!("{front}?{}", kept.join("&")) };
+        Self { address: address_of, password: password(address) }
+    }
+}
+
+/// The password in an address, wherever it stands.
+fn password(address: &str) -> Option<String> {
+    let (front, parameters) = address.split_once('?').unwrap_or((address, ""));
+    let of_parameters = parameters.split('&').find_map(|one| one.strip_prefix("password="));
+    let of_name = || front.split_once("://")?.1.rsplit_once('@')?.0.split_once(':').map(|(_, secret)| secret);
+    let found = of_parameters.or_else(of_name)?;
+    Some(percent_decode_str(found).decode_utf8_lossy().into_owned())
 }
 
 /// The address without its password, wherever it may stand: behind the name, or among the parameters.
@@ -94,6 +135,17 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: u32,
     },
+    /// Its tables are of an older version, and cannot be brought up to date while a server uses them.
+    #[error(
+        "its tables have version {found}, and this Roomful needs version {known}: start a server of this version on it \
+         first"
+    )]
+    Older {
+        /// The version of its tables.
+        found: u32,
+        /// The version that this program needs.
+        known: u32,
+    },
     /// The tables could not be brought up to date. They are as they were.
     #[error("it could not be brought up to date, and is as it was")]
     Migration(#[from] refinery::Error),
@@ -113,6 +165,12 @@ pub enum OpenError {
     /// Another server writes to this database.
     #[error("another Roomful serves this database already; a database has one server")]
     InUse,
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {
@@ -166,5 +224,26 @@ mod tests {
             assert_eq!(Database::at(address).map(|database| database.shown()).as_deref(), Ok(shown));
         }
         assert!(Database::at("mysql://db/roomful").is_err());
+    }
+
+    #[test]
+    fn a_password_goes_beside_the_address_that_other_programs_are_given() {
+        for (address, bare, password) in [
+            ("postgres://ana:s%40cret@db/roomful", "postgres://ana@db/roomful", Some("s@cret")),
+            ("postgres://db/roomful?password=x&port=7", "postgres://db/roomful?port=7", Some("x")),
+            (
+                "postgres://db/roomful?sslmode=require",
+                "postgres://db/roomful?sslmode=verify-full&sslrootcert=system",
+                None,
+            ),
+            (
+                "postgres://db/roomful?sslmode=verify-ca&sslrootcert=ca.pem",
+                "postgres://db/roomful?sslrootcert=ca.pem&sslmode=verify-full",
+                None,
+            ),
+        ] {
+            let way = Way::to(address);
+            assert_eq!((way.address.as_str(), way.password.as_deref()), (bare, password));
+        }
     }
 }

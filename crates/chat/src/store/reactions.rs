@@ -80,9 +80,9 @@ pub(crate) fn fill(
     for (seq, mut reaction) in rows {
         while messages.next_if(|message| message.seq < seq).is_some() {}
         let Some(message) = messages.peek_mut().filter(|message| message.seq == seq) else { continue };
-        match message.reactions.last_mut().filter(|known| known.emoji == reaction.emoji) {
+        match message.beside.reactions.last_mut().filter(|known| known.emoji == reaction.emoji) {
             Some(known) => known.users.append(&mut reaction.users),
-            None => message.reactions.push(reaction),
+            None => message.beside.reactions.push(reaction),
         }
     }
     Ok(())
@@ -91,7 +91,7 @@ pub(crate) fn fill(
 /// Says of the reactions to messages that were read for nobody in particular which are `reader`'s own.
 pub(crate) fn claim(sql: Sql<'_>, room: RoomKey, reader: UserKey, messages: &mut [Message]) -> Result<()> {
     let mut reacted =
-        messages.iter().filter(|message| !message.reactions.is_empty()).map(|message| message.seq);
+        messages.iter().filter(|message| !message.beside.reactions.is_empty()).map(|message| message.seq);
     let Some(first) = reacted.next() else { return Ok(()) };
     let last = reacted.next_back().unwrap_or(first);
     let text = "select r.seq, r.emoji from reactions r
@@ -99,7 +99,7 @@ pub(crate) fn claim(sql: Sql<'_>, room: RoomKey, reader: UserKey, messages: &mut
     let read = |row: &Row<'_>| Ok((row.get::<u64>("seq")?, row.get::<String>("emoji")?));
     let own = sql.all(text, params![room, first, last, reader], read)?;
     for message in messages {
-        for reaction in &mut message.reactions {
+        for reaction in &mut message.beside.reactions {
             reaction.mine = own.iter().any(|(seq, emoji)| *seq == message.seq && *emoji == reaction.emoji);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::company::Company;
 use super::condition::{self, Condition};
-use super::engine::Engine;
+use super::engine::{Engine, Recovered};
 use super::opening::OpenError;
 use super::queue::{Queue, Refused};
 use super::run::Post;
@@ -241,24 +241,40 @@ impl Writing {
             for job in batch.drain(..) {
                 job.settle(outcome);
             }
-            let condition = self.condition.borrow().clone();
-            match condition {
-                Condition::Sound => self.engine.tend(),
-                Condition::Full => {
-                    tracing::error!(
-                        "the disk is full: nothing is written until there is space, reading goes on"
-                    );
-                    self.wait(&mut batch, &condition, Outcome::Full);
-                }
-                Condition::Away => {
-                    tracing::error!("the database is away: nothing is written until it is back");
-                    self.wait(&mut batch, &condition, Outcome::Away);
-                }
-                Condition::Broken(_) => break,
+            if !self.mends(&mut batch) {
+                break;
             }
         }
         let is_broken = matches!(*self.condition.borrow(), Condition::Broken(_));
         self.engine.end(is_broken);
+    }
+
+    /// Waits until the database takes something, if it does not. False when it never will, or the queue is closed.
+    fn mends(&mut self, batch: &mut Vec<Box<dyn Job>>) -> bool {
+        // A database that comes back may be full, and one that is full may go away.
+        loop {
+            let condition = self.condition.borrow().clone();
+            let outcome = match condition {
+                Condition::Sound => {
+                    self.engine.tend();
+                    return true;
+                }
+                Condition::Full => {
+                    tracing::error!(
+                        "the disk is full: nothing is written until there is space, reading goes on"
+                    );
+                    Outcome::Full
+                }
+                Condition::Away => {
+                    tracing::error!("the database is away: nothing is written until it is back");
+                    Outcome::Away
+                }
+                Condition::Broken(_) => return false,
+            };
+            if !self.wait(batch, &condition, outcome) {
+                return false;
+            }
+        }
     }
 
     /// Commits a batch and tells what came of it.
@@ -293,33 +309,62 @@ impl Writing {
         self.engine.rollback();
         condition::note(&self.condition, error);
         (self.settled)(Settled::Unknown);
-        if error.is_lost() && committing.is_none() {
-            tracing::warn!(%error, jobs, "the database went away before a batch was committed, and has nothing of it");
-            return Outcome::Away;
-        }
-        tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
         if error.is_lost() {
+            self.engine.give_up();
+            if committing.is_none() {
+                tracing::warn!(%error, jobs, "the database went away before a batch was committed, and has nothing of it");
+                return Outcome::Away;
+            }
             self.doubtful = committing;
         }
+        tracing::error!(%error, jobs, "a batch failed and is unknown to those who asked");
         Outcome::Unknown
     }
 
-    /// Refuses what comes until the database takes something again.
-    fn wait(&mut self, batch: &mut Vec<Box<dyn Job>>, why: &Condition, outcome: Outcome) {
-        while *self.condition.borrow() == *why && self.queue.rest(batch, PROBE) {
+    /// Refuses what comes until the condition is another one. False when the queue is closed.
+    fn wait(&mut self, batch: &mut Vec<Box<dyn Job>>, why: &Condition, outcome: Outcome) -> bool {
+        let mut known = String::new();
+        while *self.condition.borrow() == *why {
+            let is_open = self.queue.rest(batch, PROBE);
             for job in batch.drain(..) {
                 job.settle(outcome);
             }
-            match self.engine.recover().and_then(|()| self.resolve()) {
-                Ok(()) => {
-                    tracing::info!("the database takes something again: writing goes on");
-                    self.condition.send_replace(Condition::Sound);
+            if !is_open {
+                return false;
+            }
+            match self.engine.recover() {
+                Ok(Recovered::AsItWas) => self.go_on(),
+                Ok(Recovered::Another) => {
+                    let what =
+                        "another database stands in its place: one that was restored, copied or took over";
+                    self.condition.send_replace(Condition::Broken(what.to_owned()));
                 }
-                Err(error) => condition::note(&self.condition, &error),
+                Err(error) => {
+                    condition::note(&self.condition, &error);
+                    let why = error.to_string();
+                    if why != known {
+                        tracing::warn!(%error, "the database still takes nothing");
+                        known = why;
+                    }
+                }
             }
         }
-        for job in batch.drain(..) {
-            job.settle(outcome);
+        true
+    }
+
+    /// Writes again, after it is clear what became of the batch that was being committed.
+    fn go_on(&mut self) {
+        match self.resolve() {
+            Ok(()) => {
+                tracing::info!("the database takes something again: writing goes on");
+                self.condition.send_replace(Condition::Sound);
+            }
+            Err(error) => {
+                if error.is_lost() {
+                    self.engine.give_up();
+                }
+                condition::note(&self.condition, &error);
+            }
         }
     }
 

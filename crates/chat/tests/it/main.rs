@@ -4,6 +4,7 @@
 
 mod accounts;
 mod checking;
+mod consuming;
 mod damage;
 mod file;
 mod invites;

@@ -1,6 +1,6 @@
 //! The property behind every client: what is built from events equals what is fetched, at every `seq`.
 
-use crate::support::{World, nonce, world};
+use crate::support::{World, nonce, reaction, world};
 use chat::{Caller, Window};
 use proptest::prelude::*;
 use protocol::{Event, EventKind, Message, Reaction, RoomId, User};
@@ -80,7 +80,7 @@ impl Reader {
             };
             let (count, mine) = (people.len() as u64, people.iter().any(|(_, user)| user.id == me.user().id));
             let users = people.into_iter().take(3).map(|(_, user)| user).collect();
-            message.reactions.push(Reaction { emoji, count, mine, users });
+            message.beside.reactions.push(Reaction { emoji, count, mine, users });
         }
         self.messages
     }
@@ -125,7 +125,7 @@ async fn act_out(world: &World, ana: &Caller, ben: &Caller, lobby: RoomId, act: 
                 let (who, emoji) =
                     (if how % 2 == 0 { ana } else { ben }, ["👍", "🎉", "❤️"][usize::from(how % 3)]);
                 // Refused for a message that was deleted, and to Ben while he is away.
-                let _ = world.chat.react(who, lobby, seq, emoji, on).await;
+                let _ = world.chat.react(who, lobby, seq, &reaction(emoji, on)).await;
             }
         }
         Act::Join => drop(world.chat.join_room(ben, lobby).await.unwrap()),

@@ -2,7 +2,7 @@
 
 use chat::{Batch, Caller, Chat, Clock, Committed, Database};
 use protocol::frame::Posted;
-use protocol::{Event, Nonce, Role, Room, RoomId, RoomKind};
+use protocol::{Event, NewReaction, Nonce, Role, Room, RoomId, RoomKind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -32,6 +32,11 @@ pub async fn world() -> World {
     } else {
         Database::File(directory.path().join("roomful.db"))
     };
+    world_on(database, directory).await
+}
+
+/// The same on a database that somebody chose.
+pub async fn world_on(database: Database, directory: TempDir) -> World {
     let time = Arc::new(AtomicI64::new(1_700_000_000_000));
     let (chat, told) = open(&database, &time).await;
     World {
@@ -47,6 +52,10 @@ async fn open(database: &Database, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiv
     let now = Arc::clone(time);
     let clock = Clock::new(move || now.fetch_add(1, Ordering::Relaxed));
     Chat::open(database.clone(), clock).await.unwrap()
+}
+
+pub fn reaction(emoji: &str, on: bool) -> NewReaction {
+    NewReaction { emoji: emoji.to_owned(), on }
 }
 
 pub fn nonce() -> Nonce {

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
 
+mod keeping;
+mod losing;
+
 #[path = "../it/accounts.rs"]
 mod accounts;
+#[path = "../it/consuming.rs"]
+mod consuming;
 #[path = "../it/invites.rs"]
 mod invites;
 #[path = "../it/membership.rs"]

@@ -69,7 +69,7 @@ impl Log {
             nonce: nonce.clone(),
             edited_at: None,
             deleted: false,
-            reactions: Vec::new(),
+            beside: protocol::Beside::default(),
         };
         self.versions.insert((seq, seq), text.to_owned());
         self.messages.insert(seq, message);

@@ -10,8 +10,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use protocol::frame::{EventPage, MessagePage, Posted, Revised};
-use protocol::http::{NewMessage, NewReaction, NewText};
-use protocol::{Command, ErrorCode, Nonce, Reaction};
+use protocol::http::{NewMessage, NewText};
+use protocol::{Command, ErrorCode, NewReaction, Nonce, Reaction};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -134,11 +134,11 @@ pub async fn react(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path((named, seq)): Path<(String, String)>,
-    Body(NewReaction { emoji, on }): Body<NewReaction>,
+    Body(reaction): Body<NewReaction>,
 ) -> Result<Answer, Refusal> {
     let room = room(&app, &caller, &named).await?;
     let seq = parsed(&seq, "message")?;
-    Ok(ask(&app, &caller, Command::React { room, seq, emoji, on }).await?)
+    Ok(ask(&app, &caller, Command::React { room, seq, reaction }).await?)
 }
 
 /// Lists events of a room, in order and without holes.

@@ -6,7 +6,7 @@ use super::job::{Entered, Entering};
 use super::keys::room_key;
 use super::tables::Tables;
 use super::told::{FEW, names, roster};
-use chat::presence::{Change, Person, Shown};
+use chat::presence::{Effect, Person, Shown};
 use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
 use protocol::RoomKind;
@@ -95,7 +95,7 @@ impl Tables {
         if let Some(room) = self.rooms.get_mut(&key) {
             room.simple += 1;
         }
-        if self.arrive(conn, key, person, shown) == Change::Nothing {
+        if self.arrive(conn, key, person, shown) == Effect::Unseen {
             self.tell_alone(conn, key, name);
         }
     }

@@ -1,13 +1,15 @@
 //! `roomful backup`: everything that is kept, of one moment, in one file, while people talk.
 
+mod pg_dump;
+
 use super::terminal::{Progress, Stop, bytes, count, tell, warn};
 use crate::archive::Writer;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::directory::{Beside, DATABASE, Directory, UNFINISHED};
 use crate::owners::sync_folder;
 use anyhow::{Context, Result, anyhow, bail};
-use chat::Clock;
 use chat::backup::{self, Contents};
+use chat::{Clock, Database};
 use clap::Args;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -28,16 +30,10 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn run(self, loaded: &Loaded) -> Result<()> {
-        let directory = Directory::existing(&loaded.config.data)?;
-        let beside = directory.contents()?;
-        for link in &beside.links {
-            warn(&format!("the backup leaves out {link}, which is a link to somewhere else"));
-        }
         let progress = &mut Progress::new(Stop::listen()?);
-        let taken = if self.file.as_os_str() == "-" {
-            self.to_standard_output(&directory, &beside, progress)?
-        } else {
-            self.to_file(&directory, &beside, progress)?
+        let taken = match &loaded.config.database {
+            Some(Database::Postgres(address)) => self.of_postgres(address, &loaded.config, progress)?,
+            Some(Database::File(_)) | None => self.of_directory(&loaded.config, progress)?,
         };
         let Contents { users, rooms, messages, .. } = taken;
         let held = [
@@ -50,6 +46,23 @@ impl Backup {
         Ok(())
     }
 
+    fn of_directory(&self, config: &Config, progress: &mut Progress) -> Result<Contents> {
+        let directory = Directory::existing(&config.data)?;
+        let beside = directory.contents()?;
+        for link in &beside.links {
+            warn(&format!("the backup leaves out {link}, which is a link to somewhere else"));
+        }
+        if self.is_to_standard_output() {
+            self.to_standard_output(&directory, &beside, progress)
+        } else {
+            self.to_file(&directory, &beside, progress)
+        }
+    }
+
+    fn is_to_standard_output(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
+
     fn to_file(&self, directory: &Directory, beside: &Beside, progress: &mut Progress) -> Result<Contents> {
         let file = &self.file;
         let folder = self.folder()?;
@@ -58,9 +71,6 @@ impl Backup {
                 "{} is inside the data directory and would be lost with it; name another place",
                 file.display()
             );
-        }
-        if file.is_dir() {
-            bail!("{} is a folder; name a file in it", file.display());
         }
         may_be_written(file, self.force)?;
         let database = database_bytes(directory);
@@ -72,9 +82,7 @@ impl Backup {
         let taken = self
             .write(directory, beside, &copy, BufWriter::new(&unfinished.file), progress)
             .with_context(|| format!("the backup was not written to {}", file.display()))?;
-        unfinished.file.sync_all()?;
-        fs::rename(&unfinished.path, file)?;
-        sync_folder(folder)?;
+        unfinished.finish(file, folder)?;
         Ok(taken)
     }
 
@@ -89,15 +97,14 @@ impl Backup {
         }
         Ok(folder)
     }
+
     fn to_standard_output(
         &self,
         directory: &Directory,
         beside: &Beside,
         progress: &mut Progress,
     ) -> Result<Contents> {
-        if io::stdout().is_terminal() {
-            bail!("a backup is nothing for a terminal; send it to a file or a program");
-        }
+        refuse_terminal()?;
         has_room(directory.path(), database_bytes(directory))?;
         // The data directory is the one place that is sure to be there, to be private, and to have had room for a database
         // before.
@@ -121,7 +128,7 @@ impl Backup {
             progress.show("Copying the database", done, all)
         })
         .with_context(|| format!("the database {}", directory.database().display()))?;
-        self.refuse_holes(&copy.path)?;
+        self.refuse_holes(&backup::holes(&copy.path)?)?;
         let mut files = vec![(DATABASE, copy.path.clone())];
         files.extend(beside.files.iter().map(|path| (path.as_str(), directory.path().join(path))));
         let all: u64 = files.iter().map(|(_, path)| length(path)).sum();
@@ -142,8 +149,8 @@ impl Backup {
     }
 
     /// A backup takes the place of older ones, which may hold what is missing from this one.
-    fn refuse_holes(&self, copy: &Path) -> Result<()> {
-        let holes = backup::holes(copy)?.join("; ");
+    fn refuse_holes(&self, holes: &[String]) -> Result<()> {
+        let holes = holes.join("; ");
         if holes.is_empty() {
             return Ok(());
         }
@@ -157,10 +164,18 @@ impl Backup {
     }
 }
 
+fn refuse_terminal() -> Result<()> {
+    if io::stdout().is_terminal() {
+        bail!("a backup is nothing for a terminal; send it to a file or a program");
+    }
+    Ok(())
+}
+
 /// Refuses a name that the backup may not take. With `force` it may take the place of another file, but never that of
 /// something else, such as a device or a link.
 pub(super) fn may_be_written(file: &Path, force: bool) -> Result<()> {
     match fs::symlink_metadata(file) {
+        Ok(there) if there.is_dir() => bail!("{} is a folder; name a file in it", file.display()),
         Ok(there) if !there.is_file() => bail!("{} is no ordinary file; name another", file.display()),
         Ok(_) if !force => {
             bail!("there is {} already; name another file, or replace it with --force", file.display())
@@ -203,6 +218,15 @@ impl Unfinished {
             Err(TryLockError::WouldBlock) => Err(is_written()),
             Err(TryLockError::Error(error)) => Err(error).with_context(named),
         }
+    }
+}
+
+impl Unfinished {
+    /// Gives the file its name in `folder`, once it is on the disk.
+    fn finish(self, name: &Path, folder: &Path) -> Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, name)?;
+        Ok(sync_folder(folder)?)
     }
 }
 

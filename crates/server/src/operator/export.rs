@@ -6,7 +6,7 @@ use crate::config::Loaded;
 use crate::directory::{Directory, UNFINISHED};
 use crate::owners::sync_folder;
 use anyhow::{Context, Result};
-use chat::{Clock, DatabaseError};
+use chat::{Clock, Database, DatabaseError};
 use clap::Args;
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -23,18 +23,18 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn run(self, loaded: &Loaded) -> Result<()> {
-        let directory = Directory::existing(&loaded.config.data)?;
-        let database = directory.database();
+        let database = Directory::database_kept(&loaded.config)?;
         let Some(file) = self.file else {
             return match export(&database, &mut BufWriter::new(io::stdout().lock())) {
                 // The reader has read enough (`roomful export | head`).
                 Err(DatabaseError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-                done => done.map(drop).with_context(|| format!("the database {}", database.display())),
+                done => done.map(drop).with_context(|| format!("the database {}", database.shown())),
             };
         };
         may_be_written(&file, self.force)?;
         let unfinished = Unfinished::create(&with(&file, UNFINISHED))?;
         let lines = export(&database, &mut BufWriter::new(&unfinished.file))
+            .with_context(|| format!("the database {}", database.shown()))
             .with_context(|| format!("{} was not written", file.display()))?;
         unfinished.file.sync_all()?;
         fs::rename(&unfinished.path, &file)?;
@@ -44,6 +44,6 @@ impl Export {
     }
 }
 
-fn export(database: &Path, out: &mut dyn Write) -> Result<u64, DatabaseError> {
+fn export(database: &Database, out: &mut dyn Write) -> Result<u64, DatabaseError> {
     chat::export(database, Clock::system().now(), out)
 }

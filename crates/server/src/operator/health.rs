@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST: u64 = 16 * 1024;
 
 pub(super) fn run(loaded: &Loaded) -> Result<()> {
-    let directory = Directory::existing(&loaded.config.data)?;
+    let directory = Directory::of(&loaded.config)?;
     let address = address(&directory, &loaded.config);
     ask(address, &loaded.config)?;
     say(&format!("The server at {address} is ready."))

@@ -7,7 +7,7 @@ use crate::config::Loaded;
 use crate::directory::{DATABASE, Directory, Lock};
 use crate::owners::{give, sync_folder};
 use anyhow::{Context, Result, anyhow, bail};
-use chat::backup;
+use chat::{Database, Way, backup};
 use clap::Args;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -26,6 +26,9 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(self, loaded: &Loaded) -> Result<()> {
+        if let Some(Database::Postgres(address)) = &loaded.config.database {
+            return Err(self.is_for_postgres(address));
+        }
         let named = || format!("the backup {}", self.file.display());
         let backup = File::open(&self.file).with_context(named)?;
         let target = Target::find(&loaded.config.data)?;
@@ -49,6 +52,21 @@ impl Restore {
         let fresh = staging.assemble(&manifest, &target)?;
         let before = target.take(&fresh)?;
         report(&self.file, &contents, &target, before.as_deref())
+    }
+}
+
+impl Restore {
+    /// Restoring a database of PostgreSQL is the work of PostgreSQL's own program, which its administrator may have to run.
+    fn is_for_postgres(&self, address: &str) -> anyhow::Error {
+        let (file, address) = (self.file.display(), Way::to(address).address);
+        if self.check {
+            return anyhow!("PostgreSQL's own program reads this backup: pg_restore --list {file}");
+        }
+        anyhow!(
+            "PostgreSQL's own program restores this backup. Stop the server, and run:\n\n    pg_restore --clean \
+             --if-exists --no-owner --single-transaction -d '{address}' {file}\n\nIt takes the password from PGPASSWORD \
+             or asks for it. Then start the server. Everybody's programs fetch everything anew by themselves"
+        )
     }
 }
 

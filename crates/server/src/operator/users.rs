@@ -1,10 +1,10 @@
 //! `roomful user`: accounts, kept beside a running server.
 
 use super::terminal::say;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::directory::Directory;
 use anyhow::{Context, Result, bail};
-use chat::{Account, Chat, Clock};
+use chat::{Account, Chat, Clock, Database};
 use clap::{Subcommand, ValueEnum};
 use protocol::Role;
 use serde_json::json;
@@ -50,14 +50,9 @@ impl From<RoleName> for Role {
 
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn keep(loaded: &Loaded, command: UserCommand) -> Result<()> {
-    let lists = matches!(command, UserCommand::List { .. });
-    if lists && !loaded.config.data.exists() {
-        bail!("There is no data directory {}. Name the right one with --data.", loaded.config.data.display());
-    }
-    let directory = Directory::open(&loaded.config)?;
-    let (chat, mut committed) = Chat::open(directory.database_of(&loaded.config), Clock::system())
-        .await
-        .with_context(|| directory.database_shown(&loaded.config))?;
+    let database = database(&loaded.config, matches!(command, UserCommand::List { .. }))?;
+    let named = format!("the database {}", database.shown());
+    let (chat, mut committed) = Chat::open_beside(database, Clock::system()).await.context(named)?;
     // The stream of what this process commits must be read, and is dropped: there is no connection to tell.
     tokio::spawn(async move { while committed.recv().await.is_some() {} });
     let done = match command {
@@ -66,6 +61,17 @@ pub(super) async fn keep(loaded: &Loaded, command: UserCommand) -> Result<()> {
     };
     chat.close().await;
     done
+}
+
+/// The database, which is made unless somebody only wants to look at it.
+fn database(config: &Config, looks: bool) -> Result<Database> {
+    if let Some(database) = &config.database {
+        return Ok(database.clone());
+    }
+    if looks && !config.data.exists() {
+        bail!("There is no data directory {}. Name the right one with --data.", config.data.display());
+    }
+    Ok(Directory::open(config)?.database().into())
 }
 
 async fn add(chat: &Chat, name: &str, role: Role) -> Result<()> {

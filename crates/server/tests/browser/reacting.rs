@@ -31,6 +31,8 @@ async fn a_reaction_is_seen_by_everybody_at_once_counted_and_taken_back() {
     ben.presses_at(".reaction[aria-pressed=false]").await;
     ben.reads_reactions(&["Thumbs up, 2 people, you too"]).await;
     ana.reads_reactions(&["Thumbs up, 2 people, you too"]).await;
+    // A focus that follows a key is shown, and what is shown to it is read.
+    ana.types(Key::Tab).await;
     ana.runs("document.querySelector('.reaction').focus()").await;
     ana.until("it says who reacted", "document.querySelector('.reactions__who').innerText === 'You and Ben'")
         .await;

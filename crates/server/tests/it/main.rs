@@ -19,3 +19,6 @@ mod stories;
 mod support;
 mod tls;
 mod tunnel;
+
+/// Whether the stories of this program are told on PostgreSQL.
+const ON_POSTGRES: bool = false;

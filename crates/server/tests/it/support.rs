@@ -5,7 +5,7 @@
 use crate::tunnel::{self, Pair};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use chat::Clock;
+use chat::{Clock, Database};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -13,6 +13,7 @@ use protocol::{Role, RoomId, User};
 use serde_json::{Value, json};
 use server::config::Config;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
@@ -53,6 +54,18 @@ pub struct Ask {
     body: Vec<u8>,
 }
 
+/// The PostgreSQL database of the servers in a folder, when the stories are told on PostgreSQL. Made when first asked for.
+pub fn database_in(folder: &Path) -> Option<String> {
+    if !crate::ON_POSTGRES {
+        return None;
+    }
+    let noted = folder.join("database");
+    if !noted.exists() {
+        std::fs::write(&noted, testbed::database()).unwrap();
+    }
+    Some(std::fs::read_to_string(noted).unwrap())
+}
+
 impl Server {
     /// A server with the default settings.
     pub async fn start() -> Self {
@@ -69,6 +82,7 @@ impl Server {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             data: data.path().join("data"),
+            database: database_in(data.path()).map(Database::Postgres),
             ..Config::default()
         };
         change(&mut config);

@@ -19,11 +19,8 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// What tests may use beyond that.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 3] = [
-    ("chat", &["testbed"]),
-    ("client", &["delivery"]),
-    ("server", &["client", "load", "testbed"]),
-];
+const ARROWS_OF_TESTS: [(&str, &[&str]); 3] =
+    [("chat", &["testbed"]), ("client", &["delivery"]), ("server", &["client", "load", "testbed"])];
 
 /// `protocol` is for everybody, so it brings nobody a runtime, a clock or a socket.
 const PROTOCOL_MAY_USE: [&str; 4] = ["serde", "serde_json", "utoipa", "uuid"];

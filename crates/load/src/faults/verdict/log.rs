@@ -109,17 +109,17 @@ fn touch(room: RoomId, event: &Event, message: Option<&mut Message>, verdict: &m
         return;
     };
     let (emoji, count) = (emoji.clone(), *count);
-    match message.reactions.iter_mut().find(|known| known.emoji == emoji) {
+    match message.beside.reactions.iter_mut().find(|known| known.emoji == emoji) {
         Some(known) => known.count = count,
-        None => message.reactions.push(Reaction { emoji, count, mine: false, users: Vec::new() }),
+        None => message.beside.reactions.push(Reaction { emoji, count, mine: false, users: Vec::new() }),
     }
-    message.reactions.retain(|known| known.count > 0);
+    message.beside.reactions.retain(|known| known.count > 0);
 }
 
 /// A message of a page with no more of its reactions than the log tells without a reader: each emoji and its count.
 fn counted(message: &Message) -> Message {
     let mut message = message.clone();
-    for reaction in &mut message.reactions {
+    for reaction in &mut message.beside.reactions {
         (reaction.mine, reaction.users) = (false, Vec::new());
     }
     message

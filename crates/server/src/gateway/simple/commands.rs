@@ -3,6 +3,7 @@
 use super::connection::{Connection, Whereabouts};
 use crate::gateway::lane::{Started, Turn};
 use crate::refusal::refusal;
+use protocol::NewReaction;
 use protocol::simple::{SimpleCommand, SimpleFrame};
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ impl Connection {
                 self.lane.push(self.turn(), move || connection.chat(text));
             }
             SimpleCommand::React { seq, emoji, on } => {
-                self.lane.push(Turn::Own, move || connection.react(seq, emoji, on));
+                let reaction = NewReaction { emoji, on };
+                self.lane.push(Turn::Own, move || connection.react(seq, reaction));
             }
             SimpleCommand::Leave {} => self.moves(async move { connection.leave().await }),
         }
@@ -28,7 +30,7 @@ impl Connection {
 
     /// Reacts to a message of the room that the connection is in, once the room's readers can follow. By it the visitor
     /// becomes a member, as by a chat.
-    fn react(self: Arc<Self>, seq: u64, emoji: String, on: bool) -> Started {
+    fn react(self: Arc<Self>, seq: u64, reaction: NewReaction) -> Started {
         Started::now(async move {
             let Whereabouts { room, visitor, .. } = self.whereabouts().clone();
             let (Some(room), Some(visitor)) = (room, visitor) else {
@@ -37,7 +39,7 @@ impl Connection {
             };
             let reacted = match self.app.pacing.newcomer(&self.app.chat, Some(room.id)).await {
                 Ok(chat) => chat
-                    .react_as_visitor(&visitor, room.id, seq, &emoji, on)
+                    .react_as_visitor(&visitor, room.id, seq, &reaction)
                     .await
                     .map_err(|error| refusal(&error)),
                 Err(error) => Err(error),

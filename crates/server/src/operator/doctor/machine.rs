@@ -26,7 +26,12 @@ pub(super) fn space(patient: &Patient<'_>) -> Finding {
         }
     };
     let database = database_bytes(directory);
-    let what = format!("{} are free, and the database takes {}.", bytes(free), bytes(database));
+    let what = if patient.is_on_postgres() {
+        let here = "are free here; PostgreSQL keeps the database where its own server is.";
+        format!("{} {here}", bytes(free))
+    } else {
+        format!("{} are free, and the database takes {}.", bytes(free), bytes(database))
+    };
     let advice =
         "Make room, or move the data directory to a larger disk. Without room nothing can be posted.";
     match free {

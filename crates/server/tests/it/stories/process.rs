@@ -1,7 +1,7 @@
 //! The binary as a process of its own.
 
 use super::support::{in_time, options};
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, database_in};
 use client::{Api, Client};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
@@ -96,6 +96,7 @@ impl Drop for Process {
 pub fn roomful(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomful"));
     command.args(arguments).current_dir(folder).env_clear().env("ROOMFUL_LOG", "off");
+    command.envs(database_in(folder).map(|database| ("ROOMFUL_DATABASE", database)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
