@@ -106,11 +106,19 @@ impl Postgres {
     /// `RolledBack` when one of its statements had failed: PostgreSQL answers to `commit` as if all were well. After
     /// `Lost` nobody knows whether it was kept.
     pub(crate) fn commit(&self) -> SqlResult<()> {
-        if self.begin.take().is_some() {
+        self.commit_after(&[])
+    }
+
+    /// Sends these last statements of the transaction together with its end, which saves a way there and back.
+    ///
+    /// # Errors
+    /// Those of [`Postgres::commit`], and what was wrong with the first statement that failed: then nothing was kept.
+    pub(crate) fn commit_after(&self, statements: &[(&str, &[Value<'_>])]) -> SqlResult<()> {
+        if statements.is_empty() && self.begin.take().is_some() {
             return Ok(());
         }
         // After a failed statement all others fail but the last one, `commit`.
-        let committed = self.ask(self.client.batch_execute("select 1; commit"));
+        let committed = self.together(statements, Some("select 1; commit"));
         let Err(error) = committed else { return Ok(()) };
         if !error.is_lost() {
             self.rollback()?;
@@ -145,6 +153,30 @@ impl Postgres {
     /// Sends all statements at once, waits for all answers, and says how many rows each changed. When one fails, those
     /// after it were sent all the same; inside a transaction they fail, too.
     pub(crate) fn pipeline(&self, statements: &[(&str, &[Value<'_>])]) -> SqlResult<Vec<u64>> {
+        self.together(statements, None)
+    }
+
+    /// Asks two questions at once, and reads both answers.
+    pub(crate) fn both<A, B>(
+        &self,
+        one: (&str, &[Value<'_>], impl FnMut(&Row<'_>) -> SqlResult<A>),
+        other: (&str, &[Value<'_>], impl FnMut(&Row<'_>) -> SqlResult<B>),
+    ) -> SqlResult<(Vec<A>, Vec<B>)> {
+        let ((text, params, mut read), (other, other_params, mut read_other)) = (one, other);
+        let (statement, other_statement) = (self.prepare(text, params)?, self.prepare(other, other_params)?);
+        let rows = self.ask(async {
+            // Sent in the order in which they are polled first.
+            let (rows, others) =
+                join(self.rows(&statement, params), self.rows(&other_statement, other_params)).await;
+            Ok((rows?, others?))
+        });
+        let (rows, others) = self.forget_stale(other, self.forget_stale(text, rows))?;
+        let rows = rows.iter().map(|row| read(&Row::postgres(row))).collect::<SqlResult<_>>()?;
+        let others = others.iter().map(|row| read_other(&Row::postgres(row))).collect::<SqlResult<_>>()?;
+        Ok((rows, others))
+    }
+
+    fn together(&self, statements: &[(&str, &[Value<'_>])], end: Option<&str>) -> SqlResult<Vec<u64>> {
         let mut asked = Vec::with_capacity(statements.len());
         for (text, params) in statements {
             let statement = self.prepare(text, params)?;
@@ -152,12 +184,20 @@ impl Postgres {
                 self.client.execute_raw(&statement, dynamic(params)).await
             })));
         }
+        self.is_free()?;
+        let mut ended = pin!(maybe_done(async {
+            match end {
+                Some(end) => self.client.batch_execute(end).await,
+                None => Ok(()),
+            }
+        }));
         let answers = async {
-            // A statement is sent when its future is polled first: this loop is their order.
+            // A statement is sent when its future is polled first: this is their order.
             std::future::poll_fn(|cx| {
                 asked.iter_mut().for_each(|one| {
                     let _ = one.as_mut().poll(cx);
                 });
+                let _ = ended.as_mut().poll(cx);
                 Poll::Ready(())
             })
             .await;
@@ -166,10 +206,14 @@ impl Postgres {
                 one.as_mut().await;
                 answers.extend(one.as_mut().take_output());
             }
-            Ok(answers)
+            ended.as_mut().await;
+            Ok((answers, ended.as_mut().take_output()))
         };
-        let answers: Vec<Answer<u64>> = self.ask(answers)?;
-        answers.into_iter().collect::<Answer<_>>().map_err(|error| self.explain(error))
+        let (answers, ended): (Vec<Answer<u64>>, Option<Answer<()>>) = self.ask(answers)?;
+        let answers = answers.into_iter().collect::<Answer<_>>();
+        answers
+            .and_then(|answers| ended.unwrap_or(Ok(())).map(|()| answers))
+            .map_err(|error| self.explain(error))
     }
 
     /// Ends the session as the server likes it: with a farewell.
@@ -207,14 +251,7 @@ impl Postgres {
         mut read: impl FnMut(&Row<'_>) -> SqlResult<T>,
     ) -> SqlResult<Vec<T>> {
         let statement = self.prepare(text, params)?;
-        let rows = self.ask(async {
-            let mut rows = pin!(self.client.query_raw(&statement, dynamic(params)).await?);
-            let mut all = Vec::new();
-            while let Some(row) = next(rows.as_mut()).await? {
-                all.push(row);
-            }
-            Ok(all)
-        });
+        let rows = self.ask(self.rows(&statement, params));
         self.forget_stale(text, rows)?.iter().map(|row| read(&Row::postgres(row))).collect()
     }
 
@@ -295,6 +332,15 @@ impl Postgres {
             self.statements.borrow_mut().remove(text);
         }
         answer
+    }
+
+    async fn rows(&self, statement: &Statement, params: &[Value<'_>]) -> Answer<Vec<tokio_postgres::Row>> {
+        let mut rows = pin!(self.client.query_raw(statement, dynamic(params)).await?);
+        let mut all = Vec::new();
+        while let Some(row) = next(rows.as_mut()).await? {
+            all.push(row);
+        }
+        Ok(all)
     }
 
     fn is_free(&self) -> SqlResult<()> {

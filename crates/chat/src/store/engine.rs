@@ -2,6 +2,7 @@
 
 use super::condition::Condition;
 use super::opening::OpenError;
+use super::run::Rest;
 use super::wal::Wal;
 use super::{identity, session};
 use crate::sql::{Postgres, Sql, SqlError, SqlResult, Sqlite, params};
@@ -83,10 +84,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn commit(&self) -> SqlResult<()> {
+    /// Writes the rest, and ends the transaction.
+    pub(super) fn commit(&self, rest: Rest) -> SqlResult<()> {
         match self {
             Self::Sqlite(parts) => Sql::from(&parts.0).run("commit", params![]).map(drop),
-            Self::Postgres(remote) => remote.session()?.commit(),
+            Self::Postgres(remote) => rest.commit(remote.session()?),
         }
     }
 

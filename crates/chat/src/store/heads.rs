@@ -1,10 +1,10 @@
 //! The heads of rooms that a run of posts moves: read once, counted here, written once.
 
 use super::accounts;
-use super::run::{Post, Run};
+use super::run::{self, Post, Rest, Run};
 use crate::error::{Error, Result};
 use crate::rights::Standing;
-use crate::sql::{Row, Sql, SqlResult, params};
+use crate::sql::{Postgres, Row, Sql, SqlResult, params};
 use crate::stream::{RoomKey, UserKey};
 use protocol::{RoomId, Verb};
 use sabotage::Bug;
@@ -57,15 +57,20 @@ fn read_head(row: &Row<'_>) -> SqlResult<(RoomId, Head, UserKey, Standing)> {
 
 impl Heads {
     /// Looks up together what a run of posts will ask for one by one. What is found holds until anything but a post is done.
-    pub(super) fn foresee(&mut self, sql: Sql<'_>, posts: &[&Post]) -> SqlResult<()> {
-        self.run.foresee(sql, posts)?;
+    pub(super) fn foresee(&mut self, session: &Postgres, posts: &[&Post]) -> SqlResult<()> {
+        let nonces: Vec<_> = posts.iter().map(|post| post.nonce.as_str()).collect();
         let rooms: Vec<_> = posts.iter().map(|post| post.room.uuid()).collect();
         let authors: Vec<_> = posts.iter().map(|post| post.author.number()).collect();
         let text = format!(
             "select distinct {HEAD} from unnest(?1, ?2) as w (room, author) join rooms r on r.id = w.room
              join memberships m on m.room = r.key and m.user = w.author join users u on u.key = m.user"
         );
-        for (id, read, author, standing) in sql.all(&text, params![rooms, authors], read_head)? {
+        let (known, heads) = session.both(
+            (&run::known(), params![nonces, authors], run::read_known),
+            (&text, params![rooms, authors], read_head),
+        )?;
+        self.run.know(known);
+        for (id, read, author, standing) in heads {
             // Who may not post is refused in the post's turn.
             if standing.denies(Verb::Post).is_none() {
                 self.rooms.entry(id).or_insert(read).members.push(author);
@@ -105,17 +110,26 @@ impl Heads {
 
     /// Tells the database, and forgets.
     pub(super) fn write(&mut self, sql: Sql<'_>) -> SqlResult<()> {
+        let rest = self.rest(sql)?;
+        match sql {
+            Sql::Sqlite(_) => Ok(()),
+            Sql::Postgres(session) => rest.write(session),
+        }
+    }
+
+    /// Tells the database, and forgets; gives back what is better told together with the commit.
+    pub(super) fn rest(&mut self, sql: Sql<'_>) -> SqlResult<Rest> {
         match sql {
             Sql::Sqlite(_) => {
                 for (_, head) in self.rooms.drain() {
                     let text = "update rooms set head = ?2, n = ?3, provisional = false where key = ?1";
                     sql.run(text, params![head.room, head.seq, head.n])?;
                 }
-                Ok(())
+                Ok(Rest::default())
             }
-            Sql::Postgres(session) => {
+            Sql::Postgres(_) => {
                 let moved = self.rooms.drain().map(|(_, head)| (head.room, head.seq, head.n)).collect();
-                std::mem::take(&mut self.run).write(session, moved)
+                Ok(Rest { run: std::mem::take(&mut self.run), moved })
             }
         }
     }

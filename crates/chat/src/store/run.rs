@@ -3,7 +3,7 @@
 //! Each statement there costs a way to another process and back, so that a batch of posts is a handful of statements
 //! over sets. On SQLite a statement costs next to nothing, and a post is written when it is done.
 
-use crate::sql::{Postgres, Row, Sql, SqlError, SqlResult, params};
+use crate::sql::{Postgres, Row, SqlError, SqlResult, Value, params};
 use crate::stream::{RoomKey, UserKey};
 use protocol::frame::Posted;
 use protocol::{Nonce, RoomId};
@@ -24,8 +24,25 @@ pub(super) struct Before {
     pub(super) digest: [u8; 16],
 }
 
-/// The columns that [`before`] reads, of the table `messages`.
+/// The columns that [`read_before`] reads, of the table `messages`.
 const BEFORE: &str = "seq, n, at, digest, room";
+
+/// What pairs of a nonce and an author made before.
+pub(super) fn known() -> String {
+    format!(
+        "select nonce, author, {BEFORE} from messages
+         where (nonce, author) in (select w.nonce, w.author from unnest(?1, ?2) as w (nonce, author))"
+    )
+}
+
+/// Reads a row of the statement [`known`].
+pub(super) fn read_known(row: &Row<'_>) -> SqlResult<((UserKey, Nonce), Before)> {
+    let nonce = Nonce::new(row.get::<String>("nonce")?);
+    let nonce = nonce.map_err(|error| SqlError::value("nonce", error.to_string()))?;
+    let author = row.get("author")?;
+    let before = read_before(row, &nonce)?;
+    Ok(((author, nonce), before))
+}
 
 pub(super) fn read_before(row: &Row<'_>, nonce: &Nonce) -> SqlResult<Before> {
     let (seq, n, at) = (row.get("seq")?, row.get("n")?, row.get("at")?);
@@ -50,23 +67,10 @@ struct NewRow {
 }
 
 impl Run {
-    pub(super) fn foresee(&mut self, sql: Sql<'_>, posts: &[&Post]) -> SqlResult<()> {
-        let nonces: Vec<&str> = posts.iter().map(|post| post.nonce.as_str()).collect();
-        let authors: Vec<i64> = posts.iter().map(|post| post.author.number()).collect();
-        let text = format!(
-            "select nonce, author, {BEFORE} from messages
-             where (nonce, author) in (select w.nonce, w.author from unnest(?1, ?2) as w (nonce, author))"
-        );
-        let read = |row: &Row<'_>| {
-            let nonce = Nonce::new(row.get::<String>("nonce")?);
-            let nonce = nonce.map_err(|error| SqlError::value("nonce", error.to_string()))?;
-            let author = row.get("author")?;
-            let before = read_before(row, &nonce)?;
-            Ok(((author, nonce), before))
-        };
-        self.nonces.extend(sql.all(&text, params![nonces, authors], read)?);
+    /// Takes note of what nonces of the run had made before: those that are not here had made nothing.
+    pub(super) fn know(&mut self, nonces: Vec<((UserKey, Nonce), Before)>) {
+        self.nonces.extend(nonces);
         self.is_foreseen = true;
-        Ok(())
     }
 
     /// What is known of a nonce, if anything is: the message it made, or that it made none.
@@ -80,21 +84,44 @@ impl Run {
         self.nonces.insert((author, before.posted.nonce.clone()), before.clone());
         self.rows.push(NewRow { author, before, text: text.to_owned() });
     }
+}
 
-    /// Writes the messages, their events, and the heads of rooms that `moved`: each with its `seq` and `n`.
-    pub(super) fn write(self, session: &Postgres, moved: Vec<(RoomKey, u64, u64)>) -> SqlResult<()> {
+/// What of a run is not written yet.
+#[derive(Default)]
+pub(super) struct Rest {
+    pub(super) run: Run,
+    /// The rooms that moved, each with its `seq` and `n`.
+    pub(super) moved: Vec<(RoomKey, u64, u64)>,
+}
+
+impl Rest {
+    /// Writes the messages, their events, and the heads of the rooms.
+    pub(super) fn write(self, session: &Postgres) -> SqlResult<()> {
+        if self.moved.is_empty() {
+            return Ok(());
+        }
+        self.with(|statements| session.pipeline(statements).map(drop))
+    }
+
+    /// Writes them and commits, in one go.
+    pub(super) fn commit(self, session: &Postgres) -> SqlResult<()> {
+        self.with(|statements| session.commit_after(statements))
+    }
+
+    fn with<T>(self, work: impl FnOnce(&[(&str, &[Value<'_>])]) -> T) -> T {
+        let Self { run, moved } = self;
+        if moved.is_empty() {
+            return work(&[]);
+        }
         let mut columns = Columns::default();
-        self.rows.iter().for_each(|row| columns.add(row));
+        run.rows.iter().for_each(|row| columns.add(row));
         let moved: Vec<[i64; 3]> =
             moved.into_iter().map(|(room, seq, n)| [room.number(), number(seq), number(n)]).collect();
         let [keys, heads, counts] = [0, 1, 2].map(|at| moved.iter().map(|row| row[at]).collect::<Vec<_>>());
-        if keys.is_empty() {
-            return Ok(());
-        }
         let Columns { rooms, seqs, ns, authors, nonces, digests, ats, texts } = &columns;
         let messages = params![rooms, seqs, ns, authors, nonces, digests, ats, texts];
         let (events, rooms) = (params![rooms, seqs, authors, ats], params![keys, heads, counts]);
-        session.pipeline(&[(MESSAGES, messages), (EVENTS, events), (ROOMS, rooms)]).map(drop)
+        work(&[(MESSAGES, messages), (EVENTS, events), (ROOMS, rooms)])
     }
 }
 

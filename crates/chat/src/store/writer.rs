@@ -5,10 +5,10 @@ use super::condition::{self, Condition};
 use super::engine::{Engine, Recovered};
 use super::opening::OpenError;
 use super::queue::{Queue, Refused};
-use super::run::Post;
+use super::run::{Post, Rest};
 use super::tx::{OnSettled, Settled, Tx};
 use crate::error::{Error, Result};
-use crate::sql::{Dialect, Sql, SqlError, SqlResult, params};
+use crate::sql::{Sql, SqlError, SqlResult, params};
 use crate::stream::{Batch, Committed, Kept};
 use sabotage::{Bug, Point};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -281,12 +281,12 @@ impl Writing {
     fn write(&mut self, batch: &mut Vec<Box<dyn Job>>) -> Outcome {
         let jobs = batch.len();
         let done = self.engine.begin().and_then(|sql| work(sql, batch, &self.told));
-        let committed = match done {
+        let (committed, rest) = match done {
             Ok(done) => done,
             Err(error) => return self.failed(&error, jobs, None),
         };
         sabotage::pass(Point::BeforeCommit);
-        match self.engine.commit() {
+        match self.engine.commit(rest) {
             Ok(()) => {
                 sabotage::pass(Point::BeforeReply);
                 self.tell(committed);
@@ -384,23 +384,25 @@ impl Writing {
     }
 }
 
-/// Does all jobs of a batch in the transaction that has begun.
-fn work(sql: Sql<'_>, batch: &mut Vec<Box<dyn Job>>, told: &Told) -> SqlResult<Batch> {
+/// Does all jobs of a batch in the transaction that has begun, but for what is to be written with its commit.
+fn work(sql: Sql<'_>, batch: &mut Vec<Box<dyn Job>>, told: &Told) -> SqlResult<(Batch, Rest)> {
     let mut tx = Tx::new(sql);
     let mut foreseen = 0;
     for at in 0..batch.len() {
-        if sql.dialect() == Dialect::Postgres && at >= foreseen {
+        if let Sql::Postgres(session) = sql
+            && at >= foreseen
+        {
             let posts: Vec<&Post> = batch[at..].iter().map_while(|job| job.post()).collect();
             if !posts.is_empty() {
                 foreseen = at + posts.len();
-                tx.heads.foresee(sql, &posts)?;
+                tx.heads.foresee(session, &posts)?;
             }
         }
         batch[at].run(&mut tx)?;
     }
-    tx.heads.write(sql)?;
+    let rest = tx.heads.rest(sql)?;
     hurry(batch, &mut tx.told, told);
-    Ok(Batch { committed: tx.told, kept: tx.kept })
+    Ok((Batch { committed: tx.told, kept: tx.kept }, rest))
 }
 
 /// What must wait for the commit, done before it in a build that is to have such a bug; nothing in any other.

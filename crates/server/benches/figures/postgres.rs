@@ -180,10 +180,11 @@ async fn fill(client: &Client) {
     let text = posting::TEXT.replace('\'', "''");
     let rows = format!(
         "insert into messages (room, seq, n, author, nonce, digest, at, rev, text)
-             select 1, r.head + n, n, 1, 'n' || n, '\\x00', n, r.head + n, '{text}'
+             select 1, r.head + w.n, w.n, 1, 'n' || w.n, '\\x00', w.n, r.head + w.n, '{text}'
              from rooms r, generate_series(1, {0}) as w (n) where r.key = 1;
          insert into events (room, seq, kind, by, at)
-             select 1, r.head + n, 'message_posted', 1, n from rooms r, generate_series(1, {0}) as w (n) where r.key = 1;
+             select 1, r.head + w.n, 'message_posted', 1, w.n
+             from rooms r, generate_series(1, {0}) as w (n) where r.key = 1;
          update rooms set head = head + {0}, n = {0} where key = 1",
         pages::MESSAGES
     );

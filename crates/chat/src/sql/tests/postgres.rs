@@ -316,3 +316,41 @@ fn a_statement_whose_table_changed_is_prepared_again() {
     sql.all(all, &[], |row| row.get::<i64>("number")).expect_err("the plan is of another table");
     assert_eq!(sql.all(all, &[], |row| row.get::<String>("name")).expect("a row"), ["ana"]);
 }
+
+#[test]
+fn the_last_statements_are_kept_with_the_commit_or_not_at_all() {
+    let (postgres, _) = with_things();
+    let sql = Sql::from(&postgres);
+    postgres.begin_lazily("begin");
+    postgres.commit_after(&[(INSERT, params![1_i64]), (INSERT, params![2_i64])]).expect("kept");
+    assert_eq!(count(sql), 2);
+    postgres.begin_lazily("begin");
+    let taken = postgres.commit_after(&[(INSERT, params![3_i64]), (INSERT, params![1_i64])]);
+    let taken = taken.expect_err("taken");
+    assert!(taken.violates("things.number", "things_number"), "{taken:?}");
+    assert_eq!(count(sql), 2);
+    // The transaction is over.
+    sql.run(INSERT, params![3_i64]).expect("a row");
+    assert_eq!(count(sql), 3);
+}
+
+#[test]
+fn two_questions_are_answered_each_by_its_own_rows() {
+    let (postgres, _) = with_things();
+    let sql = Sql::from(&postgres);
+    for number in 1..=3_i64 {
+        sql.run(INSERT, params![number]).expect("a row");
+    }
+    let read = |row: &Row<'_>| row.get::<i64>("number");
+    let (few, many) = postgres
+        .both(
+            ("select number from things where number < ?1 order by number", params![2_i64], read),
+            ("select number from things where number >= ?1 order by number", params![2_i64], read),
+        )
+        .expect("answers");
+    assert_eq!((few, many), (vec![1], vec![2, 3]));
+    let wrong = ("select number from things where 1 / (number - ?1) > 0", params![1_i64], read);
+    let right = ("select number from things where number = ?1", params![1_i64], read);
+    assert!(postgres.both(wrong, right).is_err());
+    assert_eq!(postgres.both(right, right).expect("answers"), (vec![1], vec![1]));
+}
