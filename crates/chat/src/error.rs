@@ -166,9 +166,3 @@ fn away(params: &mut Map<String, Value>) -> ErrorCode {
     params.insert("reason".into(), json!("database_away"));
     ErrorCode::Overloaded
 }
-
-impl From<rusqlite::Error> for DatabaseError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error.into())
-    }
-}

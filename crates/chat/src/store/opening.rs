@@ -1,5 +1,6 @@
 //! Opening a database, and why one cannot be opened.
 
+use crate::error::DatabaseError;
 use crate::sql::{SqlError, Sqlite};
 use percent_encoding::percent_decode_str;
 use rusqlite::{Connection, OpenFlags};
@@ -167,6 +168,12 @@ pub enum OpenError {
 }
 
 impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error.into())
     }
