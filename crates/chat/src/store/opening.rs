@@ -183,6 +183,12 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
 /// Opens the file for reading and writing, so that a commit is on the disk when it is answered.
 pub(super) fn connect(path: &Path) -> Result<Sqlite, SqlError> {
     let connection = Connection::open(path)?;
