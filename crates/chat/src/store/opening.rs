@@ -171,12 +171,6 @@ pub enum OpenError {
     InUse,
 }
 
-impl From<rusqlite::Error> for DatabaseError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error.into())
-    }
-}
-
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error.into())
