@@ -28,8 +28,10 @@ function stepped(state, step, at) {
 }
 
 function rows(state, at) {
-  const real = state.timelines.get(at).messages.map(({ seq, text, rev, deleted, edited_at }) =>
-    ({ seq, text, rev, deleted: deleted === true, edited: edited_at !== undefined }));
+  const real = state.timelines.get(at).messages.map(({ seq, text, rev, deleted, edited_at, reactions }) => ({
+    ...{ seq, text, rev, deleted: deleted === true, edited: edited_at !== undefined },
+    ...reactions?.length && { reactions: reactions.map(({ emoji, count }) => [emoji, count]) },
+  }));
   const pending = state.outbox.filter((one) => one.room === at).map(({ nonce, text, state: how }) =>
     ({ nonce, text, state: how }));
   return [...real, ...pending];

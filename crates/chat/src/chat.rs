@@ -4,6 +4,7 @@ use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::marks::Marks;
+use crate::news::News;
 use crate::passwords::Passwords;
 use crate::replays::Replays;
 use crate::rights::Membership;
@@ -33,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) marks: Arc<Marks>,
     pub(crate) epoch: Arc<str>,
     pub(crate) replays: Arc<Replays>,
+    pub(crate) news: Arc<News>,
 }
 
 impl Chat {
@@ -67,11 +69,17 @@ impl Chat {
     ) -> std::result::Result<(Self, mpsc::Receiver<Batch>), OpenError> {
         let (told, stream) = mpsc::channel(TOLD);
         // A migration can take minutes, and whoever waits for it must be able to give up.
-        let replays = Arc::new(Replays::new());
-        let noting = Arc::clone(&replays);
+        let (replays, news) = (Arc::new(Replays::new()), Arc::new(News::new()));
+        let noting = (Arc::clone(&replays), Arc::clone(&news));
         let settled = move |outcome: Settled<'_>| match outcome {
-            Settled::Committed(committed) => noting.committed(committed),
-            Settled::Unknown => noting.unknown(),
+            Settled::Committed(committed) => {
+                noting.0.committed(committed);
+                noting.1.committed(committed);
+            }
+            Settled::Unknown => {
+                noting.0.unknown();
+                noting.1.any();
+            }
         };
         let opened = tokio::task::spawn_blocking(move || open(&database, told, Box::new(settled))).await;
         let store = opened.map_err(|error| OpenError::Thread(error.into()))??;
@@ -88,6 +96,7 @@ impl Chat {
             marks: Arc::new(Marks::new()),
             epoch: epoch.into(),
             replays,
+            news,
         };
         Ok((Self(Arc::new(chat)), stream))
     }
@@ -150,6 +159,7 @@ impl Chat {
 
     /// Writes what is merged in memory, finishes what waits, and closes the database. Later calls answer `unknown`.
     pub async fn close(&self) {
+        self.0.news.close();
         if let Err(error) = self.write_reads().await {
             tracing::error!(%error, "the last read marks were not written");
         }

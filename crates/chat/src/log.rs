@@ -6,15 +6,15 @@ use crate::pages::{PAGE_BYTES, bound};
 use crate::replays::Replay;
 use crate::rights::Membership;
 use crate::sql::Sql;
-use crate::store::{Tx, log, memberships, messages, rooms};
+use crate::store::{Tx, log, memberships, messages, reactions, rooms};
 use crate::stream::{Committed, RoomRef, UserKey};
 use crate::together::Answers;
 use protocol::frame::{EventPage, Reset};
 use protocol::{Event, EventKind, ReadMark, RoomId};
 use std::sync::Arc;
 
-/// The most events on a page of the log. The pages that are shared end where a multiple of it does: so those who come
-/// back from different places meet on the same pages.
+/// The most events on a page of the log. A shared page ends at a multiple of this number, so that clients that come
+/// back from different places are told the same pages.
 const EVENTS: u64 = 256;
 /// Messages on the page that a reset starts from.
 const RESET_MESSAGES: u32 = 50;
@@ -77,7 +77,7 @@ impl Chat {
             // The page that was likeliest to reach further does not.
             replay = self.shared(room, seq, |_| seq).await?;
         }
-        // After the page was read: whoever is a member now was not removed before anything on it happened.
+        // The membership is looked at after the page was read. Thus a user who was removed is not shown what happened since.
         self.membership(user, room).await?;
         Ok(replay)
     }
@@ -121,7 +121,7 @@ impl Chat {
     ///
     /// # Errors
     /// `NotFound` for whoever is no member.
-    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<(Arc<Reset>, ReadMark)> {
+    pub async fn reset(&self, user: UserKey, room: RoomId) -> Result<(Reset, ReadMark)> {
         let head = self.membership(user, room).await?.view().head;
         let resets = &self.0.replays.resets;
         let ask = || resets.ask(room, |_| 0, |_| self.read_reset(room));
@@ -131,9 +131,15 @@ impl Chat {
             found.forget();
             found = ask().await?;
         }
+        let mut reset = Arc::unwrap_or_clone(found.value);
         // After the page was read: whoever is a member now was not removed before anything on it happened.
-        let membership = self.membership(user, room).await?;
-        Ok((found.value, self.0.marks.newest(user, membership.room(), membership.view().read)))
+        let read = self.read(move |sql| {
+            let membership = memberships::prove(sql, room, user)?;
+            reactions::claim(sql, membership.room(), user, &mut reset.messages)?;
+            Ok((reset, membership))
+        });
+        let (reset, membership) = read.await?;
+        Ok((reset, self.0.marks.newest(user, membership.room(), membership.view().read)))
     }
 
     async fn read_reset(&self, room: RoomId) -> Result<Reset> {
@@ -142,15 +148,18 @@ impl Chat {
             let mut newest = messages::before(sql, found.key, u64::MAX >> 1, RESET_MESSAGES + 1, PAGE_BYTES)?;
             let more = bound(&mut newest, RESET_MESSAGES, PAGE_BYTES);
             newest.reverse();
+            reactions::fill(sql, found.key, None, &mut newest)?;
             Ok(Reset { room, as_of: found.head, messages: newest, more })
         });
         read.await
     }
 }
 
-/// Where the page begins that tells what comes after `seq`: one that was read, or is being read, if there is any. Whoever is
-/// the first reads no more than they lack; where a second one finds themselves before that, a crowd comes, and the page is
-/// read from its beginning.
+/// After which `seq` the shared page begins that tells a client what comes after `seq`.
+///
+/// A page that was read, or is being read, is chosen if there is one that reaches back far enough. The first client has a
+/// page read from its own `seq`. When a second client needs events of the same page from before that, many are coming back,
+/// and the page is read from its beginning.
 fn shared_start(pages: &Answers<EventPage>, seq: u64) -> u64 {
     let beginning = seq - seq % EVENTS;
     let mut known = pages.range(beginning..=seq).rev();

@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use crate::chat::Chat;
 use crate::error::{Error, Result};
 use crate::limits::{ROOMS, ROOMS_OF_GUEST};
-use crate::pages::{Cursor, PAGE};
+use crate::pages::{PAGE, PageToken};
 use crate::rights::{Membership, may_enter};
 use crate::store::accounts::AccountRow;
 use crate::store::{Tx, accounts, invites, memberships, rooms, sessions};
@@ -151,7 +151,7 @@ impl Chat {
         here: Arc<HashSet<UserId>>,
     ) -> Result<MemberPage> {
         let user = caller.key();
-        let cursor = Cursor::read(cursor)?;
+        let cursor = PageToken::read(cursor)?;
         self.read(move |sql| {
             let membership = memberships::prove(sql, room, user)?;
             let place = membership.place();
@@ -159,7 +159,7 @@ impl Chat {
             let mut rows = memberships::page(sql, &membership, after, PAGE + 1, &here)?;
             let more = rows.len() > PAGE as usize;
             rows.truncate(PAGE as usize);
-            let next = rows.last().filter(|_| more).map(|(name, key, _)| Cursor::write(name, *key));
+            let next = rows.last().filter(|_| more).map(|(name, key, _)| PageToken::write(name, *key));
             let count = memberships::count(sql, place.key, &here)?;
             let members = rows.into_iter().map(|(_, _, member)| member).collect();
             Ok(MemberPage { members, count, here: 0, next })

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::pages::{PAGE, PAGE_BYTES, bound};
 use crate::sql::Sql;
 use crate::store::messages::{self, NewMessage};
-use crate::store::{Post, Tx, memberships};
+use crate::store::{Post, Tx, memberships, reactions};
 use crate::stream::{Committed, RoomKey, UserKey};
 use crate::text::Draft;
 use protocol::frame::{MessagePage, Posted, Revised};
@@ -117,6 +117,7 @@ impl Chat {
             }
             let rev = tx.happen_at(membership, |rev| EventKind::MessageDeleted { target: seq, rev })?;
             messages::delete(tx.sql, key, seq, rev)?;
+            reactions::delete_all(tx.sql, key, seq)?;
             Ok(Revised { rev })
         })
         .await
@@ -161,6 +162,7 @@ impl Chat {
                     newer(sql, key, bounded(seq), (limit - half, bytes), &mut page)?;
                 }
             }
+            reactions::fill(sql, key, Some(user), &mut page.messages)?;
             Ok(page)
         })
         .await

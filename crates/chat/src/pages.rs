@@ -24,12 +24,12 @@ pub(crate) fn bound(found: &mut Vec<Message>, limit: u32, bytes: usize) -> bool 
 }
 
 /// Where a page of a roster goes on: opaque to clients.
-pub(crate) struct Cursor {
+pub(crate) struct PageToken {
     pub(crate) name: String,
     pub(crate) key: i64,
 }
 
-impl Cursor {
+impl PageToken {
     pub(crate) fn read(text: Option<&str>) -> Result<Self> {
         let Some(text) = text else { return Ok(Self { name: String::new(), key: 0 }) };
         let (key, name) =

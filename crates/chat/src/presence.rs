@@ -67,13 +67,13 @@ fn mark(folded: &str) -> u64 {
     hasher.finish()
 }
 
-/// What an arrival or departure changed.
+/// Whether others see that a connection came into a room or left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// The person came, or went: others should know.
-    Moved,
-    /// They have other connections here: nothing to tell.
-    Nothing,
+pub enum Effect {
+    /// The person came with the connection, or went with it: the people in the room are told.
+    Seen,
+    /// The person has other connections in the room: there is nothing to tell.
+    Unseen,
 }
 
 /// Who is here, in every room with somebody in it.
@@ -176,24 +176,24 @@ impl Presence {
     }
 
     /// One more connection of a person in a room.
-    pub fn arrive(&mut self, room: RoomKey, person: Person, shown: Arc<Shown>) -> Change {
+    pub fn arrive(&mut self, room: RoomKey, person: Person, shown: Arc<Shown>) -> Effect {
         let here = self.rooms.entry(room).or_default();
         if let Some(present) = here.get_mut(person) {
             present.connections += 1;
-            return Change::Nothing;
+            return Effect::Unseen;
         }
         *self.marks.entry(shown.mark).or_default() += 1;
         here.push(Present { person, shown, connections: 1 });
-        Change::Moved
+        Effect::Seen
     }
 
     /// One connection less of a person in a room.
-    pub fn depart(&mut self, room: RoomKey, person: Person) -> Change {
-        let Some(here) = self.rooms.get_mut(&room) else { return Change::Nothing };
-        let Some(present) = here.get_mut(person) else { return Change::Nothing };
+    pub fn depart(&mut self, room: RoomKey, person: Person) -> Effect {
+        let Some(here) = self.rooms.get_mut(&room) else { return Effect::Unseen };
+        let Some(present) = here.get_mut(person) else { return Effect::Unseen };
         present.connections -= 1;
         if present.connections > 0 {
-            return Change::Nothing;
+            return Effect::Unseen;
         }
         if let Some(gone) = here.remove(person)
             && let Some(count) = self.marks.get_mut(&gone.shown.mark)
@@ -206,7 +206,7 @@ impl Presence {
         if here.count() == 0 {
             self.rooms.remove(&room);
         }
-        Change::Moved
+        Effect::Seen
     }
 
     /// A visitor is known from now on: same place, same name.

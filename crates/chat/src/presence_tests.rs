@@ -19,19 +19,19 @@ fn names(presence: &Presence, room: RoomKey) -> Vec<&str> {
 
 fn ana_and_ben() -> Presence {
     let mut presence = Presence::new();
-    assert_eq!(presence.arrive(LOBBY, ANA, shown("Ana")), Change::Moved);
-    assert_eq!(presence.arrive(LOBBY, BEN, shown("Ben")), Change::Moved);
+    assert_eq!(presence.arrive(LOBBY, ANA, shown("Ana")), Effect::Seen);
+    assert_eq!(presence.arrive(LOBBY, BEN, shown("Ben")), Effect::Seen);
     presence
 }
 
 #[test]
 fn one_person_over_all_their_connections_is_one_entry() {
     let mut presence = ana_and_ben();
-    assert_eq!(presence.arrive(LOBBY, ANA, shown("Ana")), Change::Nothing);
+    assert_eq!(presence.arrive(LOBBY, ANA, shown("Ana")), Effect::Unseen);
     assert_eq!((presence.count(LOBBY), names(&presence, LOBBY)), (2, vec!["Ana", "Ben"]));
-    assert_eq!(presence.depart(LOBBY, ANA), Change::Nothing);
+    assert_eq!(presence.depart(LOBBY, ANA), Effect::Unseen);
     assert!(presence.is_person_here(LOBBY, ANA));
-    assert_eq!(presence.depart(LOBBY, ANA), Change::Moved);
+    assert_eq!(presence.depart(LOBBY, ANA), Effect::Seen);
     assert_eq!(names(&presence, LOBBY), ["Ben"]);
 }
 
@@ -50,15 +50,15 @@ fn a_crowd_stands_in_order_of_arrival_as_a_few_do() {
     let mut presence = ana_and_ben();
     let visitors = || (0..3 * FEW as u64).map(Person::Visitor);
     for visitor in visitors() {
-        assert_eq!(presence.arrive(LOBBY, visitor, shown("Dot")), Change::Moved);
+        assert_eq!(presence.arrive(LOBBY, visitor, shown("Dot")), Effect::Seen);
     }
-    assert_eq!(presence.arrive(LOBBY, BEN, shown("Ben")), Change::Nothing, "who was there before the crowd");
+    assert_eq!(presence.arrive(LOBBY, BEN, shown("Ben")), Effect::Unseen, "who was there before the crowd");
     presence.depart(LOBBY, ANA);
     presence.arrive(LOBBY, ANA, shown("Ana"));
     let stand = names(&presence, LOBBY);
     assert_eq!((stand.len(), stand.first(), stand.last()), (3 * FEW + 2, Some(&"Ben"), Some(&"Ana")));
 
-    assert!(visitors().all(|visitor| presence.depart(LOBBY, visitor) == Change::Moved));
+    assert!(visitors().all(|visitor| presence.depart(LOBBY, visitor) == Effect::Seen));
     assert_eq!((presence.count(LOBBY), names(&presence, LOBBY)), (2, vec!["Ben", "Ana"]));
     presence.depart(LOBBY, BEN);
     assert!(presence.is_person_here(LOBBY, BEN), "two connections");
@@ -68,7 +68,7 @@ fn a_crowd_stands_in_order_of_arrival_as_a_few_do() {
 fn departing_from_where_one_is_not_changes_nothing() {
     let mut presence = ana_and_ben();
     for (room, person) in [(GARDEN, ANA), (LOBBY, DOT)] {
-        assert_eq!(presence.depart(room, person), Change::Nothing);
+        assert_eq!(presence.depart(room, person), Effect::Unseen);
     }
     assert_eq!(names(&presence, LOBBY), ["Ana", "Ben"]);
 }

@@ -85,6 +85,13 @@ pub(crate) fn judge_on_server(verb: Verb, role: Role, guests_open: bool) -> Resu
     denies_on_server(verb, role, guests_open).map_or(Ok(()), |why| Err(Error::Forbidden(why)))
 }
 
+/// # Errors
+/// `Forbidden` for whoever does not look after the server.
+pub(crate) fn must_be_admin(role: Role) -> Result<()> {
+    let is_admin = role >= Role::Admin;
+    is_admin.then_some(()).ok_or(Error::Forbidden("Only those who look after the server can see this."))
+}
+
 /// The proof that a user may act in a room, as of when it was read, and what they may do there. Only this crate makes
 /// one, and whatever writes into a room asks for it.
 #[derive(Debug, Clone)]

@@ -10,14 +10,16 @@ mod error;
 mod postgres;
 mod row;
 mod sqlite;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use error::{SqlError, SqlResult};
 pub(crate) use postgres::Postgres;
-pub(crate) use row::{Column, Misfit, Row, Stored};
+pub(crate) use row::Row;
 pub(crate) use sqlite::Sqlite;
+pub(crate) use stored::{Column, Misfit, Stored};
 pub(crate) use value::{Kind, Parameter, Value, params};
 
 use std::ops::ControlFlow;

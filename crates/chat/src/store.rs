@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod checks;
+pub(crate) mod counts;
 pub(crate) mod epoch;
 pub(crate) mod export;
 pub(crate) mod foundation;
@@ -10,6 +11,8 @@ pub(crate) mod invites;
 pub(crate) mod log;
 pub(crate) mod memberships;
 pub(crate) mod messages;
+pub(crate) mod places;
+pub(crate) mod reactions;
 pub(crate) mod reads;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
@@ -125,7 +128,8 @@ impl Store {
         Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), checkup, kept: None })
     }
 
-    /// The same, but what is written keeps `kept` until it has failed or was told on.
+    /// The same store, with a `kept` for each write. The value is dropped once the write has failed, or once the server
+    /// has passed on to the shards what was committed.
     pub(crate) fn keeping(&self, kept: Kept) -> Self {
         Self { kept: Some(kept), ..self.clone() }
     }
@@ -190,8 +194,8 @@ impl Store {
         }
     }
 
-    /// Finishes what waits, folds the log into the database and closes it. Readers, too: the log goes with the last
-    /// connection, and one that stays looks like a server that was killed.
+    /// Finishes what waits, checkpoints the WAL and closes the database. The readers are closed, too: SQLite removes the
+    /// WAL with the last connection, and a WAL that stays looks like that of a server that was killed.
     pub(crate) async fn close(&self) {
         if let Some(checkup) = &self.checkup {
             checkup.stop();

@@ -1,4 +1,4 @@
-//! One answer for all who come back to a room at about the same time.
+//! One answer for all clients that come back to a room at about the same time.
 
 use crate::error::Result;
 use protocol::RoomId;
@@ -8,29 +8,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
-/// How long an answer is kept for whoever asks next: those who lost their line together are back by then.
+/// How long an answer is kept. Clients that lost their connections together are back within this time.
 const KEPT: Duration = Duration::from_secs(30);
 /// The most answers that are kept, and the most bytes of them.
 const ANSWERS: usize = 4096;
 const BYTES: usize = 16 << 20;
 
-/// What somebody found, or is looking for.
+/// An answer, once the first caller who asked for it has found it.
 pub(crate) type Answer<V> = Arc<OnceCell<Arc<V>>>;
 /// The answers of one room, by what was asked.
 pub(crate) type Answers<V> = BTreeMap<u64, Answer<V>>;
 
-/// What was found of late. It stands only while it is so: whoever changes something calls [`Together::outdated`] before
-/// anybody hears of it. What was being looked for then is told to those who had asked before, and to nobody after.
+/// The answers that were found of late. An answer is given only while it is true: code that changes a room calls
+/// [`Together::outdated`] before anybody hears of the change. An answer that was being looked for at that moment is given
+/// to the callers that had asked before, and to no later one.
 pub(crate) struct Together<V> {
     kept: Mutex<Kept<V>>,
     weigh: fn(&V) -> usize,
-    /// How often somebody looked.
+    /// How many answers were looked for in the database.
     looks: AtomicU64,
 }
 
 struct Kept<V> {
     rooms: HashMap<RoomId, Answers<V>>,
-    /// All of them, the oldest first.
+    /// All answers, the oldest first.
     order: VecDeque<Entry<V>>,
     bytes: usize,
 }
@@ -40,19 +41,20 @@ struct Entry<V> {
     number: u64,
     answer: Answer<V>,
     since: Instant,
-    /// Nothing until it was found.
+    /// What the answer weighs; 0 until it was found.
     bytes: usize,
 }
 
 impl<V> Together<V> {
-    /// Keeps answers as long as they weigh no more than they may, by `weigh` in bytes.
+    /// Keeps answers while all together weigh no more than [`BYTES`]. `weigh` tells the bytes of one.
     pub(crate) fn new(weigh: fn(&V) -> usize) -> Self {
         let kept = Kept { rooms: HashMap::new(), order: VecDeque::new(), bytes: 0 };
         Self { kept: Mutex::new(kept), weigh, looks: AtomicU64::new(0) }
     }
 
-    /// The answer to the question of a room that `choose` makes of those that were asked: what is kept of it, or what
-    /// `look` finds for all who ask meanwhile. `look` is given the question.
+    /// Answers a question about a room. A question is a number: `choose` makes it, and is given the answers of the room
+    /// that are kept. A kept answer is given again. Otherwise `look` finds the answer to the number, for every caller that
+    /// asks the same meanwhile.
     pub(crate) async fn ask<F: Future<Output = Result<V>>>(
         &self,
         room: RoomId,
@@ -70,7 +72,7 @@ impl<V> Together<V> {
         Ok(Found { together: self, answer, value })
     }
 
-    /// Nothing that was found of the room is told any more.
+    /// From now on, no answer about the room that was found before is given.
     pub(crate) fn outdated(&self, room: RoomId) {
         let mut kept = self.lock();
         if kept.rooms.contains_key(&room) {
@@ -78,17 +80,17 @@ impl<V> Together<V> {
         }
     }
 
-    /// Nothing that was found is told any more.
+    /// From now on, no answer that was found before is given.
     pub(crate) fn all_outdated(&self) {
         self.lock().drop_if(|_| true);
     }
 
-    /// Lets go what nobody is likely to ask for any more.
+    /// Drops the answers that are too old or too many.
     pub(crate) fn tidy(&self) {
         self.lock().bound(Instant::now());
     }
 
-    /// How often somebody looked.
+    /// How many answers were looked for in the database.
     pub(crate) fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
     }
@@ -98,7 +100,7 @@ impl<V> Together<V> {
     }
 }
 
-/// An answer, and the way to have it looked for anew.
+/// An answer that was given, with which the caller can have it looked for anew.
 pub(crate) struct Found<'a, V> {
     together: &'a Together<V>,
     answer: Answer<V>,
@@ -106,7 +108,7 @@ pub(crate) struct Found<'a, V> {
 }
 
 impl<V> Found<'_, V> {
-    /// Whoever asks from now on is answered anew.
+    /// Drops the answer: the next caller that asks the same has it looked for anew.
     pub(crate) fn forget(&self) {
         self.together.lock().drop_if(|entry| Arc::ptr_eq(&entry.answer, &self.answer));
     }

@@ -8,7 +8,7 @@ use crate::messages;
 use crate::pages::{PAGE_BYTES, bound};
 use crate::rights::may_enter;
 use crate::store::rooms::NewRoom;
-use crate::store::{accounts, memberships as members, messages as stored, rooms};
+use crate::store::{Tx, accounts, memberships as members, messages as stored, rooms};
 use crate::stream::{RoomKey, RoomRef};
 use crate::text::{Draft, Name};
 use protocol::frame::Posted;
@@ -120,28 +120,9 @@ impl Chat {
         let (marks, visitor) = (Arc::clone(&self.0.marks), visitor.clone());
         let queued = Draft::new(body).map(|draft| {
             self.write(move |tx| {
-                let place = rooms::find(tx.sql, room)?.ok_or(Error::NotFound("room"))?;
-                let account = match &visitor {
-                    Visitor::Passing(name) => {
-                        // Somebody may have made it theirs since the visitor came.
-                        if accounts::is_reserved(tx.sql, name.folded(), None, tx.now)? {
-                            return Err(Error::NameTaken(name.shown().to_owned()));
-                        }
-                        accounts::insert(tx.sql, name, Role::Guest, None, tx.now)?
-                    }
-                    Visitor::Known(caller) => {
-                        accounts::find(tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?
-                    }
-                };
-                let member = members::exists(tx.sql, place.key, account.key)?;
-                if !member && !may_enter(place.kind) {
-                    return Err(Error::NotFound("room"));
-                }
-                if !member {
-                    memberships::join(tx, &place, &account, Role::Member, None)?;
-                }
-                let (key, posted) = messages::insert(tx, account.key, &account.user, room, &draft, &nonce)?;
-                Ok((Caller::of(account, visitor.caller().and_then(Caller::session)), key, posted))
+                let caller = become_member(tx, &visitor, room)?;
+                let (key, posted) = messages::insert(tx, caller.key(), caller.user(), room, &draft, &nonce)?;
+                Ok((caller, key, posted))
             })
         });
         async move {
@@ -150,6 +131,33 @@ impl Chat {
             Ok((caller, posted))
         }
     }
+}
+
+/// Makes a visitor a member of the room that they speak in, and somebody passing a user. For a member it changes nothing.
+///
+/// # Errors
+/// `NotFound` for a room that is closed to the visitor; `NameTaken` where the name of somebody passing belongs to a user
+/// by now.
+pub(crate) fn become_member(tx: &mut Tx<'_>, visitor: &Visitor, room: RoomId) -> Result<Caller> {
+    let place = rooms::find(tx.sql, room)?.ok_or(Error::NotFound("room"))?;
+    let account = match visitor {
+        Visitor::Passing(name) => {
+            // Somebody may have made it theirs since the visitor came.
+            if accounts::is_reserved(tx.sql, name.folded(), None, tx.now)? {
+                return Err(Error::NameTaken(name.shown().to_owned()));
+            }
+            accounts::insert(tx.sql, name, Role::Guest, None, tx.now)?
+        }
+        Visitor::Known(caller) => accounts::find(tx.sql, caller.user().id)?.ok_or(Error::NotFound("user"))?,
+    };
+    let member = members::exists(tx.sql, place.key, account.key)?;
+    if !member && !may_enter(place.kind) {
+        return Err(Error::NotFound("room"));
+    }
+    if !member {
+        memberships::join(tx, &place, &account, Role::Member, None)?;
+    }
+    Ok(Caller::of(account, visitor.caller().and_then(Caller::session)))
 }
 
 impl Visitor {

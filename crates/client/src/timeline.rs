@@ -1,8 +1,8 @@
 //! A room's messages in order, built from events and pages.
 
 use protocol::frame::{MessagePage, Posted, Reset};
-use protocol::{Event, EventKind, Message, User};
-use std::collections::BTreeMap;
+use protocol::{Beside, Event, EventKind, Message, Reaction, User};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 /// Edits and deletions kept for pages that were read before them. More than this many of them during one fetch
@@ -12,6 +12,9 @@ const REVISIONS: usize = 1024;
 /// The most messages a window holds; the far end goes first and can be loaded again. Without it a bot that runs for
 /// a year would hold all that was said in it.
 const WINDOW: usize = 2000;
+
+/// The most people of one reaction who are named.
+const NAMED: usize = 3;
 
 /// What one client knows of a room's messages: one window without holes, and up to which `seq` it has applied the
 /// room's events.
@@ -28,6 +31,19 @@ pub struct Timeline {
     to: u64,
     messages: BTreeMap<u64, Message>,
     revisions: BTreeMap<u64, Revision>,
+    /// Reactions for pages that were read before them, oldest first.
+    reactions: VecDeque<ReactionEvent>,
+}
+
+/// What a reaction changed.
+#[derive(Debug, Clone)]
+struct ReactionEvent {
+    seq: u64,
+    target: u64,
+    by: User,
+    emoji: String,
+    on: bool,
+    count: u64,
 }
 
 /// What an event did to a timeline.
@@ -73,6 +89,7 @@ impl Timeline {
             to: head,
             messages: BTreeMap::new(),
             revisions: BTreeMap::new(),
+            reactions: VecDeque::new(),
         }
     }
 
@@ -145,6 +162,10 @@ impl Timeline {
                 let revision = Revision { text: String::new(), rev: *rev, edited_at: None, deleted: true };
                 self.revise(*target, revision);
             }
+            EventKind::MessageReacted { target, emoji, on, count } => {
+                let (seq, target, by) = (event.seq, *target, event.by.clone());
+                self.react(ReactionEvent { seq, target, by, emoji: emoji.clone(), on: *on, count: *count });
+            }
             EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {}
         }
         applied
@@ -195,6 +216,7 @@ impl Timeline {
         }
         for message in &page.messages {
             self.put(message.clone());
+            self.take_reactions(message, page.as_of);
         }
         match wanted {
             Window::Newest | Window::After(_) | Window::Around(_) => self.trim_start(),
@@ -229,16 +251,45 @@ impl Timeline {
             nonce: posted.nonce.clone(),
             edited_at: None,
             deleted: false,
+            beside: Beside::default(),
         });
+    }
+
+    /// Shows a reaction now, and on pages that were read before it.
+    fn react(&mut self, reaction: ReactionEvent) {
+        if let Some(message) = self.messages.get_mut(&reaction.target) {
+            reaction.correct(message);
+        }
+        self.reactions.push_back(reaction);
+        if self.reactions.len() > REVISIONS {
+            self.reactions.pop_front();
+        }
+    }
+
+    /// Shows the reactions that a page of `as_of` has of a message, and those that came after it.
+    fn take_reactions(&mut self, read: &Message, as_of: u64) {
+        let Some(message) = self.messages.get_mut(&read.seq).filter(|message| !message.deleted) else {
+            return;
+        };
+        message.beside.reactions.clone_from(&read.beside.reactions);
+        let later =
+            self.reactions.iter().filter(|reaction| reaction.seq > as_of && reaction.target == read.seq);
+        later.for_each(|reaction| reaction.correct(message));
     }
 
     fn put(&mut self, mut message: Message) {
         if let Some(revision) = self.revisions.get(&message.seq) {
             revision.correct(&mut message);
         }
-        let known = self.messages.get(&message.seq).map_or(0, |known| known.rev);
-        if message.rev > known {
-            self.messages.insert(message.seq, message);
+        match self.messages.get_mut(&message.seq) {
+            Some(known) if message.rev > known.rev => {
+                message.beside.reactions = std::mem::take(&mut known.beside.reactions);
+                *known = message;
+            }
+            Some(_) => {}
+            None => {
+                self.messages.insert(message.seq, message);
+            }
         }
     }
 
@@ -282,7 +333,36 @@ impl Revision {
             message.rev = self.rev;
             message.body.text.clone_from(&self.text);
             message.deleted = self.deleted;
+            if self.deleted {
+                message.beside.reactions.clear();
+            }
             message.edited_at = self.edited_at.or(message.edited_at);
+        }
+    }
+}
+
+impl ReactionEvent {
+    fn correct(&self, message: &mut Message) {
+        if message.deleted {
+            return;
+        }
+        let known = message.beside.reactions.iter().position(|reaction| reaction.emoji == self.emoji);
+        match known {
+            _ if self.count == 0 => message.beside.reactions.retain(|reaction| reaction.emoji != self.emoji),
+            None => message.beside.reactions.push(Reaction {
+                emoji: self.emoji.clone(),
+                count: self.count,
+                mine: false,
+                users: vec![self.by.clone()],
+            }),
+            Some(at) => {
+                let reaction = &mut message.beside.reactions[at];
+                reaction.count = self.count;
+                reaction.users.retain(|user| user.id != self.by.id);
+                if self.on && reaction.users.len() < NAMED {
+                    reaction.users.push(self.by.clone());
+                }
+            }
         }
     }
 }

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use socket2::SockRef;
 
 use crate::deflate::Deflater;
-use crate::farewell::{Drain, RESTART, Reason};
+use crate::drain::{Drain, Reason};
+use crate::farewell::RESTART;
 use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::{Closed, Gateway};

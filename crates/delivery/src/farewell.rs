@@ -2,16 +2,15 @@
 
 use std::mem;
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sabotage::Point;
 
 use crate::backlog::{Then, What};
 use crate::connection::Phase;
+use crate::drain::Drain;
 use crate::flush::Scope;
 use crate::frame;
 use crate::gateway::Closed;
@@ -30,42 +29,6 @@ pub(crate) const PANICKED: u16 = 1011;
 pub(crate) const RESTART: u16 = 1012;
 /// "Try again later" (IANA registry of close codes).
 pub(crate) const TOO_SLOW: u16 = 1013;
-
-/// Makes the reason of each close frame anew.
-pub(crate) type Reason = Arc<dyn Fn() -> String + Send + Sync>;
-
-/// Close frames to all connections, one after the other, so that the clients do not all come back at once.
-pub(crate) struct Drain {
-    code: u16,
-    reason: Reason,
-    since: u64,
-    /// Milliseconds over which the close frames are spread.
-    over: u64,
-    everybody: Vec<ConnId>,
-    told: usize,
-    /// Dropped when all connections are gone.
-    gone: Option<Sender<()>>,
-}
-
-impl Drain {
-    pub(crate) fn new(code: u16, reason: Reason, over: Duration, gone: Sender<()>) -> Drain {
-        let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
-        Drain { code, reason, since: 0, over, everybody: Vec::new(), told: 0, gone: Some(gone) }
-    }
-
-    /// How long until the next close frame is due; `None` when all have been queued.
-    pub(crate) fn due_in(&self, now: u64) -> Option<Duration> {
-        let everybody = self.everybody.len() as u64;
-        let next = self.since + self.over * self.told as u64 / everybody.max(1);
-        (self.told < self.everybody.len()).then(|| Duration::from_millis(next.saturating_sub(now)))
-    }
-
-    /// How many close frames should have been queued by now.
-    fn due(&self, now: u64) -> usize {
-        let (everybody, passed) = (self.everybody.len() as u64, now - self.since);
-        if passed >= self.over { self.everybody.len() } else { (1 + everybody * passed / self.over) as usize }
-    }
-}
 
 impl Shard {
     pub(crate) fn close(&mut self, id: ConnId, code: u16, reason: &str) {

@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 
 use bytes::Bytes;
 
-use crate::farewell::Drain;
+use crate::drain::Drain;
 use crate::follow::Follow;
 use crate::frame::Frame;
 use crate::gateway::Gateway;

@@ -41,8 +41,10 @@ mod inbox;
 mod interest;
 mod job;
 
+mod rounds;
 mod shard;
 
+mod drain;
 mod farewell;
 mod jobs;
 mod reading;

@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::audience::Audiences;
 use crate::connection::Connection;
-use crate::farewell::Drain;
+use crate::drain::Drain;
 use crate::flush::Pieces;
 use crate::inbox::Inbox;
 use crate::inflate::Inflater;
@@ -21,8 +21,8 @@ use crate::job::Job;
 use crate::key::ConnId;
 use crate::options::Options;
 use crate::recess::Recess;
+use crate::rounds::Sweep;
 use crate::stats::{Counters, Tally};
-use crate::sweep::Sweep;
 use crate::tail::Budget;
 
 /// The token of the inbox; connections have their slots.

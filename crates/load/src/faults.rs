@@ -15,6 +15,7 @@ mod kind;
 mod page;
 mod person;
 mod phases;
+mod postgres;
 mod proxy;
 mod round;
 mod verdict;

@@ -2,7 +2,7 @@
 
 use crate::family::family;
 use crate::ids::{InviteId, Nonce, RoomId, UserId};
-use crate::model::{Body, RoomKind};
+use crate::model::{Body, NewReaction, RoomKind};
 use serde::{Deserialize, Serialize};
 
 /// One text frame from a native client: a command under an id of the client's choosing.
@@ -45,6 +45,17 @@ family! {
             room: RoomId,
             /// Which.
             seq: u64,
+        },
+        /// Puts one's own reaction on a message, or takes it away. Answered by the [`crate::model::Reaction`] as it then
+        /// stands.
+        "react" => React {
+            /// Where the message is.
+            room: RoomId,
+            /// Which.
+            seq: u64,
+            /// With what, and whether it is there from now on.
+            #[serde(flatten)]
+            reaction: NewReaction,
         },
         /// Notes how far one has read. Answered by the [`crate::ReadMark`] as it then stands.
         "mark_read" => MarkRead {

@@ -2,7 +2,7 @@
 
 use crate::family::family;
 use crate::ids::{Nonce, RoomId};
-use crate::model::{Body, Message, Role, User, is_false};
+use crate::model::{Beside, Body, Message, Role, User, is_false};
 use serde::{Deserialize, Serialize};
 
 /// A durable event: it has a place in its room's order and is never lost.
@@ -51,6 +51,17 @@ family! {
             /// The `seq` of the last event that changed the text.
             rev: u64,
         },
+        /// Somebody reacted to a message, or took their reaction back.
+        "message_reacted" => MessageReacted {
+            /// Which message.
+            target: u64,
+            /// The emoji.
+            emoji: String,
+            /// Whether the reaction is there from now on.
+            on: bool,
+            /// How many people have reacted with this emoji, after this event.
+            count: u64,
+        },
         /// Somebody became a member; `by` somebody else when invited.
         "member_joined" => MemberJoined {
             /// Who.
@@ -91,7 +102,9 @@ impl EventKind {
     /// The `seq` of the message that the event changes; none for an event that is about no other one.
     pub const fn target(&self) -> Option<u64> {
         match self {
-            Self::MessageEdited { target, .. } | Self::MessageDeleted { target, .. } => Some(*target),
+            Self::MessageEdited { target, .. }
+            | Self::MessageDeleted { target, .. }
+            | Self::MessageReacted { target, .. } => Some(*target),
             Self::MessagePosted(_) | Self::MemberJoined { .. } | Self::MemberLeft { .. } => None,
         }
     }
@@ -101,7 +114,34 @@ impl EventKind {
         match self {
             Self::MessagePosted(posted) => &posted.body.text,
             Self::MessageEdited { text, .. } => text,
-            Self::MessageDeleted { .. } | Self::MemberJoined { .. } | Self::MemberLeft { .. } => "",
+            Self::MessageDeleted { .. }
+            | Self::MessageReacted { .. }
+            | Self::MemberJoined { .. }
+            | Self::MemberLeft { .. } => "",
+        }
+    }
+
+    /// The message that the event posts; none for every other event.
+    pub const fn posted(&self) -> Option<&MessagePosted> {
+        match self {
+            Self::MessagePosted(posted) => Some(posted),
+            Self::MessageEdited { .. }
+            | Self::MessageDeleted { .. }
+            | Self::MessageReacted { .. }
+            | Self::MemberJoined { .. }
+            | Self::MemberLeft { .. } => None,
+        }
+    }
+
+    /// Who became a member by the event (`true`) or stopped being one (`false`); none for every other event.
+    pub const fn membership(&self) -> Option<(&User, bool)> {
+        match self {
+            Self::MemberJoined { user, .. } => Some((user, true)),
+            Self::MemberLeft { user } => Some((user, false)),
+            Self::MessagePosted(_)
+            | Self::MessageEdited { .. }
+            | Self::MessageDeleted { .. }
+            | Self::MessageReacted { .. } => None,
         }
     }
 
@@ -109,7 +149,7 @@ impl EventKind {
     pub const fn is_of_the_text(&self) -> bool {
         match self {
             Self::MessagePosted(_) | Self::MessageEdited { .. } | Self::MessageDeleted { .. } => true,
-            Self::MemberJoined { .. } | Self::MemberLeft { .. } => false,
+            Self::MessageReacted { .. } | Self::MemberJoined { .. } | Self::MemberLeft { .. } => false,
         }
     }
 
@@ -118,7 +158,10 @@ impl EventKind {
     pub const fn takes_text_back(&self) -> bool {
         match self {
             Self::MessageEdited { .. } | Self::MessageDeleted { .. } => true,
-            Self::MessagePosted(_) | Self::MemberJoined { .. } | Self::MemberLeft { .. } => false,
+            Self::MessagePosted(_)
+            | Self::MessageReacted { .. }
+            | Self::MemberJoined { .. }
+            | Self::MemberLeft { .. } => false,
         }
     }
 }
@@ -137,9 +180,11 @@ impl Event {
                 nonce: posted.nonce.clone(),
                 edited_at: posted.edited_at,
                 deleted: posted.deleted,
+                beside: Beside::default(),
             }),
             EventKind::MessageEdited { .. }
             | EventKind::MessageDeleted { .. }
+            | EventKind::MessageReacted { .. }
             | EventKind::MemberJoined { .. }
             | EventKind::MemberLeft { .. } => None,
         }

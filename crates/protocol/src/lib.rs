@@ -26,7 +26,7 @@ pub use event::{Event, EventKind, MessagePosted};
 pub use frame::{ServerFrame, Unknown};
 pub use ids::{InviteId, Nonce, RoomId, SessionId, UserId};
 pub use may::{May, Verb};
-pub use model::{Body, Invite, Limits, Member, Message, OpenRoom, ReadMark, Role, Room, RoomKind, User};
+pub use model::*;
 pub use personal::PersonalFrame;
 
 /// The subprotocol a native client offers in `Sec-WebSocket-Protocol`.

@@ -152,6 +152,42 @@ pub struct Message {
     /// True once deleted; left out otherwise.
     #[serde(default, skip_serializing_if = "is_false")]
     pub deleted: bool,
+    /// What others have made of it.
+    #[serde(flatten)]
+    pub beside: Beside,
+}
+
+/// What pages show beside the body of a message: a feature that shows something there adds a field here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Beside {
+    /// The reactions to it, in the order in which each emoji came first; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// Puts one's own reaction on a message, or takes it away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct NewReaction {
+    /// One emoji.
+    pub emoji: String,
+    /// Whether the reaction is there from now on.
+    pub on: bool,
+}
+
+/// One emoji that people have reacted with to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Reaction {
+    /// The emoji.
+    pub emoji: String,
+    /// How many people have reacted with it.
+    pub count: u64,
+    /// Whether the one who asks is among them.
+    pub mine: bool,
+    /// The first of them, three at most.
+    pub users: Vec<User>,
 }
 
 /// An invite as its maker sees it. The token of its link is told once, when it is made.

@@ -1,6 +1,8 @@
 //! The simple protocol: `GET /ws` without a subprotocol, for scripts and demos.
 
+use crate::event::{Event, EventKind};
 use crate::family::family;
+use crate::model::Message;
 use serde::{Deserialize, Serialize};
 
 family! {
@@ -19,6 +21,16 @@ family! {
         "chat" => Chat {
             /// What.
             text: String,
+        },
+        /// Reacts to a message of the room one is in, or takes the reaction back.
+        "react" => React {
+            /// Which message.
+            seq: u64,
+            /// One emoji.
+            emoji: String,
+            /// Whether the reaction is there from now on; left out: it is.
+            #[serde(default = "yes")]
+            on: bool,
         },
         /// Leaves the room; the socket stays.
         "leave" => Leave {},
@@ -70,11 +82,61 @@ family! {
         },
         /// Somebody said something.
         "chat" => Chat(ChatIn),
+        /// Somebody reacted to a message, or took their reaction back.
+        "reaction" => Reaction {
+            /// Where.
+            room: String,
+            /// To which message.
+            seq: u64,
+            /// Who.
+            username: String,
+            /// The emoji.
+            emoji: String,
+            /// Whether the reaction is there from now on.
+            on: bool,
+            /// How many people have reacted with this emoji now.
+            count: u64,
+        },
         /// Something could not be done; the socket stays open.
         "error" => Error {
             /// What and why.
             message: String,
         },
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl SimpleFrame {
+    /// An event of the room named `room` as the simple protocol tells it; nothing where it does not tell such events.
+    pub fn of(room: &str, event: &Event) -> Option<Self> {
+        let room = room.to_owned();
+        match &event.kind {
+            EventKind::MessagePosted(_) => {
+                let chat = event.message()?.into();
+                Some(Self::Chat(ChatIn { room, chat }))
+            }
+            EventKind::MessageReacted { target, emoji, on, count } => Some(Self::Reaction {
+                room,
+                seq: *target,
+                username: event.by.name.clone(),
+                emoji: emoji.clone(),
+                on: *on,
+                count: *count,
+            }),
+            EventKind::MessageEdited { .. }
+            | EventKind::MessageDeleted { .. }
+            | EventKind::MemberJoined { .. }
+            | EventKind::MemberLeft { .. } => None,
+        }
+    }
+}
+
+impl From<Message> for Chat {
+    fn from(message: Message) -> Self {
+        Self { username: message.by.name, text: message.body.text, ts: message.at, seq: message.seq }
     }
 }
 

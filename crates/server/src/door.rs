@@ -49,6 +49,7 @@ pub async fn admit(app: &App, caller: &Caller, command: Command) -> Result<Admit
             app.pacing.member(&app.chat, caller, *room, text.len()).await?
         }
         Command::DeleteMessage { room, .. }
+        | Command::React { room, .. }
         | Command::LeaveRoom { room }
         | Command::InviteMember { room, .. }
         | Command::RemoveMember { room, .. } => app.pacing.member(&app.chat, caller, *room, 0).await?,
@@ -78,6 +79,7 @@ impl Admitted {
             Command::PostMessage { room, body, nonce } => answer(chat.post(caller, room, body, nonce).await),
             Command::EditMessage { room, seq, text } => answer(chat.edit(caller, room, seq, &text).await),
             Command::DeleteMessage { room, seq } => answer(chat.delete(caller, room, seq).await),
+            Command::React { room, seq, reaction } => answer(chat.react(caller, room, seq, &reaction).await),
             Command::MarkRead { room, seq } => answer(chat.mark_read(caller, room, seq).await),
             Command::OpenRoom { name, kind, nonce } => {
                 let guests_may = app.settings.guests_open_rooms;

@@ -66,15 +66,10 @@ pub(crate) fn api(base: OpenApi) -> OpenApiRouter<Arc<App>> {
 /// The part of [`api`] that answers 401 where nobody is signed in.
 pub(crate) fn for_users(base: OpenApi) -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(base)
-        .routes(routes!(users::list))
-        .routes(routes!(invites::list, invites::create))
-        .routes(routes!(invites::revoke))
-        .routes(routes!(invites::accept))
-        .routes(routes!(rooms::list, rooms::open))
-        .routes(routes!(memberships::list))
-        .routes(routes!(memberships::add, memberships::remove))
-        .routes(routes!(messages::list, messages::post))
-        .routes(routes!(messages::edit, messages::delete))
-        .routes(routes!(messages::events))
-        .routes(routes!(reads::mark))
+        .merge(users::routes())
+        .merge(invites::routes())
+        .merge(rooms::routes())
+        .merge(memberships::routes())
+        .merge(messages::routes())
+        .merge(reads::routes())
 }

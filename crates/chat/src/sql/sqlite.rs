@@ -1,7 +1,8 @@
 //! SQLite, in this process.
 
 use super::error::{SqlError, SqlResult};
-use super::row::{Row, Stored};
+use super::row::Row;
+use super::stored::Stored;
 use super::value::Value;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Statement, ToSql, params_from_iter};

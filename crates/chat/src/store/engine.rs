@@ -127,8 +127,8 @@ impl Engine {
     pub(super) fn recover(&mut self) -> SqlResult<Recovered> {
         match self {
             Self::Sqlite(parts) => {
-                // A log that can be folded wholly into pages the database has already leaves space for the probe.
-                parts.1.fold_beside();
+                // A WAL whose pages all replace pages of the database leaves space for the probe once it is checkpointed.
+                parts.1.checkpoint_beside();
                 probe((&parts.0).into(), "hex(zeroblob(131072))").map(|()| Recovered::AsItWas)
             }
             Self::Postgres(remote) => remote.recover(),
@@ -153,8 +153,8 @@ impl Engine {
         sql.exists("select 1 from events where room = ?1 and seq = ?2", params![room, seq])
     }
 
-    /// Ends the connection. Closing a broken file would fold the log into the database, and nobody knows what of the log the
-    /// disk still has: then it is left as it is.
+    /// Ends the connection. Closing a database checkpoints its WAL. Of a broken disk nobody knows how much of
+    /// the WAL it still has, so a broken database is left as it is.
     pub(super) fn end(self, is_broken: bool) {
         match self {
             Self::Sqlite(parts) if is_broken => std::mem::forget(parts),

@@ -70,6 +70,12 @@ enum Line<'a> {
         deleted: bool,
         text: &'a str,
     },
+    Reaction {
+        room: String,
+        seq: u64,
+        emoji: &'a str,
+        by: String,
+    },
     Event {
         room: String,
         seq: u64,
@@ -93,7 +99,7 @@ type Part = (&'static str, for<'r> fn(&Row<'r>) -> SqlResult<Line<'r>>);
 
 /// In an order in which the reader of the lines knows what a line refers to. `cross join` keeps SQLite to the order of the
 /// tables, so that nothing is sorted in memory.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("select id, name, role, password is null as guest, created_at from users order by key", user),
     (
         "select r.id, r.kind, r.name, r.head, r.n, u.id as opened_by, r.opened_at, r.provisional
@@ -116,6 +122,12 @@ const PARTS: [Part; 5] = [
          from messages m cross join rooms r on r.key = m.room cross join users u on u.key = m.author
          order by m.room, m.seq",
         message,
+    ),
+    (
+        r#"select r.id as room, x.seq, x.emoji, u.id as author
+           from reactions x cross join rooms r on r.key = x.room cross join users u on u.key = x."user"
+           order by x.room, x.seq, x.emoji, x."user""#,
+        reaction,
     ),
 ];
 
@@ -249,6 +261,11 @@ fn message<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
         deleted: row.get("deleted")?,
         text: text(row, "text")?,
     })
+}
+
+fn reaction<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {
+    let (room, seq, emoji) = (id(row, "room")?, row.get("seq")?, text(row, "emoji")?);
+    Ok(Line::Reaction { room, seq, emoji, by: id(row, "author")? })
 }
 
 fn event<'r>(row: &Row<'r>) -> SqlResult<Line<'r>> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::ops::{ControlFlow, Range};
 
 /// The name of the commonest kind.
-const POSTED: &str = "message_posted";
+pub(crate) const POSTED: &str = "message_posted";
 /// The field of an event that names a user: the log keeps their key, for a name may change.
 const USER: &str = "user";
 
@@ -101,6 +101,38 @@ pub(crate) fn after(sql: Sql<'_>, room: &RoomRef, seq: u64, limit: u64, bytes: u
     Ok(events)
 }
 
+/// An event as the log keeps it, without any text.
+pub(crate) struct Entry {
+    pub(crate) kind: String,
+    pub(crate) by: UserKey,
+    pub(crate) at: i64,
+}
+
+/// The events of a room after one `seq` up to another, in order, without their texts. Where a row is missing or cannot be
+/// read, there is none: one bad row must not keep anybody from the rest.
+pub(crate) fn entries(sql: Sql<'_>, room: (RoomKey, RoomId), after: u64, to: u64) -> Result<Vec<Entry>> {
+    let text = "select seq, kind, by, at from events where room = ?1 and seq > ?2 and seq <= ?3 order by seq";
+    let (mut entries, mut seen, id) = (Vec::new(), 0, room.1);
+    sql.each(text, params![room.0, after, to], |row| {
+        seen += 1;
+        let entry = || Ok(Entry { kind: row.get("kind")?, by: row.get("by")?, at: row.get("at")? });
+        match entry() {
+            Ok(entry) => entries.push(entry),
+            Err(error) if SqlError::is_of_a_value(&error) => {
+                let seq: u64 = row.get("seq")?;
+                tracing::error!(%error, room = %id, seq, "an event cannot be read and is passed over");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let missing = (to - after).saturating_sub(seen);
+    if missing > 0 {
+        tracing::error!(room = %id, after, to, missing, "events are missing and are passed over");
+    }
+    Ok(entries)
+}
+
 /// The key of the user whom an event is about, of the column `e.extra`, which may hold anything once it is damaged.
 const SUBJECT: (&str, &str) = (
     "case when json_valid(e.extra) then json_extract(e.extra, '$.user') end",
@@ -164,8 +196,8 @@ fn kept(row: &Row<'_>, name: String) -> SqlResult<EventKind> {
     if let Some(target) = target
         && row.get::<Option<bool>>("deleted")?.unwrap_or(true)
     {
-        let rev = row.get::<Option<u64>>("rev")?.unwrap_or(target);
-        return Ok(EventKind::MessageDeleted { target, rev });
+        // With the oldest `rev` there is, it changes nothing: what became of the text is told by the events of the text.
+        return Ok(EventKind::MessageDeleted { target, rev: target });
     }
     let odd = |error: serde_json::Error| SqlError::value("extra", format!("is no event: {error}"));
     let extra = row.text("extra")?.unwrap_or("{}");

@@ -1,6 +1,7 @@
 //! Messages in SQL.
 
 use super::heads::Placed;
+use super::run::{Before, read_before};
 use super::tx::Tx;
 use super::{accounts, log};
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::sql::{Dialect, Row, Sql, SqlError, SqlResult, params};
 use crate::stream::{RoomKey, UserKey};
 use crate::text::weight;
 use protocol::frame::Posted;
-use protocol::{Body, Message, Nonce, RoomId};
+use protocol::{Beside, Body, Message, Nonce, RoomId};
 use sabotage::Bug;
 use std::ops::ControlFlow;
 
@@ -20,23 +21,6 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) digest: [u8; 16],
     pub(crate) nonce: &'a Nonce,
     pub(crate) now: i64,
-}
-
-/// A message that was posted before: what its author was answered, where, and of which draft.
-#[derive(Clone)]
-pub(super) struct Before {
-    pub(super) room: RoomKey,
-    pub(super) posted: Posted,
-    pub(super) digest: [u8; 16],
-}
-
-/// The columns that [`before`] reads, of the table `messages`.
-pub(super) const BEFORE: &str = "seq, n, at, digest, room";
-
-pub(super) fn read_before(row: &Row<'_>, nonce: &Nonce) -> SqlResult<Before> {
-    let (seq, n, at) = (row.get("seq")?, row.get("n")?, row.get("at")?);
-    let posted = Posted { seq, n, at, nonce: nonce.clone() };
-    Ok(Before { posted, digest: row.get("digest")?, room: row.get("room")? })
 }
 
 /// What the author got the first time they sent this nonce, and where.
@@ -132,7 +116,8 @@ fn message(row: &Row<'_>) -> SqlResult<Message> {
     let nonce = Nonce::new(row.get::<String>("nonce")?);
     let nonce = nonce.map_err(|error| SqlError::value("nonce", format!("is none: {error}")))?;
     let (edited_at, deleted) = (row.get("edited_at")?, row.get("deleted")?);
-    Ok(Message { seq, n, at, body, rev, nonce, edited_at, deleted, by: accounts::user(row)? })
+    let (by, beside) = (accounts::user(row)?, Beside::default());
+    Ok(Message { seq, n, at, by, body, rev, nonce, edited_at, deleted, beside })
 }
 
 /// The statement that reads a page of a room's messages, with their authors.
@@ -195,6 +180,7 @@ fn unreadable(error: SqlError, row: &Row<'_>, room: RoomKey) -> SqlResult<Messag
         nonce,
         edited_at: None,
         deleted: true,
+        beside: Beside::default(),
     })
 }
 

@@ -3,9 +3,9 @@
 //! Each statement there costs a way to another process and back, so that a batch of posts is a handful of statements
 //! over sets. On SQLite a statement costs next to nothing, and a post is written when it is done.
 
-use super::messages::{BEFORE, Before, read_before};
 use crate::sql::{Postgres, Row, Sql, SqlError, SqlResult, params};
 use crate::stream::{RoomKey, UserKey};
+use protocol::frame::Posted;
 use protocol::{Nonce, RoomId};
 use std::collections::HashMap;
 
@@ -14,6 +14,23 @@ pub(crate) struct Post {
     pub(crate) room: RoomId,
     pub(crate) author: UserKey,
     pub(crate) nonce: Nonce,
+}
+
+/// A message that was posted before: what its author was answered, where, and of which draft.
+#[derive(Clone)]
+pub(super) struct Before {
+    pub(super) room: RoomKey,
+    pub(super) posted: Posted,
+    pub(super) digest: [u8; 16],
+}
+
+/// The columns that [`before`] reads, of the table `messages`.
+const BEFORE: &str = "seq, n, at, digest, room";
+
+pub(super) fn read_before(row: &Row<'_>, nonce: &Nonce) -> SqlResult<Before> {
+    let (seq, n, at) = (row.get("seq")?, row.get("n")?, row.get("at")?);
+    let posted = Posted { seq, n, at, nonce: nonce.clone() };
+    Ok(Before { posted, digest: row.get("digest")?, room: row.get("room")? })
 }
 
 /// The posts of one run.

@@ -8,7 +8,7 @@ use crate::stream::{Committed, Kept};
 pub(crate) struct Tx<'c> {
     pub(crate) sql: Sql<'c>,
     pub(crate) told: Vec<Committed>,
-    /// What is to be dropped once that was told on, or the batch has failed.
+    /// Values to be dropped once the server has passed on the events, or once the batch has failed.
     pub(crate) kept: Vec<Kept>,
     /// What time it is for the work under way, in milliseconds since 1970 UTC.
     pub(crate) now: i64,

@@ -1,4 +1,4 @@
-//! The write-ahead log: folded into the database early, so that it stays short and is written over and over.
+//! SQLite's write-ahead log, the WAL: checkpointed early, so that it stays short and is written over and over.
 //!
 //! A commit that makes the file longer waits for the file system's own journal, too; one that writes over what is there
 //! already does not, and takes a third of the time.
@@ -15,48 +15,48 @@ use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Bytes of a page in the log: itself, and what the log says of it.
+/// Bytes of a page in the WAL: the page itself, and what the WAL says of it.
 const PAGE: u64 = 4096 + 24;
-/// The log is folded once it is longer than this. Beside the writer nearly all of it is copied; to the disk it is brought
-/// by whoever copies the last page, and while people post that is the writer.
+/// The WAL is checkpointed once it is longer than this. The other thread copies nearly all of it into the database. The
+/// thread that copies the last page also syncs the database; while people post, that thread is the writer.
 const LONG: u64 = 4 << 20;
-/// Here the writer stops for whoever still reads from the log.
+/// At this length the writer stops, and waits for readers that still read from the WAL.
 const TOO_LONG: u64 = 64 << 20;
-/// How long until a log that did not begin anew is folded again: somebody reads what stands in it.
+/// How long until a WAL that did not begin anew, because somebody reads from it, is checkpointed again.
 const SOON: Duration = Duration::from_millis(200);
-/// How long the writer stops, and how long until something that failed is tried again. Who reads for minutes, as a backup
-/// does, must not hold up who writes: then the log grows, and shrinks when they are done.
+/// How long the writer stops, and how long until a checkpoint that failed is tried again. A reader that reads for
+/// minutes, as a backup does, must not hold up people who post: the WAL grows meanwhile, and shrinks when it is done.
 const PATIENCE: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The log as the thread that writes sees it.
+/// The WAL as the thread that writes sees it.
 pub(super) struct Wal {
-    /// Bytes since it was begun, as of the last commit.
+    /// Bytes since the WAL was begun, as of the last commit.
     length: Arc<AtomicU64>,
-    folder: Folder,
+    beside: Beside,
     stage: Stage,
     condition: watch::Sender<Condition>,
 }
 
-/// How far the folding of a long log is.
+/// How far the checkpoint of a long WAL is.
 #[derive(Clone, Copy)]
 enum Stage {
     Short,
-    /// The folder folds what there was.
+    /// The other thread checkpoints what there was.
     Beside,
-    /// The writer folded the rest; the next commit begins the log anew if nobody reads from it. If not, it is folded again
-    /// from then on.
-    Folded(Instant),
+    /// The writer checkpointed the rest. The next commit begins the WAL anew if nobody reads from it; if somebody does,
+    /// the WAL is checkpointed again from this moment on.
+    Checkpointed(Instant),
 }
 
-/// The thread that folds beside the writer.
-struct Folder {
+/// The thread that checkpoints beside the writer.
+struct Beside {
     thread: Thread,
     asked: Arc<AtomicBool>,
 }
 
 impl Wal {
-    /// Watches the log that `connection` writes to, and starts the thread that folds it by another connection to the
+    /// Watches the WAL that `connection` writes to, and starts the thread that checkpoints it by another connection to the
     /// database at `path`, until `stopping` is set and it is unparked.
     pub(super) fn watch(
         path: &Path,
@@ -72,18 +72,18 @@ impl Wal {
                 Ok(())
             },
         ))?;
-        // Somebody who was killed left one: that is folded beside, not before the first answers.
+        // A server that was killed left a WAL: it is checkpointed beside the writer, and the first answers do not wait for it.
         let asked = Arc::new(AtomicBool::new(bytes(path) > LONG));
         let other = connect(path)?;
         let (ask, told) = (Arc::clone(&asked), condition.clone());
         let thread = std::thread::Builder::new()
             .name("checkpoints".into())
-            .spawn(move || fold_beside(other.connection(), &ask, &stopping, &told))?;
-        let folder = Folder { thread: thread.thread().clone(), asked };
-        Ok((Self { length, folder, stage: Stage::Short, condition }, thread))
+            .spawn(move || checkpoint_beside(other.connection(), &ask, &stopping, &told))?;
+        let beside = Beside { thread: thread.thread().clone(), asked };
+        Ok((Self { length, beside, stage: Stage::Short, condition }, thread))
     }
 
-    /// Sees to it that the log stays short, between two batches.
+    /// Sees to it that the WAL stays short, between two batches.
     pub(super) fn tend(&mut self, connection: &Connection) {
         let length = self.length.load(Ordering::Relaxed);
         if length <= LONG {
@@ -91,62 +91,62 @@ impl Wal {
             return;
         }
         self.stage = match self.stage {
-            Stage::Folded(again) if Instant::now() < again => self.stage,
-            Stage::Short | Stage::Folded(_) => {
-                self.fold_beside();
+            Stage::Checkpointed(again) if Instant::now() < again => self.stage,
+            Stage::Short | Stage::Checkpointed(_) => {
+                self.checkpoint_beside();
                 Stage::Beside
             }
-            Stage::Beside if self.folder.is_asked() => Stage::Beside,
+            Stage::Beside if self.beside.is_asked() => Stage::Beside,
             Stage::Beside => {
-                let is_folded = if length > TOO_LONG {
-                    self.stop_and_fold(connection)
+                let is_done = if length > TOO_LONG {
+                    self.stop_and_checkpoint(connection)
                 } else {
-                    fold(connection, "passive", &self.condition)
+                    checkpoint(connection, "passive", &self.condition)
                 };
-                Stage::Folded(Instant::now() + if is_folded { SOON } else { AGAIN })
+                Stage::Checkpointed(Instant::now() + if is_done { SOON } else { AGAIN })
             }
         };
     }
 
-    /// Has the log folded by the other thread: it may begin anew, and what it took of the disk be used again.
-    pub(super) fn fold_beside(&self) {
-        self.folder.ask();
+    /// Has the other thread checkpoint the WAL: then the WAL may begin anew, and use again the space that it has.
+    pub(super) fn checkpoint_beside(&self) {
+        self.beside.ask();
     }
 
-    fn stop_and_fold(&self, connection: &Connection) -> bool {
+    fn stop_and_checkpoint(&self, connection: &Connection) -> bool {
         let _ = connection.busy_timeout(PATIENCE);
-        let is_folded = fold(connection, "restart", &self.condition);
+        let is_done = checkpoint(connection, "restart", &self.condition);
         let _ = connection.busy_timeout(BUSY);
-        if is_folded {
+        if is_done {
             self.length.store(0, Ordering::Relaxed);
         }
-        is_folded
+        is_done
     }
 
-    /// Folds all of the log, which is then gone.
+    /// Checkpoints all of the WAL, which is then empty.
     pub(super) fn end(&self, connection: &Connection) {
-        fold(connection, "truncate", &self.condition);
+        checkpoint(connection, "truncate", &self.condition);
     }
 }
 
-impl Folder {
+impl Beside {
     fn ask(&self) {
         self.asked.store(true, Ordering::Release);
         self.thread.unpark();
     }
 
-    /// Whether it has not folded yet.
+    /// Whether the checkpoint that was asked for is still to be made.
     fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 }
 
-/// Whether whoever had the database at `path` before did not close it: then its log is still there.
+/// Whether the server before did not close the database at `path`: then the WAL is still there.
 pub(super) fn was_left(path: &Path) -> bool {
     bytes(path) > 0
 }
 
-fn fold_beside(
+fn checkpoint_beside(
     connection: &Connection,
     asked: &AtomicBool,
     stopping: &AtomicBool,
@@ -154,7 +154,7 @@ fn fold_beside(
 ) {
     while !stopping.load(Ordering::Acquire) && !matches!(*condition.borrow(), Condition::Broken(_)) {
         if asked.load(Ordering::Acquire) {
-            fold(connection, "passive", condition);
+            checkpoint(connection, "passive", condition);
             asked.store(false, Ordering::Release);
         } else {
             std::thread::park();
@@ -162,18 +162,18 @@ fn fold_beside(
     }
 }
 
-/// Whether as much of the log was folded as this way of folding can. All of it only if nobody reads what stands in it: by
-/// `passive` that is no failure, by the others it is.
-fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) -> bool {
+/// Checkpoints the WAL, and says whether as much was done as this kind of checkpoint can do. No kind copies pages that
+/// somebody still reads past. For `passive` that is no failure; for the other kinds it is.
+fn checkpoint(connection: &Connection, how: &str, condition: &watch::Sender<Condition>) -> bool {
     sabotage::pass(Point::MidCheckpoint);
     let busy =
         connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |row| row.get::<_, bool>(0));
     busy.map(|busy| !busy).map_err(SqlError::from).unwrap_or_else(|error| {
-        // A database that cannot grow is no reason to stop: the log can, until it cannot, either. Then it is tried every
-        // second, and has been said.
+        // A database that cannot grow is no reason to stop: the WAL may still grow. When it cannot, either, the writer
+        // tries again every second, and the server's log has said so already.
         let is_full = condition::told_by(&error) == Some(Condition::Full);
         if !is_full || *condition.borrow() != Condition::Full {
-            tracing::warn!(%error, how, "the write-ahead log could not be folded into the database");
+            tracing::warn!(%error, how, "the write-ahead log could not be checkpointed");
         }
         if !is_full {
             condition::note(condition, &error);
@@ -182,9 +182,9 @@ fn fold(connection: &Connection, how: &str, condition: &watch::Sender<Condition>
     })
 }
 
-/// The size of the log's file. It keeps it when the log begins anew.
+/// The size of the WAL's file, which it keeps when the WAL begins anew.
 fn bytes(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or(0, |file| file.len())
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    std::fs::metadata(wal).map_or(0, |file| file.len())
 }

@@ -189,3 +189,38 @@ async fn an_older_server_refuses_a_newer_database_and_names_both_versions() {
         "{message}"
     );
 }
+
+#[tokio::test]
+async fn damaged_events_keep_no_consumer_from_the_rest() {
+    let (world, ana, _) =
+        hurt(&format!("{ROWS} update events set kind = cast(x'ff' as text) where seq = 3;")).await;
+    let mut consuming = world.chat.consuming();
+    while consuming.step().await.unwrap() {}
+    assert_eq!(world.chat.consumers().await.unwrap()[0].lag, 0);
+    let counted = world.chat.counts(&ana, None, 0..=i64::MAX).await.unwrap();
+    // Of seven messages two events are gone, and two say nothing that can be understood.
+    assert_eq!(counted.iter().map(|day| (day.messages, day.people)).collect::<Vec<_>>(), [(3, 2)]);
+}
+
+#[tokio::test]
+async fn a_room_in_which_a_consumer_fails_is_set_aside_and_tried_again() {
+    let (world, ana, lobby) = hurt("").await;
+    let sql = Connection::open(world.database()).unwrap();
+    let garden = world.garden(&ana).await.id;
+    world.says(&ana, garden, "roses").await;
+    sql.execute_batch(
+        "pragma busy_timeout = 5000;
+         create trigger trouble before insert on counts when new.room = (select key from rooms where name = 'lobby')
+         begin select raise(abort, 'trouble'); end",
+    )
+    .unwrap();
+    let mut consuming = world.chat.consuming();
+    while consuming.step().await.unwrap() {}
+    let counted = |room| world.chat.counts(&ana, Some(room), 0..=i64::MAX);
+    assert_eq!(counted(lobby).await.unwrap(), []);
+    assert_eq!(counted(garden).await.unwrap()[0].messages, 1);
+    sql.execute_batch("drop trigger trouble").unwrap();
+    world.says(&ana, lobby, "eight").await;
+    while consuming.step().await.unwrap() {}
+    assert_eq!(counted(lobby).await.unwrap()[0].messages, 8);
+}

@@ -4,14 +4,16 @@
 
 mod accounts;
 mod checking;
+mod consuming;
 mod damage;
 mod file;
-mod folding;
 mod invites;
 mod keeping;
 mod membership;
 mod posting;
+mod reacting;
 mod reading;
+mod rebuilding;
 mod replaying;
 mod support;
 mod visitors;

@@ -257,7 +257,7 @@ async fn a_page_is_bounded_in_bytes_of_json_and_holds_one_message_at_least() {
         let page = world.chat.list_messages(&ana, lobby, Window::Newest, Some(100)).await.unwrap();
         let (reset, _) = world.chat.reset(ana.key(), lobby).await.unwrap();
         assert!(!page.messages.is_empty() && page.more_before && reset.more);
-        let bytes = [serde_json::to_vec(&page), serde_json::to_vec(&*reset)].map(|page| page.unwrap().len());
+        let bytes = [serde_json::to_vec(&page), serde_json::to_vec(&reset)].map(|page| page.unwrap().len());
         assert!(bytes.iter().all(|bytes| *bytes <= 128 * 1024), "{bytes:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use chat::{Batch, Caller, Chat, Clock, Committed, Database};
 use protocol::frame::Posted;
-use protocol::{Event, Nonce, Role, Room, RoomId, RoomKind};
+use protocol::{Event, NewReaction, Nonce, Role, Room, RoomId, RoomKind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -52,6 +52,10 @@ async fn open(database: &Database, time: &Arc<AtomicI64>) -> (Chat, mpsc::Receiv
     let now = Arc::clone(time);
     let clock = Clock::new(move || now.fetch_add(1, Ordering::Relaxed));
     Chat::open(database.clone(), clock).await.unwrap()
+}
+
+pub fn reaction(emoji: &str, on: bool) -> NewReaction {
+    NewReaction { emoji: emoji.to_owned(), on }
 }
 
 pub fn nonce() -> Nonce {

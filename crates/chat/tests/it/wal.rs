@@ -5,7 +5,7 @@ use chat::Caller;
 use protocol::RoomId;
 use std::time::{Duration, Instant};
 
-/// Most bytes of write-ahead log per post of 100 characters when 64 are queued at once. Counted: 579 in one batch, 772
+/// Most bytes of WAL per post of 100 characters when 64 are queued at once. Counted: 579 in one batch, 772
 /// where the first of them went alone.
 const IN_A_BATCH: u64 = 800;
 /// The same for a post that is alone in its batch: five pages.
@@ -57,14 +57,14 @@ async fn who_reads_for_long_does_not_hold_up_who_writes() {
     let mut reader = rusqlite::Connection::open(world.database()).unwrap();
     let reading = reader.transaction().unwrap();
     reading.query_row("select count(*) from messages", [], |_| Ok(())).unwrap();
-    // Past this the writer would fold the log, which it cannot while somebody reads from it.
+    // Past this the writer would checkpoint the WAL, which it cannot while somebody reads from it.
     let text = "𐍈".repeat(4_000);
     let mut worst = Duration::ZERO;
     while world.log_bytes() < 80 << 20 {
         worst = worst.max(posts_thirty_two(&mut world, &ana, lobby, &text).await);
     }
     drop(reading);
-    // All that could not be folded while somebody read is folded now.
+    // The writer now checkpoints all that it could not while somebody read.
     for _ in 0..40 {
         worst = worst.max(posts_thirty_two(&mut world, &ana, lobby, &text).await);
     }

@@ -7,16 +7,20 @@ mod losing;
 
 #[path = "../it/accounts.rs"]
 mod accounts;
-#[path = "../it/folding.rs"]
-mod folding;
+#[path = "../it/consuming.rs"]
+mod consuming;
 #[path = "../it/invites.rs"]
 mod invites;
 #[path = "../it/membership.rs"]
 mod membership;
 #[path = "../it/posting.rs"]
 mod posting;
+#[path = "../it/reacting.rs"]
+mod reacting;
 #[path = "../it/reading.rs"]
 mod reading;
+#[path = "../it/rebuilding.rs"]
+mod rebuilding;
 #[path = "../it/replaying.rs"]
 mod replaying;
 #[path = "../it/support.rs"]

@@ -65,7 +65,13 @@ fn take(state: &mut State, step: &Value) {
 fn list(state: &State) -> Vec<Value> {
     let messages = state.timelines[&lobby()].messages().map(|message| {
         let edited = message.edited_at.is_some();
-        json!({"seq": message.seq, "text": message.body.text, "rev": message.rev, "deleted": message.deleted, "edited": edited})
+        let mut row = json!({"seq": message.seq, "text": message.body.text, "rev": message.rev,
+            "deleted": message.deleted, "edited": edited});
+        if !message.beside.reactions.is_empty() {
+            row["reactions"] =
+                message.beside.reactions.iter().map(|one| json!([one.emoji, one.count])).collect();
+        }
+        row
     });
     let pending = state
         .outbox

@@ -69,6 +69,7 @@ impl Log {
             nonce: nonce.clone(),
             edited_at: None,
             deleted: false,
+            beside: protocol::Beside::default(),
         };
         self.versions.insert((seq, seq), text.to_owned());
         self.messages.insert(seq, message);

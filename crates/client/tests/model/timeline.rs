@@ -57,6 +57,7 @@ impl Log {
                     nonce,
                     edited_at: None,
                     deleted: false,
+                    beside: protocol::Beside::default(),
                 };
                 self.messages.insert(seq, message);
                 self.events.push((seq, Kind::Posted));

@@ -19,6 +19,9 @@ pub struct FaultArguments {
     /// Gives the armed server each of the bugs in turn. A harness that misses one proves nothing.
     #[arg(long)]
     pub(crate) prove: bool,
+    /// Rounds are on PostgreSQL: each job starts a private server, and each round has a database of its own on it.
+    #[arg(long, conflicts_with = "prove")]
+    pub(crate) postgres: bool,
     /// How many rounds, each on an empty data directory.
     #[arg(long, default_value_t = 1)]
     pub(crate) rounds: u64,
@@ -58,7 +61,8 @@ impl FaultArguments {
     /// The command that runs the round of a seed again.
     pub(crate) fn again(&self, seed: u64) -> String {
         let Self { faults, people, .. } = self;
-        format!("roomful-faults {} --faults {faults} --people {people} --replay {seed}", self.kind.name())
+        let on = if self.postgres { " --postgres" } else { "" };
+        format!("roomful-faults {}{on} --faults {faults} --people {people} --replay {seed}", self.kind.name())
     }
 
     /// The server that faults of this kind are done to.

@@ -100,6 +100,7 @@ fn catch(trap: &Trap, binary: &Path, people: usize, seed: u64) -> Result<Caught>
             binary: binary.to_owned(),
             keep: None,
             bug: Some(trap.bug),
+            postgres: None,
         };
         let outcome = run_one(&plan, &|_| {})?;
         let is_caught = trap.breaks.iter().any(|number| outcome.verdict.broken.contains_key(number));

@@ -4,6 +4,7 @@ use super::arguments::FaultArguments;
 use super::bugs;
 use super::kind::Kind;
 use super::page;
+use super::postgres::Postgres;
 use super::round::{self, Outcome, Plan};
 use super::verdict::Verdict;
 use anyhow::{Context, Result};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 pub struct Campaign {
     /// The kind of faults.
     pub kind: Kind,
+    /// Whether the rounds were on PostgreSQL.
+    pub on_postgres: bool,
     /// The seed of the first round.
     pub seed: u64,
     /// Rounds, and faults in all of them.
@@ -30,7 +33,8 @@ pub struct Campaign {
     pub verdict: Verdict,
     /// The longest until everybody agreed, in milliseconds.
     pub agreed_ms: u64,
-    /// Milliseconds from the end of a life to the next acknowledged post: the median, the 99th percentile, the most.
+    /// Milliseconds from the end of a life, or of the database, to the next acknowledged post: the median, the 99th
+    /// percentile, the most.
     pub recovered_ms: [u64; 3],
     /// The longest time without an acknowledged post in an upgrade, in milliseconds: the median, and the most.
     pub silent_ms: [u64; 2],
@@ -54,6 +58,7 @@ pub fn run(arguments: &FaultArguments) -> Result<bool> {
     if arguments.prove {
         return bugs::prove(arguments);
     }
+    arguments.kind.check(arguments.postgres)?;
     let (campaign, outcomes) = rounds(arguments)?;
     campaign.print();
     if let Some(path) = &arguments.json {
@@ -78,7 +83,7 @@ fn rounds(arguments: &FaultArguments) -> Result<(Campaign, Vec<Outcome>)> {
     let done: Mutex<Vec<Result<Outcome>>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..arguments.jobs.clamp(1, 64) {
-            scope.spawn(|| work(&waiting, &done, &bar));
+            scope.spawn(|| work(arguments.postgres, &waiting, &done, &bar));
         }
     });
     bar.finish_and_clear();
@@ -100,14 +105,28 @@ fn plans(arguments: &FaultArguments, seed: u64) -> Result<Vec<Plan>> {
         binary: binary.clone(),
         keep: Some(arguments.keep.clone()),
         bug: None,
+        postgres: None,
     };
     Ok((0..rounds).map(plan).collect())
 }
 
-fn work(waiting: &Mutex<VecDeque<Plan>>, done: &Mutex<Vec<Result<Outcome>>>, bar: &ProgressBar) {
+/// Runs rounds until none is left. On PostgreSQL a worker has a server for itself: what is done to it is done to one
+/// round.
+fn work(
+    on_postgres: bool,
+    waiting: &Mutex<VecDeque<Plan>>,
+    done: &Mutex<Vec<Result<Outcome>>>,
+    bar: &ProgressBar,
+) {
+    let tell = |outcome| done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+    let postgres = match on_postgres.then(Postgres::start).transpose() {
+        Ok(postgres) => postgres,
+        Err(error) => return tell(Err(error)),
+    };
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(plan) = next else { return };
+        let Some(mut plan) = next else { return };
+        plan.postgres.clone_from(&postgres);
         let say = |what: &str| bar.set_message(format!("seed {}: {what}", plan.seed));
         let outcome = run_one(&plan, &say).with_context(|| format!("the round of seed {}", plan.seed));
         if let Ok(outcome) = &outcome
@@ -115,7 +134,7 @@ fn work(waiting: &Mutex<VecDeque<Plan>>, done: &Mutex<Vec<Result<Outcome>>>, bar
         {
             bar.println(format!("seed {}: {:?}", plan.seed, outcome.verdict.broken));
         }
-        done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+        tell(outcome);
         bar.inc(1);
     }
 }
@@ -163,6 +182,7 @@ impl Campaign {
         let failed = outcomes.iter().filter(|outcome| !outcome.verdict.is_clean());
         Self {
             kind: arguments.kind,
+            on_postgres: arguments.postgres,
             seed,
             rounds: outcomes.len() as u64,
             faults: outcomes.iter().map(|outcome| outcome.marks.len() as u64).sum(),
@@ -179,13 +199,19 @@ impl Campaign {
         }
     }
 
+    /// What was done, and on what.
+    pub fn name(&self) -> String {
+        let on = if self.on_postgres { " on PostgreSQL" } else { "" };
+        format!("{}{on}", self.kind.name())
+    }
+
     fn print(&self) {
         let Self { rounds, faults, seconds, seed, .. } = self;
         let counts = &self.verdict.counts;
         let touched = self.touched;
         println!(
             "{}: {rounds} rounds from seed {seed}, {faults} faults ({touched} lines touched) in {seconds:.0} s",
-            self.kind.name()
+            self.name()
         );
         println!(
             "  {} posts begun, {} acknowledged, {} never known; {} events in the logs, {} frames shown",

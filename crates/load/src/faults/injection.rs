@@ -1,11 +1,13 @@
 //! How faults are done.
 
 mod crowd;
+mod database;
 mod disk;
 mod restore;
 
 use super::community::Community;
 use super::kind::Kind;
+use super::postgres::Database;
 use super::proxy::{Mood, Proxy};
 use super::verdict::Life;
 use super::victim::{Variables, Victim};
@@ -42,12 +44,16 @@ pub struct Mark {
     pub what: String,
     /// Whether it ended the server's life.
     pub ends_life: bool,
+    /// Whether nothing could be posted for a while although the server lived on.
+    pub is_outage: bool,
 }
 
 /// Everything that a fault needs.
 pub struct Stage {
     /// The server.
     pub victim: Victim,
+    /// Its database, in rounds on PostgreSQL.
+    pub database: Option<Arc<Database>>,
     /// The proxy in front of it, for faults of the line.
     pub proxy: Option<Proxy>,
     /// The people and rooms.
@@ -87,7 +93,7 @@ pub async fn migrate(victim: &mut Victim, always: &Variables, began: Instant) ->
             return Ok(marks);
         }
         let what = format!("{} {nth}", Point::MidMigration.name());
-        marks.push(Mark { at: began.elapsed().as_secs_f64(), what, ends_life: true });
+        marks.push(Mark { at: began.elapsed().as_secs_f64(), what, ends_life: true, is_outage: false });
     }
     bail!("there is no end of migrations")
 }
@@ -120,6 +126,8 @@ impl Stage {
             Kind::Upgrade => self.upgrade().await?,
             Kind::Restart => self.restart().await?,
             Kind::Restore => self.restore().await?,
+            Kind::DatabaseKill => self.kill_database().await?,
+            Kind::SessionsEnd => self.end_sessions().await?,
             Kind::Delay | Kind::Drop | Kind::Freeze | Kind::Trickle | Kind::Reset | Kind::Replay => {
                 self.disturb(kind).await;
             }
@@ -152,6 +160,10 @@ impl Stage {
             self.victim.spawn(&self.always)?;
             if number % 4 != 2 {
                 self.victim.listens().await?;
+                if self.database.is_some() {
+                    // A start takes longer there, and nobody would have said anything until the next kill.
+                    self.come_back("the server had listened again").await?;
+                }
             }
         }
         self.live_again().await
@@ -159,8 +171,10 @@ impl Stage {
 
     /// Each life has a point at which it will die.
     async fn die_at_points(&mut self) -> Result<()> {
-        let points = Point::ALL.iter().filter(|point| **point != Point::MidMigration);
-        let points: Vec<Point> = points.copied().collect();
+        // Only the file of an embedded database has checkpoints of ours.
+        let has_none = |point: &Point| *point == Point::MidCheckpoint && self.database.is_some();
+        let points = Point::ALL.into_iter().filter(|point| *point != Point::MidMigration && !has_none(point));
+        let points: Vec<Point> = points.collect();
         for number in 0..self.faults as usize {
             let point = points[number % points.len()];
             let nth = match point {
@@ -289,6 +303,12 @@ impl Stage {
 
     fn mark(&mut self, what: &str, ends_life: bool) {
         let at = self.began.elapsed().as_secs_f64();
-        self.marks.push(Mark { at, what: what.to_owned(), ends_life });
+        self.marks.push(Mark { at, what: what.to_owned(), ends_life, is_outage: false });
+    }
+
+    /// Marks a fault that lets nobody post for a while and that the server outlives.
+    fn mark_outage(&mut self, what: &str) {
+        let at = self.began.elapsed().as_secs_f64();
+        self.marks.push(Mark { at, what: what.to_owned(), ends_life: false, is_outage: true });
     }
 }

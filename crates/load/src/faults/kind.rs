@@ -1,6 +1,7 @@
 //! The kinds of faults.
 
 use super::proxy::Mood;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -54,6 +55,21 @@ pub enum Kind {
     Reset,
     /// Requests are sent again, one to three times, and overtake each other.
     Replay,
+    /// `kill -9` of the database while people talk: all of PostgreSQL, or one of its processes. Needs --postgres.
+    DatabaseKill,
+    /// PostgreSQL ends the server's sessions, at random or in the middle of a commit. Needs --postgres.
+    SessionsEnd,
+}
+
+/// The databases on which a kind of fault can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grounds {
+    /// The embedded one, and PostgreSQL.
+    Both,
+    /// Only the embedded one.
+    Sqlite,
+    /// Only PostgreSQL.
+    Postgres,
 }
 
 impl Kind {
@@ -87,7 +103,56 @@ impl Kind {
             | Self::Freeze
             | Self::Trickle
             | Self::Reset
-            | Self::Replay => false,
+            | Self::Replay
+            | Self::DatabaseKill
+            | Self::SessionsEnd => false,
+        }
+    }
+
+    /// The databases on which it can be done.
+    pub const fn grounds(self) -> Grounds {
+        match self {
+            Self::Calm
+            | Self::Flood
+            | Self::Flap
+            | Self::Kill
+            | Self::Points
+            | Self::Pause
+            | Self::Clock
+            | Self::Files
+            | Self::Upgrade
+            | Self::Restart
+            | Self::Delay
+            | Self::Drop
+            | Self::Freeze
+            | Self::Trickle
+            | Self::Reset
+            | Self::Replay => Grounds::Both,
+            // The disk that fails is under SQLite's file, and so are the migrations that stop in the middle and the
+            // backups that are restored.
+            Self::Crush
+            | Self::Migration
+            | Self::Cut
+            | Self::Io
+            | Self::Full
+            | Self::Slow
+            | Self::Restore => Grounds::Sqlite,
+            Self::DatabaseKill | Self::SessionsEnd => Grounds::Postgres,
+        }
+    }
+
+    /// Finds out whether it can be done on PostgreSQL, or on the embedded database if not `on_postgres`.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(self, on_postgres: bool) -> Result<()> {
+        let name = self.name();
+        match (self.grounds(), on_postgres) {
+            (Grounds::Both, _) | (Grounds::Sqlite, false) | (Grounds::Postgres, true) => Ok(()),
+            (Grounds::Sqlite, true) => {
+                bail!("{name} breaks the file of the embedded database: run it without --postgres")
+            }
+            (Grounds::Postgres, false) => bail!("{name} breaks a PostgreSQL server: run it with --postgres"),
         }
     }
 
@@ -116,12 +181,37 @@ impl Kind {
             | Self::Files
             | Self::Upgrade
             | Self::Restart
-            | Self::Restore => None,
+            | Self::Restore
+            | Self::DatabaseKill
+            | Self::SessionsEnd => None,
         }
     }
 
     /// Whether texts are long, and readers stall and take no notice of `lagged`.
     pub const fn is_loud(self) -> bool {
         matches!(self, Self::Flood)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_refused_on_a_database_that_it_cannot_break() {
+        for kind in Kind::value_variants() {
+            let (on_sqlite, on_postgres) = (kind.check(false), kind.check(true));
+            match kind.grounds() {
+                Grounds::Both => assert!(on_sqlite.is_ok() && on_postgres.is_ok(), "{kind:?}"),
+                Grounds::Sqlite => {
+                    let refused = on_postgres.expect_err("a refusal").to_string();
+                    assert!(on_sqlite.is_ok() && refused.contains("without --postgres"), "{refused}");
+                }
+                Grounds::Postgres => {
+                    let refused = on_sqlite.expect_err("a refusal").to_string();
+                    assert!(on_postgres.is_ok() && refused.contains("with --postgres"), "{refused}");
+                }
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ pub fn page(campaign: &Campaign, outcomes: &[Outcome]) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Faults: {0}</title>\
          <style>body{{font:16px sans-serif;max-width:60rem;margin:2rem auto}}td{{padding:0 1rem 0 0}}</style>\
          <h1>{0}: {verdict}</h1><table>",
-        campaign.kind.name()
+        campaign.name()
     );
     let [median, rare, most] = campaign.recovered_ms;
     let rows = [
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_timeline_has_a_curve_and_a_line_for_each_fault() {
-        let mark = |at| Mark { at, what: "kill <9>".to_owned(), ends_life: true };
+        let mark = |at| Mark { at, what: "kill <9>".to_owned(), ends_life: true, is_outage: false };
         let svg = timeline(&Outcome {
             seed: 7,
             verdict: Verdict::default(),

@@ -8,6 +8,7 @@ use super::person::{
     Act, Ears, Heads, Member, Part, Poster, Scene, Standing, Visitor, Watcher, is_of_the_moment,
 };
 use super::phases::Phases;
+use super::postgres::Postgres;
 use super::proxy::Proxy;
 use super::verdict::{self, Story, Verdict};
 use super::victim::{Variables, Victim};
@@ -50,6 +51,8 @@ pub struct Plan {
     pub keep: Option<PathBuf>,
     /// A bug that the server, or its people, are to have.
     pub bug: Option<Bug>,
+    /// The PostgreSQL on which the server keeps everything; without it the server keeps a file of its own.
+    pub postgres: Option<Postgres>,
 }
 
 impl Plan {
@@ -70,7 +73,7 @@ pub struct Outcome {
     pub marks: Vec<Mark>,
     /// How long it took until everybody agreed after the last fault.
     pub agreed_ms: Option<u64>,
-    /// Milliseconds from each fault that ended a life to the next acknowledged post.
+    /// Milliseconds from each fault that ended a life, or took the database away, to the next acknowledged post.
     pub recovered_ms: Vec<u64>,
     /// The longest time without an acknowledged post in each upgrade, in milliseconds.
     pub silent_ms: Vec<u64>,
@@ -119,12 +122,16 @@ pub async fn run(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
     for player in cast.players {
         journals.push(player.await.context("a person")?);
     }
+    let database = stage.database.take();
     let mut outcome = conclude(plan, stage, &record, &journals, &mut phases);
     outcome.agreed_ms = agreed_ms;
     outcome.spent = phases.finish();
     if !outcome.verdict.is_clean() {
         say("keeping what is left");
-        outcome.kept = keep(plan, folder.path(), &journals, &outcome)?;
+        outcome.kept = keep(plan, folder.path(), &journals, &record, &outcome)?;
+    }
+    if let Some(database) = database.and_then(Arc::into_inner) {
+        database.remove().await?;
     }
     Ok(outcome)
 }
@@ -132,7 +139,9 @@ pub async fn run(plan: &Plan, say: &dyn Fn(&str)) -> Result<Outcome> {
 /// Starts a server with people and rooms, and prepares the faults.
 async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
     let began = Instant::now();
-    let mut victim = Victim::new(&plan.binary, folder)?;
+    let database = plan.postgres.as_ref().map(Postgres::database).transpose()?.map(Arc::new);
+    let address = database.as_ref().map(|database| database.address.clone());
+    let mut victim = Victim::new(&plan.binary, folder, address)?;
     let always = plan.variables();
     let mut marks = Vec::new();
     if plan.kind == Kind::Migration {
@@ -152,6 +161,7 @@ async fn prepare(plan: &Plan, folder: &Path, rng: &mut Rng) -> Result<Stage> {
     let (rng, faults) = (rng.fork(), plan.faults);
     Ok(Stage {
         victim,
+        database,
         proxy,
         community,
         rng,
@@ -317,10 +327,10 @@ fn acknowledged(journals: &[Journal]) -> Vec<f64> {
     times
 }
 
-/// Milliseconds from each end of a life to the first post that the next life acknowledged.
+/// Milliseconds from each end of a life, or of the database, to the first post that was acknowledged after it.
 fn recoveries(marks: &[Mark], journals: &[Journal]) -> Vec<u64> {
     let times = acknowledged(journals);
-    let ends = marks.iter().filter(|mark| mark.ends_life);
+    let ends = marks.iter().filter(|mark| mark.ends_life || mark.is_outage);
     ends.filter_map(|mark| {
         let next = times.partition_point(|at| *at <= mark.at);
         times.get(next).map(|at| ((at - mark.at) * 1e3) as u64)
@@ -352,10 +362,18 @@ fn failed_sends(journals: &[Journal]) -> Vec<String> {
     failed.collect()
 }
 
-/// Keeps the remains of a round that failed: journals, the server's output and its data directory.
-fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> Result<Option<PathBuf>> {
+/// Keeps the remains of a round that failed: journals, the server's output and its data directory; of a database on
+/// PostgreSQL the logs of its rooms.
+fn keep(
+    plan: &Plan,
+    folder: &Path,
+    journals: &[Journal],
+    record: &Record,
+    outcome: &Outcome,
+) -> Result<Option<PathBuf>> {
     let Some(keep) = &plan.keep else { return Ok(None) };
-    let to = keep.join(format!("{}-{}", plan.kind.name(), plan.seed));
+    let on = if plan.postgres.is_some() { "postgres-" } else { "" };
+    let to = keep.join(format!("{on}{}-{}", plan.kind.name(), plan.seed));
     fs::create_dir_all(&to).with_context(|| to.display().to_string())?;
     let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
     for journal in journals {
@@ -370,6 +388,13 @@ fn keep(plan: &Plan, folder: &Path, journals: &[Journal], outcome: &Outcome) -> 
     }
     fs::write(to.join("outcome.json"), serde_json::to_string_pretty(outcome)?)?;
     fs::copy(folder.join("server.log"), to.join("server.log"))?;
+    if plan.postgres.is_some() {
+        for (room, kept) in &record.rooms {
+            let lines: Vec<String> =
+                kept.events.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+            fs::write(to.join(format!("log-of-{room}.jsonl")), lines.join("\n"))?;
+        }
+    }
     copy_folder(&folder.join("data"), &to.join("data"))?;
     Ok(Some(to))
 }

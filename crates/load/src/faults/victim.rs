@@ -27,6 +27,8 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 pub struct Victim {
     binary: PathBuf,
     folder: PathBuf,
+    /// The address of its database, if that is not in its data directory.
+    database: Option<String>,
     address: SocketAddr,
     child: Option<Child>,
     began: Instant,
@@ -38,15 +40,16 @@ pub struct Victim {
 pub type Variables = Vec<(&'static str, String)>;
 
 impl Victim {
-    /// A server that will keep everything in `folder` and always listen on the same port.
+    /// A server that will keep everything in `folder`, or in `database`, and always listen on the same port.
     ///
     /// # Errors
     /// When no port is free.
-    pub fn new(binary: &Path, folder: &Path) -> Result<Self> {
+    pub fn new(binary: &Path, folder: &Path, database: Option<String>) -> Result<Self> {
         let port = free_port()?;
         Ok(Self {
             binary: binary.to_owned(),
             folder: folder.to_owned(),
+            database,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             child: None,
             began: Instant::now(),
@@ -143,6 +146,9 @@ impl Victim {
         let output = self.open_output()?;
         let mut command = Command::new(&self.binary);
         command.arg("--data").arg(self.data());
+        if let Some(database) = &self.database {
+            command.env("ROOMFUL_DATABASE", database);
+        }
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         Ok(command)

@@ -79,6 +79,7 @@ fn every_event_has_an_example() {
 fn every_reply_has_an_example() {
     ok::<frame::Posted>("posted");
     ok::<frame::Revised>("revised");
+    ok::<model::Reaction>("reaction");
     ok::<model::ReadMark>("read_mark");
     ok::<model::Room>("room");
     ok::<frame::Done>("done");
@@ -120,6 +121,7 @@ fn every_http_body_has_an_example() {
     both_ways::<http::NewRoom>("http.new_room");
     both_ways::<http::NewMessage>("http.new_message");
     both_ways::<http::NewText>("http.new_text");
+    both_ways::<model::NewReaction>("http.new_reaction");
     both_ways::<http::ReadTo>("http.read_to");
     both_ways::<http::NewInviteLink>("http.new_invite_link");
     both_ways::<http::ErrorBody>("http.error");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// As many as the server's writers are in.
-const ROOMS: i64 = 4;
+pub const ROOMS: i64 = 4;
 
 /// What one run of the bare loop reached.
 pub struct Bare {

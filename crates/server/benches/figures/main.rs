@@ -1,11 +1,12 @@
 //! The figures of `docs/performance.md` that are measured without a browser.
 //!
-//! `cargo bench -p roomful-server --bench figures [-- start|full|idle|pages|posting …]`
+//! `cargo bench -p roomful-server --bench figures [-- start|full|idle|pages|posting|postgres …]`
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on says so by ending")]
 
 mod bare;
 mod pages;
+mod postgres;
 mod posting;
 mod program;
 mod start;
@@ -29,6 +30,10 @@ fn main() {
         }
         if wanted("pages") {
             pages::in_a_large_room().await;
+        }
+        if wanted("postgres") {
+            postgres::posting().await;
+            postgres::pages().await;
         }
         if wanted("idle") {
             start::idle(Duration::from_secs(60)).await;

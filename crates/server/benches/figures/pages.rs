@@ -1,31 +1,53 @@
 //! A page of history in a room of a million messages, at any depth.
 
 use crate::quantile;
-use chat::{Chat, Clock, Window};
+use chat::{Caller, Chat, Clock, Database, Window};
+use protocol::RoomId;
 use rusqlite::{Connection, params};
 use std::time::Instant;
 
-const MESSAGES: u64 = 1_000_000;
+/// How many the room has.
+pub const MESSAGES: u64 = 1_000_000;
 
-/// Fills a room and reads pages of 50 all over it, through the product and its thread hop, without a network.
+/// Somebody who reads the first room of a new database, through the product and its thread hop, without a network.
+pub struct Reader {
+    chat: Chat,
+    ana: Caller,
+    room: RoomId,
+}
+
+impl Reader {
+    pub async fn open(database: Database) -> Self {
+        let (chat, mut told) = Chat::open(database, Clock::system()).await.unwrap();
+        tokio::spawn(async move { while told.recv().await.is_some() {} });
+        let ana = chat.set_up("Ana", "correct horse").await.unwrap().caller;
+        let room = chat.rooms_of(ana.key()).await.unwrap()[0].1.id;
+        Self { chat, ana, room }
+    }
+
+    /// Milliseconds that each of 2,000 pages of 50 takes, at all depths of a room that was filled.
+    pub async fn read(&self) -> Vec<f64> {
+        let mut times = Vec::new();
+        // A stride that visits every depth in no order.
+        for step in 0..2_000_u64 {
+            let seq = 1 + step.wrapping_mul(7_919_317) % MESSAGES;
+            let window = if step % 2 == 0 { Window::Before(seq) } else { Window::Around(seq) };
+            let began = Instant::now();
+            let page = self.chat.list_messages(&self.ana, self.room, window, Some(50)).await.unwrap();
+            times.push(began.elapsed().as_secs_f64() * 1_000.0);
+            assert!(!page.messages.is_empty() || seq < 3);
+        }
+        times
+    }
+}
+
+/// Fills a room and reads pages all over it.
 pub async fn in_a_large_room() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("roomful.db");
-    let (chat, mut told) = Chat::open(&path, Clock::system()).await.unwrap();
-    tokio::spawn(async move { while told.recv().await.is_some() {} });
-    let ana = chat.set_up("Ana", "correct horse").await.unwrap().caller;
-    let room = chat.rooms_of(ana.key()).await.unwrap()[0].1.id;
+    let reader = Reader::open(Database::File(path.clone())).await;
     fill(&Connection::open(&path).unwrap());
-    let mut times = Vec::new();
-    // A stride that visits every depth in no order.
-    for step in 0..2_000_u64 {
-        let seq = 1 + step.wrapping_mul(7_919_317) % MESSAGES;
-        let window = if step % 2 == 0 { Window::Before(seq) } else { Window::Around(seq) };
-        let began = Instant::now();
-        let page = chat.list_messages(&ana, room, window, Some(50)).await.unwrap();
-        times.push(began.elapsed().as_secs_f64() * 1_000.0);
-        assert!(!page.messages.is_empty() || seq < 3);
-    }
+    let mut times = reader.read().await;
     println!(
         "a page of 50 in a room of {MESSAGES}: median {:.2} ms, p99 {:.2} ms, worst {:.2} ms of 2,000 at all depths",
         quantile(&mut times, 0.5),

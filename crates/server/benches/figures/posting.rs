@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 pub const TEXT: &str =
     "The gauge rejoined overnight after the relay swap, and the battery is holding at 3.9 V.";
 /// Posts under way at once: as many as four connections may have.
-const IN_FLIGHT: usize = 64;
+pub const IN_FLIGHT: usize = 64;
 const CONNECTIONS: usize = 4;
-const SPAN: Duration = Duration::from_secs(4);
+pub const SPAN: Duration = Duration::from_secs(4);
 
-struct Reached {
-    per_second: f64,
-    cpu_us: f64,
+/// What one run reached.
+pub struct Reached {
+    pub per_second: f64,
+    pub cpu_us: f64,
     bytes: f64,
 }
 
@@ -27,8 +28,8 @@ pub async fn end_to_end() {
     let (mut ratios, mut all, mut bares) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
         let first_bare = bare::run(SPAN, IN_FLIGHT).await.per_second;
-        let first = post().await;
-        let second = post().await;
+        let first = post(None).await;
+        let second = post(None).await;
         let second_bare = bare::run(SPAN, IN_FLIGHT).await.per_second;
         ratios.push((first.per_second + second.per_second) / (first_bare + second_bare));
         bares.extend([first_bare, second_bare]);
@@ -49,8 +50,9 @@ pub async fn end_to_end() {
     );
 }
 
-async fn post() -> Reached {
-    let program = Program::start();
+/// Posts for a while on an empty database: the one at the address, or a file.
+pub async fn post(database: Option<&str>) -> Reached {
+    let program = Program::start_on(database);
     let mut writers = writers(&program).await;
     let (cpu_before, bytes_before) = (program.cpu(), program.written());
     let began = Instant::now();

@@ -18,8 +18,15 @@ pub struct Program {
 impl Program {
     /// Starts on an empty directory and waits for the setup link, the last thing the banner says.
     pub fn start() -> Self {
+        Self::start_on(None)
+    }
+
+    /// The same, on the empty PostgreSQL database at an address if there is one.
+    pub fn start_on(database: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut child = command(directory.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = command(directory.path());
+        command.args(database.iter().flat_map(|database| ["--database", database]));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let link = lines.find_map(|line| line.unwrap().split("/setup#token=").nth(1).map(str::to_owned));
         let address = address(directory.path());

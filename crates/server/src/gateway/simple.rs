@@ -1,6 +1,7 @@
 //! The simple protocol: join, chat, leave.
 
 mod chatting;
+mod commands;
 mod connection;
 
 pub(super) use connection::Connection;
@@ -9,7 +10,6 @@ use super::admission::Admission;
 use crate::complaint::complaint;
 use delivery::{Closed, ConnId, Frame, Gateway, Key, Shortfall};
 use protocol::CloseCode;
-use protocol::simple::{SimpleCommand, SimpleFrame};
 use std::sync::Arc;
 
 /// A [`Connection`] as delivery holds it.
@@ -17,17 +17,8 @@ pub(super) struct Simple(pub(super) Arc<Connection>);
 
 impl Gateway for Simple {
     fn on_text(&self, _: ConnId, text: &str) {
-        let connection = Arc::clone(&self.0);
         match serde_json::from_str(text) {
-            Ok(SimpleCommand::Join { room, username }) => self.0.moves(async move {
-                if let Err(message) = connection.join(&room, &username).await {
-                    connection.say(&SimpleFrame::Error { message });
-                }
-            }),
-            Ok(SimpleCommand::Chat { text }) => {
-                self.0.lane.push(self.0.turn(), move || connection.chat(text));
-            }
-            Ok(SimpleCommand::Leave {}) => self.0.moves(async move { connection.leave().await }),
+            Ok(command) => self.0.hear(command),
             Err(wrong) => self.0.refuse(format!("invalid message: {}", complaint(&wrong))),
         }
     }

@@ -14,6 +14,13 @@ use protocol::frame::{Done, InvitePage, NewInvite};
 use protocol::http::{InviteToken, InviteView, NewInviteLink};
 use protocol::{Command, Room};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke)).routes(routes!(accept))
+}
 
 /// Lists the invites that still work.
 ///

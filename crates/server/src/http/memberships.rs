@@ -10,6 +10,13 @@ use chat::Caller;
 use protocol::frame::{Done, MemberPage};
 use protocol::{Command, Room, UserId};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(add, remove))
+}
 
 /// What stands in a path for the caller's own id.
 const ME: &str = "me";

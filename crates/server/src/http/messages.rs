@@ -11,11 +11,22 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use protocol::frame::{EventPage, MessagePage, Posted, Revised};
 use protocol::http::{NewMessage, NewText};
-use protocol::{Command, ErrorCode, Nonce};
+use protocol::{Command, ErrorCode, NewReaction, Nonce, Reaction};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, post))
+        .routes(routes!(edit, delete))
+        .routes(routes!(events))
+        .routes(routes!(react))
+}
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -110,6 +121,24 @@ pub async fn delete(
     let room = room(&app, &caller, &named).await?;
     let seq = parsed(&seq, "message")?;
     Ok(ask(&app, &caller, Command::DeleteMessage { room, seq }).await?)
+}
+
+/// Reacts to a message, or takes the reaction back.
+///
+/// One for each person and emoji; `on` says whether it is there from now on.
+#[utoipa::path(post, operation_id = "react", path = "/api/v1/rooms/{room}/messages/{seq}/reactions", tag = "messages",
+    params(("room" = String, Path, description = "The room's id, or the name of an open room."),
+        ("seq" = u64, Path, description = "The message's place in the room.")),
+    request_body = NewReaction, responses((status = 200, body = Reaction)))]
+pub async fn react(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path((named, seq)): Path<(String, String)>,
+    Body(reaction): Body<NewReaction>,
+) -> Result<Answer, Refusal> {
+    let room = room(&app, &caller, &named).await?;
+    let seq = parsed(&seq, "message")?;
+    Ok(ask(&app, &caller, Command::React { room, seq, reaction }).await?)
 }
 
 /// Lists events of a room, in order and without holes.

@@ -10,6 +10,13 @@ use axum::extract::State;
 use protocol::http::ReadTo;
 use protocol::{Command, ReadMark};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(mark))
+}
 
 /// Notes how far one has read.
 ///

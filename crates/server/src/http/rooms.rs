@@ -15,6 +15,13 @@ use protocol::http::NewRoom;
 use protocol::simple::SimpleRooms;
 use protocol::{Command, Room};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, open))
+}
 
 /// Lists one's own rooms and the open ones.
 ///

@@ -16,6 +16,13 @@ use protocol::http::{self, SignUp};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What signed-in users ask for.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list))
+}
 
 /// Whom to find.
 #[derive(Deserialize, IntoParams)]

@@ -1,8 +1,8 @@
 //! Events as bytes, once for each wire protocol.
 
 use delivery::Frame;
-use protocol::simple::{Chat, ChatIn, SimpleFrame};
-use protocol::{Event, Message, ServerFrame};
+use protocol::simple::SimpleFrame;
+use protocol::{Event, ServerFrame};
 use serde::Serialize;
 
 /// A frame of the native protocol.
@@ -26,13 +26,7 @@ pub(super) fn event(event: Event) -> Frame {
     native(&ServerFrame::Event(event))
 }
 
-/// An event as the simple protocol tells it, which tells messages alone.
+/// An event as the simple protocol tells it; nothing where it does not tell such events.
 pub(super) fn simple_event(room: &str, event: &Event) -> Option<Frame> {
-    let message = event.message()?;
-    Some(plain(&SimpleFrame::Chat(ChatIn { room: room.to_owned(), chat: chat(message) })))
-}
-
-/// A message as the simple protocol shows it.
-pub(super) fn chat(message: Message) -> Chat {
-    Chat { username: message.by.name, text: message.body.text, ts: message.at, seq: message.seq }
+    SimpleFrame::of(room, event).as_ref().map(plain)
 }

@@ -57,7 +57,7 @@ pub struct Resuming {
     /// The last `seq` that the connection has, once it has read `preface`.
     pub after: u64,
     /// The shortfall whose missing events the connection has been told by now. `None`: the room is heard again whatever
-    /// tail has refused.
+    /// tail fell short.
     pub makes_up_for: Option<Shortfall>,
     /// What the connection is told before the room.
     pub preface: Vec<Frame>,

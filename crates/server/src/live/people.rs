@@ -6,7 +6,7 @@ use super::job::{Greeting, Resuming};
 use super::keys::{NATIVE, room_key, user_key};
 use super::rooms::Rooms;
 use super::tables::Tables;
-use chat::presence::{Change, Person, Shown};
+use chat::presence::{Effect, Person, Shown};
 use chat::{Caller, RoomKey, UserKey};
 use delivery::{ConnId, Follow, Frame};
 use protocol::frame::{RoomJoined, RoomLeft, SessionEnded};
@@ -103,7 +103,7 @@ impl Tables {
     fn arrive_as_user(&mut self, conn: ConnId, user: UserKey, key: RoomKey) {
         let Some(entry) = self.users.get(&user) else { return };
         let shown = Arc::clone(&entry.shown);
-        if self.arrive(conn, key, Person::User(user), shown) == Change::Nothing {
+        if self.arrive(conn, key, Person::User(user), shown) == Effect::Unseen {
             // The user is here by another connection already, so nobody is told anything. This connection has not heard yet
             // who is here.
             if let Some(frame) = self.presence_frame(key) {

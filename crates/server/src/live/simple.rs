@@ -1,16 +1,16 @@
 //! Simple connections: entering and leaving rooms, one at a time.
 
 use super::conns::{Conn, Visit};
-use super::encode::{self, plain};
+use super::encode::plain;
 use super::job::{Entered, Entering};
 use super::keys::room_key;
 use super::tables::Tables;
 use super::told::{FEW, names, roster};
-use chat::presence::{Change, Person, Shown};
+use chat::presence::{Effect, Person, Shown};
 use chat::{Caller, History, RoomKey, RoomRef, UserKey, Visitor};
 use delivery::{ConnId, Follow};
 use protocol::RoomKind;
-use protocol::simple::{SimpleFrame, SimpleRoom, SimpleRooms};
+use protocol::simple::{Chat, SimpleFrame, SimpleRoom, SimpleRooms};
 use std::sync::Arc;
 
 impl Tables {
@@ -95,7 +95,7 @@ impl Tables {
         if let Some(room) = self.rooms.get_mut(&key) {
             room.simple += 1;
         }
-        if self.arrive(conn, key, person, shown) == Change::Nothing {
+        if self.arrive(conn, key, person, shown) == Effect::Unseen {
             self.tell_alone(conn, key, name);
         }
     }
@@ -119,7 +119,7 @@ impl Tables {
         }
         let room = self.rooms.get(&key).map(|room| room.name.clone()).unwrap_or_default();
         let history =
-            history.messages.into_iter().filter(|message| !message.deleted).map(encode::chat).collect();
+            history.messages.into_iter().filter(|message| !message.deleted).map(Chat::from).collect();
         SimpleFrame::Welcome { room, username: name.to_owned(), users, count, history }
     }
 

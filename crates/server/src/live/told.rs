@@ -6,7 +6,7 @@ use super::keys::{NATIVE, SIMPLE, room_key};
 use super::room::{Due, Room};
 use super::tables::Tables;
 use chat::RoomKey;
-use chat::presence::{Change, Person, Presence, Shown};
+use chat::presence::{Effect, Person, Presence, Shown};
 use delivery::{ConnId, Frame};
 use protocol::ServerFrame;
 use protocol::simple::SimpleFrame;
@@ -22,22 +22,22 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 impl Tables {
     /// One more connection of a person is in a room. Tells those who are there, when the person is new.
-    pub(super) fn arrive(&mut self, conn: ConnId, key: RoomKey, person: Person, shown: Arc<Shown>) -> Change {
+    pub(super) fn arrive(&mut self, conn: ConnId, key: RoomKey, person: Person, shown: Arc<Shown>) -> Effect {
         let name = shown.name().to_owned();
-        let change = self.presence.arrive(key, person, shown);
-        if change == Change::Moved {
+        let effect = self.presence.arrive(key, person, shown);
+        if effect == Effect::Seen {
             self.tell_moved(key, Some(conn), |room| SimpleFrame::Joined {
                 room: room.name.clone(),
                 username: name,
             });
         }
-        change
+        effect
     }
 
     /// One connection less of a person is in a room. Tells those who stay, when the person is gone.
     pub(super) fn depart(&mut self, key: RoomKey, person: Person) {
         let name = self.presence.name_of(key, person).map(str::to_owned).unwrap_or_default();
-        if self.presence.depart(key, person) == Change::Moved {
+        if self.presence.depart(key, person) == Effect::Seen {
             self.tell_moved(key, None, |room| SimpleFrame::Left { room: room.name.clone(), username: name });
         }
     }

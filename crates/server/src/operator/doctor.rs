@@ -45,7 +45,7 @@ enum Look {
 
 /// The checks of the installation, in the order in which they are told. They come before those of the database, since
 /// they explain what is found there.
-const AROUND: [Check; 12] = [
+const AROUND: [Check; 13] = [
     around("settings", "The settings are right, and there is nothing odd about them.", network::settings),
     around("exposure", "Passwords do not travel where others can read them.", network::exposure),
     around("certificate", "The TLS certificate is valid, fits public_url, and lasts.", network::certificate),
@@ -58,6 +58,7 @@ const AROUND: [Check; 12] = [
     around("open_files", "The server may open enough files for its connections.", machine::open_files),
     around("server", "A server that runs answers, and can write.", machine::server),
     around("database", "The database can be opened, and is of a version that is known.", database::version),
+    around("consumers", "What works behind the conversation keeps up with it.", database::consumers),
 ];
 
 const fn around(name: &'static str, about: &'static str, look: fn(&Patient<'_>) -> Finding) -> Check {

@@ -45,6 +45,7 @@ pub struct Server {
     directory: Directory,
     socket: TcpListener,
     chores: JoinHandle<()>,
+    consuming: JoinHandle<()>,
     lock: Lock,
 }
 
@@ -101,7 +102,8 @@ impl Server {
         let answering =
             listener.answer(http::routes(Arc::clone(&app)), acceptor, Arc::clone(&app), &config.limits);
         let chores = tokio::spawn(do_chores(Arc::clone(&app), certificate));
-        Ok(Self { app, answering, address, directory, socket, chores, lock })
+        let consuming = tokio::spawn(app.chat.consuming().run());
+        Ok(Self { app, answering, address, directory, socket, chores, consuming, lock })
     }
 
     /// The address on which the server listens.
@@ -121,6 +123,7 @@ impl Server {
         let answered = timeout(ANSWERING, self.answering.stop());
         let (_, ()) = tokio::join!(answered, say_goodbye(self.app.delivery.clone()));
         self.chores.abort();
+        self.consuming.abort();
         // The stream of what was committed must be read until the last commit, so the database goes first.
         self.app.chat.close().await;
         self.app.live.stop().await;
@@ -148,6 +151,7 @@ impl Server {
         let delivery = self.app.delivery.clone();
         wait_for("the silence", move || delivery.hush(HUSHING)).await;
         self.chores.abort();
+        self.consuming.abort();
         self.app.chat.close().await;
         self.app.live.stop().await;
         drop(self.lock);

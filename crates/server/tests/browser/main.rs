@@ -20,6 +20,7 @@ mod keyboard;
 mod losing;
 mod phone;
 mod picture;
+mod reacting;
 mod reading;
 mod talking;
 mod theme;

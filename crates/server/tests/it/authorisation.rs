@@ -2,7 +2,7 @@
 
 use crate::support::{Actor, Answer, Ask, PASSWORD, Server};
 use client::Connection;
-use protocol::{Command, Nonce, Role, RoomId, RoomKind, ServerFrame};
+use protocol::{Command, NewReaction, Nonce, Role, RoomId, RoomKind, ServerFrame};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -205,11 +205,29 @@ fn messages() -> Vec<Row> {
         )
         .or(|cell| Command::EditMessage { room: cell.room, seq: cell.seq, text: "not I".into() }),
         row(
+            "POST /api/v1/rooms/{room}/messages/{seq}/reactions",
+            |cell| {
+                let path = format!("/api/v1/rooms/{}/messages/{}/reactions", cell.room, cell.seq);
+                (path, Some(json!({ "emoji": "👍", "on": true })))
+            },
+            MEMBERS,
+        )
+        .or(|cell| Command::React {
+            room: cell.room,
+            seq: cell.seq,
+            reaction: NewReaction { emoji: "👍".into(), on: true },
+        }),
+        row(
             "DELETE /api/v1/rooms/{room}/messages/{seq}",
             |cell| (format!("/api/v1/rooms/{}/messages/{}", cell.room, cell.seq), None),
             [401, 404, 404, 404, 403, 200, 200],
         )
         .or(|cell| Command::DeleteMessage { room: cell.room, seq: cell.seq }),
+    ]
+}
+
+fn reading() -> Vec<Row> {
+    vec![
         row(
             "GET /api/v1/rooms/{room}/events",
             |cell| (format!("/api/v1/rooms/{}/events", cell.room), None),
@@ -228,7 +246,7 @@ fn messages() -> Vec<Row> {
 }
 
 fn table() -> Vec<Row> {
-    [front_door(), invites(), rooms(), messages()].into_iter().flatten().collect()
+    [front_door(), invites(), rooms(), messages(), reading()].into_iter().flatten().collect()
 }
 
 /// The people of the table, in the order of [`ROLES`], and the two it is about.

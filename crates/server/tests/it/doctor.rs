@@ -50,6 +50,10 @@ fn all_is_well_beside_a_running_server() {
         assert_eq!(check["verdict"], "ok", "{check}");
         assert!(check["what"].as_str().is_some_and(|what| what.ends_with('.')), "{check}");
     }
+    assert!(
+        finding(&found, "consumers")["what"].as_str().is_some_and(|what| what.starts_with("counts ")),
+        "{found}"
+    );
     let told = run(folder.path(), &["doctor"]);
     assert!(text(&told.stdout).ends_with("All is well.\n"), "{}", text(&told.stdout));
 }

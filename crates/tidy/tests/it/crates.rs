@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("delivery", &["sabotage"]),
     ("server", &["chat", "delivery", "heap", "protocol", "sabotage"]),
     ("client", &["protocol"]),
-    ("load", &["client", "protocol", "sabotage"]),
+    ("load", &["client", "protocol", "sabotage", "testbed"]),
     ("sabotage", &[]),
     ("heap", &[]),
     ("testbed", &[]),
@@ -19,19 +19,15 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// What tests may use beyond that.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 4] = [
-    ("chat", &["testbed"]),
-    ("client", &["delivery"]),
-    ("load", &["testbed"]),
-    ("server", &["client", "load", "testbed"]),
-];
+const ARROWS_OF_TESTS: [(&str, &[&str]); 3] =
+    [("chat", &["testbed"]), ("client", &["delivery"]), ("server", &["client", "load", "testbed"])];
 
 /// `protocol` is for everybody, so it brings nobody a runtime, a clock or a socket.
 const PROTOCOL_MAY_USE: [&str; 4] = ["serde", "serde_json", "utoipa", "uuid"];
 
 /// A word of code that belongs behind a border, and where it may stand.
 const BORDERS: [(&str, &[&str]); 4] = [
-    ("tokio_postgres", &["crates/chat/src/sql"]),
+    ("tokio_postgres", &["crates/chat/src/sql", "crates/server/benches/"]),
     (
         "rusqlite",
         &[

@@ -8,6 +8,7 @@ mod tree;
 mod functions;
 mod tokens;
 
+mod circles;
 mod crates;
 mod documents;
 mod leftovers;

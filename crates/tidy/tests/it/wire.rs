@@ -1,40 +1,57 @@
 //! The wire: every command, frame, event and code of `crates/protocol` has an example and a description.
 
-use crate::tokens::Token;
+use crate::tokens::{Kind, Token};
 use crate::tree::{Source, file, none, our_files};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A file with an enum whose variants are `type`s on the wire, those of its variants that are not, and what the
-/// names of their fixtures begin with.
-const TAGGED: [(&str, &str, &[&str], &str); 5] = [
-    ("command.rs", "Command", &[], "command"),
-    ("event.rs", "EventKind", &[], "event"),
-    ("frame.rs", "ServerFrame", &["Event", "Unknown"], "frame"),
-    ("simple.rs", "SimpleCommand", &[], "simple.client"),
-    ("simple.rs", "SimpleFrame", &[], "simple.server"),
+/// A file with a list of `type`s on the wire, the words that open the list, and what the names of the fixtures begin
+/// with.
+const TAGGED: [(&str, [&str; 3], &str); 5] = [
+    ("command.rs", ["enum", "Command", "{"], "command"),
+    ("event.rs", ["enum", "EventKind", "{"], "event"),
+    ("frame.rs", ["server_frames", "!", "{"], "frame"),
+    ("simple.rs", ["enum", "SimpleCommand", "{"], "simple.client"),
+    ("simple.rs", ["enum", "SimpleFrame", "{"], "simple.server"),
 ];
+
+/// The names in a list such as `"leave" => Leave {},` that the words of `opening` open.
+fn names(code: &[Token], opening: [&str; 3]) -> Vec<String> {
+    let opens = |three: &[Token]| three.iter().zip(opening).all(|(token, word)| token.is(word));
+    let Some(start) = code.windows(3).position(opens) else {
+        return Vec::new();
+    };
+    let list = inside(&code[start + 2..]);
+    let named = list.windows(3).filter(|three| three[0].0 == 1 && three[1].1.is("=") && three[2].1.is(">"));
+    let literals = named.map(|three| three[0].1).filter(|token| token.kind == Kind::Text);
+    literals.map(|token| token.text.trim_matches('"').to_owned()).collect()
+}
+
+/// What stands between the bracket that code begins with and the one that closes it, each token with the number of
+/// brackets that are open there.
+fn inside(code: &[Token]) -> Vec<(u32, &Token)> {
+    let mut found = Vec::new();
+    let mut depth = 0_u32;
+    for token in code {
+        depth += u32::from(["{", "(", "["].iter().any(|mark| token.is(mark)));
+        depth -= u32::from(["}", ")", "]"].iter().any(|mark| token.is(mark)));
+        if depth == 0 {
+            break;
+        }
+        found.push((depth, token));
+    }
+    found
+}
 
 /// The variants of an enum in Rust code without comments.
 fn variants(code: &[Token], name: &str) -> Vec<String> {
     let Some(start) = code.windows(2).position(|pair| pair[0].is("enum") && pair[1].is(name)) else {
         return Vec::new();
     };
-    let mut found = Vec::new();
-    let mut depth = 0_u32;
-    for pair in code[start + 2..].windows(2) {
-        let opens = ["{", "(", "["].iter().any(|mark| pair[0].is(mark));
-        let closes = ["}", ")", "]"].iter().any(|mark| pair[0].is(mark));
-        depth = depth + u32::from(opens) - u32::from(closes);
-        if depth == 0 {
-            break;
-        }
-        let begins = [",", "{", "]"].iter().any(|mark| pair[0].is(mark));
-        if depth == 1 && begins && pair[1].is_word() {
-            found.push(pair[1].text.clone());
-        }
-    }
-    found
+    let list = inside(&code[start + 2..]);
+    let begins = |token: &Token| [",", "{", "]"].iter().any(|mark| token.is(mark));
+    let variants = list.windows(2).filter(|pair| pair[1].0 == 1 && begins(pair[0].1) && pair[1].1.is_word());
+    variants.map(|pair| pair[1].1.text.clone()).collect()
 }
 
 /// `MessagePosted` as serde writes it.
@@ -56,15 +73,15 @@ fn protocol(name: &str) -> Option<Vec<Token>> {
 /// Every `type` a frame may have, behind the beginning of its fixture's name.
 fn types() -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
-    for (path, name, not_sent, begins) in TAGGED {
+    for (path, opening, begins) in TAGGED {
         let Some(code) = protocol(path) else { continue };
-        let variants = variants(&code, name);
+        let names = names(&code, opening);
+        let opening = opening.join(" ");
         assert!(
-            !variants.is_empty(),
-            "no enum {name} in crates/protocol/src/{path}: bring TAGGED up to date"
+            !names.is_empty(),
+            "no list `{opening}` with names in crates/protocol/src/{path}: bring TAGGED up to date"
         );
-        let sent = variants.iter().filter(|variant| !not_sent.contains(&variant.as_str()));
-        found.extend(sent.map(|variant| (begins, on_the_wire(variant))));
+        found.extend(names.into_iter().map(|name| (begins, name)));
     }
     found
 }
@@ -150,8 +167,21 @@ fn names_on_the_wire_are_found_in_the_code() {
         crate::tokens::rust("#[a] enum B { #[c(d)] Eff(E), GeeH { i: u8 }, J {}, #[k] L = 1 } enum M { N }");
     assert_eq!(variants(&code, "B"), ["Eff", "GeeH", "J", "L"]);
     assert_eq!(on_the_wire("MessagePosted"), "message_posted");
+
+    let code = crate::tokens::rust(
+        r#"macro_rules! list { ("not" => A,) => {} }
+        list! { "one" => One, #[b = "nor"] "two_more" => TwoMore { #[c("nor" => d)] e: u8 }, }
+        family! { enum F { "three" => Three(G), } } enum H { "four" => Four, }"#,
+    );
+    assert_eq!(names(&code, ["list", "!", "{"]), ["one", "two_more"]);
+    assert_eq!(names(&code, ["enum", "F", "{"]), ["three"]);
+    assert!(names(&code, ["enum", "I", "{"]).is_empty());
+
     if file("crates/protocol/src/error_code.rs").is_some() {
         assert!(error_codes().contains(&"slow_down".to_owned()));
         assert!(close_codes().contains(&"4401".to_owned()));
+        let types = types();
+        let known = [("command", "react"), ("event", "message_posted"), ("frame", "hello")];
+        assert!(known.iter().all(|(begins, name)| types.contains(&(*begins, (*name).to_owned()))));
     }
 }

@@ -1,7 +1,7 @@
 //! Values as they go to PostgreSQL and come back.
 
 use crate::sql::error::{SqlError, SqlResult};
-use crate::sql::row::Stored;
+use crate::sql::stored::Stored;
 use crate::sql::value::{Kind, Value};
 use std::error::Error;
 use tokio_postgres::Row;

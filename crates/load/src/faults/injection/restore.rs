@@ -58,7 +58,7 @@ impl Stage {
 
     /// Reads the epoch and everything that was kept in a life that is over, on a server that nobody else uses.
     async fn read_aside(&self) -> Result<(String, Record)> {
-        let mut aside = Victim::new(self.victim.binary(), self.victim.folder())?;
+        let mut aside = Victim::new(self.victim.binary(), self.victim.folder(), None)?;
         aside.start(&self.always).await?;
         let address = aside.address().to_string();
         let began = Instant::now();

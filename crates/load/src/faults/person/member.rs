@@ -1,6 +1,6 @@
 //! A person with a whole client, which reconnects, resumes, and sends unanswered posts again.
 
-use super::{Heads, Part, Scene, words};
+use super::scene::{Heads, Part, Scene, words};
 use crate::faults::journal::{Journal, Screen, What};
 use client::{Backoff, Client, Failure, Link, Options, PendingState, Window};
 use protocol::frame::Posted;

@@ -1,7 +1,7 @@
 //! A person who posts over HTTP, as a script does. Each attempt is a request of its own, all with the same
 //! `Idempotency-Key` until there is an answer.
 
-use super::{Part, Scene, is_of_the_moment, words};
+use super::scene::{Part, Scene, is_of_the_moment, words};
 use crate::faults::journal::{Journal, What};
 use client::Api;
 use client::api::{ApiError, Response};

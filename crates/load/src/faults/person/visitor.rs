@@ -1,6 +1,6 @@
 //! A person on the simple protocol, as with `websocat`: no account, no retry, nothing to resume.
 
-use super::{Part, Scene, words};
+use super::scene::{Part, Scene, words};
 use crate::faults::journal::{Journal, Keeper, What};
 use client::{Simple, SimpleReceived};
 use protocol::RoomId;

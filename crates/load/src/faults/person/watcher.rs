@@ -1,7 +1,7 @@
 //! A person who only listens, on a bare connection, with rules of the harness's own: what judges a server should not
 //! share the mistakes of its client.
 
-use super::{Heads, Part, Scene};
+use super::scene::{Heads, Part, Scene};
 use crate::faults::journal::{Journal, What};
 use client::{Connection, Received};
 use protocol::{Command, RoomId, ServerFrame};

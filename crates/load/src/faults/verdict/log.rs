@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::faults::community::{Kept, Record};
-use protocol::{Event, EventKind, Message, RoomId, UserId};
+use protocol::{Event, EventKind, Message, Reaction, RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges I-3, I-7 and I-9.
@@ -46,26 +46,13 @@ fn contiguous(room: RoomId, events: &[Event], verdict: &mut Verdict) {
     for (index, event) in events.iter().enumerate() {
         let due = index as u64 + 1;
         // In the place of a row that is missing, the log tells an event that changes nothing.
-        let is_filled = match &event.kind {
-            EventKind::MessageEdited { target, .. } | EventKind::MessageDeleted { target, .. } => {
-                *target >= event.seq
-            }
-            EventKind::MessagePosted { .. }
-            | EventKind::MemberJoined { .. }
-            | EventKind::MemberLeft { .. } => false,
-        };
+        let is_filled = event.kind.takes_text_back() && event.kind.target().is_some_and(|of| of >= event.seq);
         if event.seq != due || is_filled {
             verdict.counts.holes += 1;
             return verdict.find(3, || format!("{room} has {} where {due} is due", event.seq));
         }
     }
-    let ordinals = posts(events).map(|event| match &event.kind {
-        EventKind::MessagePosted(posted) => posted.n,
-        EventKind::MessageEdited { .. }
-        | EventKind::MessageDeleted { .. }
-        | EventKind::MemberJoined { .. }
-        | EventKind::MemberLeft { .. } => 0,
-    });
+    let ordinals = events.iter().filter_map(|event| event.kind.posted()).map(|posted| posted.n);
     if let Some((due, n)) = (1..).zip(ordinals).find(|(due, n)| due != n) {
         verdict.find(3, || format!("message {n} of {room} stands where {due} is due"));
     }
@@ -77,34 +64,24 @@ fn rebuilds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
     // Each member, with whether they are a guest.
     let mut members: BTreeMap<UserId, bool> = BTreeMap::new();
     for event in &kept.events {
-        match &event.kind {
-            EventKind::MessagePosted { .. } => {
-                messages.extend(event.message().map(|message| (event.seq, message)))
+        messages.extend(event.message().map(|message| (event.seq, message)));
+        if let Some(target) = event.kind.target() {
+            touch(room, event, messages.get_mut(&target), verdict);
+        }
+        match event.kind.membership() {
+            Some((user, true)) if members.insert(user.id, user.guest).is_some() => {
+                verdict.find(9, || format!("{room} {}: {} joined twice", event.seq, user.name));
             }
-            EventKind::MessageEdited { target, .. } | EventKind::MessageDeleted { target, .. } => {
-                let touched = messages.get(target).map(|message| message.rev);
-                if touched.is_none_or(|rev| rev < event.seq) {
-                    verdict.find(9, || {
-                        format!("{room} {}: {target} does not know of it, rev {touched:?}", event.seq)
-                    });
-                }
+            Some((user, false)) if members.remove(&user.id).is_none() => {
+                verdict.find(9, || format!("{room} {}: {} left without being there", event.seq, user.name));
             }
-            EventKind::MemberJoined { user, .. } => {
-                if members.insert(user.id, user.guest).is_some() {
-                    verdict.find(9, || format!("{room} {}: {} joined twice", event.seq, user.name));
-                }
-            }
-            EventKind::MemberLeft { user } => {
-                if members.remove(&user.id).is_none() {
-                    verdict
-                        .find(9, || format!("{room} {}: {} left without being there", event.seq, user.name));
-                }
-            }
+            Some(_) | None => {}
         }
     }
     let rebuilt: Vec<Message> = messages.into_values().collect();
-    if rebuilt != kept.messages {
-        let differs = rebuilt.iter().zip(&kept.messages).find(|(one, other)| one != other);
+    let shown: Vec<Message> = kept.messages.iter().map(counted).collect();
+    if rebuilt != shown {
+        let differs = rebuilt.iter().zip(&shown).find(|(one, other)| one != other);
         verdict.find(9, || {
             format!(
                 "{room}: {} messages by the log, {} by the pages; first difference {differs:?}",
@@ -120,4 +97,30 @@ fn rebuilds(room: RoomId, kept: &Kept, verdict: &mut Verdict) {
     if missing.is_some() || extra.is_some() {
         verdict.find(9, || format!("{room}: the roster lacks {missing:?} and has {extra:?} besides"));
     }
+}
+
+/// Judges whether a message knows of an event that changed it, and takes a reaction in.
+fn touch(room: RoomId, event: &Event, message: Option<&mut Message>, verdict: &mut Verdict) {
+    let touched = message.as_ref().map(|message| message.rev);
+    if event.kind.takes_text_back() && touched.is_none_or(|rev| rev < event.seq) {
+        verdict.find(9, || format!("{room} {}: its message does not know of it, rev {touched:?}", event.seq));
+    }
+    let (Some(message), EventKind::MessageReacted { emoji, count, .. }) = (message, &event.kind) else {
+        return;
+    };
+    let (emoji, count) = (emoji.clone(), *count);
+    match message.beside.reactions.iter_mut().find(|known| known.emoji == emoji) {
+        Some(known) => known.count = count,
+        None => message.beside.reactions.push(Reaction { emoji, count, mine: false, users: Vec::new() }),
+    }
+    message.beside.reactions.retain(|known| known.count > 0);
+}
+
+/// A message of a page with no more of its reactions than the log tells without a reader: each emoji and its count.
+fn counted(message: &Message) -> Message {
+    let mut message = message.clone();
+    for reaction in &mut message.beside.reactions {
+        (reaction.mine, reaction.users) = (false, Vec::new());
+    }
+    message
 }

@@ -1,7 +1,7 @@
 //! What was kept in one life of the data, with the indexes that millions of frames need.
 
 use crate::faults::community::{Kept, Record};
-use protocol::{Event, EventKind, Message, RoomId, UserId};
+use protocol::{Event, Message, RoomId, UserId};
 use std::collections::{HashMap, HashSet};
 
 /// A record with its indexes.
@@ -80,14 +80,9 @@ impl<'a> Lookup<'a> {
 
     fn add_rights(&mut self, room: RoomId, kept: &Kept) {
         for event in &kept.events {
-            let (user, until) = match &event.kind {
-                EventKind::MemberJoined { user, .. } => (user.id, u64::MAX),
-                EventKind::MemberLeft { user } => (user.id, event.seq),
-                EventKind::MessagePosted { .. }
-                | EventKind::MessageEdited { .. }
-                | EventKind::MessageDeleted { .. } => continue,
-            };
-            self.rights.entry(user).or_default().insert(room, until);
+            let Some((user, is_member)) = event.kind.membership() else { continue };
+            let until = if is_member { u64::MAX } else { event.seq };
+            self.rights.entry(user.id).or_default().insert(room, until);
         }
     }
 }

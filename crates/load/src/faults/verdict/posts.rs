@@ -150,12 +150,6 @@ impl<'a> Index<'a> {
 
     fn revised(&self, room: RoomId, target: u64, rev: u64) -> bool {
         let Some(event) = self.events.get(&(room, rev)) else { return false };
-        match &event.kind {
-            EventKind::MessageEdited { target: touched, .. }
-            | EventKind::MessageDeleted { target: touched, .. } => *touched == target,
-            EventKind::MessagePosted { .. }
-            | EventKind::MemberJoined { .. }
-            | EventKind::MemberLeft { .. } => false,
-        }
+        event.kind.takes_text_back() && event.kind.target() == Some(target)
     }
 }

@@ -123,7 +123,7 @@ fn hello() -> Value {
     });
     json!({
         "type": "hello", "version": "1", "build": "1", "features": [], "epoch": "e", "user": ben(), "role": "member",
-        "limits": limits, "heartbeat_ms": 1, "rooms": [room(1, 0)],
+        "may": [], "limits": limits, "heartbeat_ms": 1, "rooms": [room(1, 0)],
     })
 }
 

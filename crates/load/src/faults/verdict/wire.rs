@@ -263,29 +263,17 @@ fn is_in_log(event: &Event, name: &str, kept: &Lookup<'_>, verdict: &mut Verdict
     }
 }
 
-/// Whether two tellings are of the same event. The log tells a text as it stands now.
+/// Whether two tellings are of the same event. The log tells a text as it stands now, and of a message that was deleted
+/// since only that it was.
 fn is_same(kept: &EventKind, shown: &EventKind) -> bool {
-    match (kept, shown) {
-        (EventKind::MessagePosted(kept), EventKind::MessagePosted(shown)) => {
-            let is_older = shown.rev < kept.rev;
-            let says_the_same = shown.rev == kept.rev && shown.body == kept.body;
-            kept.nonce == shown.nonce && kept.n == shown.n && (is_older || says_the_same)
-        }
-        (EventKind::MessageEdited { target, .. }, EventKind::MessageEdited { target: shown, .. })
-        | (EventKind::MessageDeleted { target, .. }, EventKind::MessageDeleted { target: shown, .. }) => {
-            target == shown
-        }
-        (EventKind::MemberJoined { user, .. }, EventKind::MemberJoined { user: shown, .. })
-        | (EventKind::MemberLeft { user }, EventKind::MemberLeft { user: shown }) => user.id == shown.id,
-        (
-            EventKind::MessagePosted { .. }
-            | EventKind::MessageEdited { .. }
-            | EventKind::MessageDeleted { .. }
-            | EventKind::MemberJoined { .. }
-            | EventKind::MemberLeft { .. },
-            _,
-        ) => false,
+    if let (Some(kept), Some(shown)) = (kept.posted(), shown.posted()) {
+        let is_older = shown.rev < kept.rev;
+        let says_the_same = shown.rev == kept.rev && shown.body == kept.body;
+        return kept.nonce == shown.nonce && kept.n == shown.n && (is_older || says_the_same);
     }
+    let is_gone = matches!(kept, EventKind::MessageDeleted { .. }) && !shown.is_of_the_text();
+    let who = |kind: &EventKind| kind.membership().map(|(user, _)| user.id);
+    kept.target() == shown.target() && who(kept) == who(shown) && (kept.name() == shown.name() || is_gone)
 }
 
 impl Talk {
@@ -304,6 +292,7 @@ impl Talk {
             SimpleFrame::Joined { .. }
             | SimpleFrame::Left { .. }
             | SimpleFrame::Roster { .. }
+            | SimpleFrame::Reaction { .. }
             | SimpleFrame::Error { .. } => {}
         }
     }

@@ -117,7 +117,7 @@ impl Connection {
             Ok((reset, read)) => {
                 let after = reset.as_of;
                 let mark = ServerFrame::ReadMarked(ReadMarked { room, read });
-                let reset = ServerFrame::Reset(Arc::unwrap_or_clone(reset));
+                let reset = ServerFrame::Reset(reset);
                 let preface = vec![native(&reset), native(&mark)];
                 self.make_up(room, shortfall, after, preface).await;
             }

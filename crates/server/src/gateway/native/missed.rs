@@ -11,11 +11,11 @@ pub(super) struct Missed {
     /// The connection lacks every event behind this `seq`. `None`: it lacks more than is told one by one, or nobody knows
     /// how much.
     pub(super) after: Option<u64>,
-    /// The shortfall of the tail that told of it; [`Shortfall::NONE`] where no tail refused anything.
+    /// The shortfall of the tail that told of it; [`Shortfall::NONE`] where no tail fell short.
     pub(super) shortfall: Shortfall,
 }
 
-/// The rooms that a connection is to catch up with, in turn. A room stands here once, or twice: for what its tail refused,
+/// The rooms that a connection is to catch up with, in turn. A room stands here once, or twice: because its tail fell short,
 /// and for what the client itself missed too much of.
 #[derive(Default)]
 pub(super) struct Behind {
@@ -24,7 +24,7 @@ pub(super) struct Behind {
 }
 
 impl Missed {
-    /// More than is told one by one, of a room that was not refused.
+    /// More than is told one by one, of a room whose tail did not fall short.
     pub(super) const ALL: Self = Self { after: None, shortfall: Shortfall::NONE };
 
     /// Whether one catch-up can stand for both: the end of a catch-up ends the shortfall it answers, so that one without a
@@ -33,7 +33,7 @@ impl Missed {
         (self.shortfall == Shortfall::NONE) == (other.shortfall == Shortfall::NONE)
     }
 
-    /// What is missing by both accounts together. A tail that refuses a second time says where that was; what was missing
+    /// What is missing by both accounts together. A tail that falls short a second time says where that was; what was missing
     /// by its first shortfall is still missing.
     fn and(self, other: Self) -> Self {
         Self {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
+    fn a_shortfall_that_comes_later_does_not_hide_what_an_earlier_one_lacks() {
         let shortfall = Shortfall::NONE;
         let (early, late) = (Missed { after: Some(3), shortfall }, Missed { after: Some(21), shortfall });
         assert_eq!((early.and(late), late.and(early)), (early, early));

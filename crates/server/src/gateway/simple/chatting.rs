@@ -99,7 +99,7 @@ impl Connection {
         Some((room, posting))
     }
 
-    fn became_member(&self, room: RoomId, caller: Caller) {
+    pub(super) fn became_member(&self, room: RoomId, caller: Caller) {
         let mut whereabouts = self.whereabouts();
         if whereabouts.member || whereabouts.room.as_ref().is_none_or(|here| here.id != room) {
             return;

@@ -272,3 +272,35 @@ async fn one_person_with_two_sockets_comes_once_and_goes_once() {
     assert_eq!(ana.hears().await, roster("lobby", &["Ana"]));
     nothing_broke(&server);
 }
+
+#[tokio::test]
+async fn everybody_in_the_room_hears_a_reaction_and_a_silent_visitor_can_react() {
+    let server = Server::start().await;
+    let mut ana = Script::in_room(&server, "kitchen", "Ana").await;
+    let mut dot = Script::in_room(&server, "kitchen", "Dot").await;
+    ana.hears().await;
+    ana.hears().await;
+    ana.chat("cake?").await;
+    let seq = match (ana.hears().await, dot.hears().await) {
+        (SimpleFrame::Chat(said), SimpleFrame::Chat(_)) => said.chat.seq,
+        other => panic!("{other:?} in place of a chat"),
+    };
+    for (on, count) in [(true, 1), (false, 0)] {
+        dot.says(&format!(r#"{{"type":"react","seq":{seq},"emoji":"🎉","on":{on}}}"#)).await;
+        let (room, username) = ("kitchen".to_owned(), "Dot".to_owned());
+        let heard = SimpleFrame::Reaction { room, seq, username, emoji: "🎉".to_owned(), on, count };
+        assert_eq!(ana.hears().await, heard);
+        assert_eq!(dot.hears().await, heard);
+    }
+    for wrong in [r#"{"type":"react","seq":999,"emoji":"🎉"}"#, r#"{"type":"react","seq":1,"emoji":"cake"}"#]
+    {
+        dot.says(wrong).await;
+        dot.hears_error().await;
+    }
+    let mut ben = Script::open(&server).await;
+    ben.says(r#"{"type":"react","seq":1,"emoji":"🎉"}"#).await;
+    assert_eq!(ben.hears_error().await, "join a room before reacting");
+    dot.chat("yes").await;
+    assert_eq!(ana.hears_chat().await, chat("Dot", "yes"));
+    nothing_broke(&server);
+}

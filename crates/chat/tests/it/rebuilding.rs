@@ -1,9 +1,9 @@
 //! The property behind every client: what is built from events equals what is fetched, at every `seq`.
 
-use crate::support::{World, nonce, world};
+use crate::support::{World, nonce, reaction, world};
 use chat::{Caller, Window};
 use proptest::prelude::*;
-use protocol::{Event, EventKind, Message, RoomId};
+use protocol::{Event, EventKind, Message, Reaction, RoomId, User};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
@@ -11,6 +11,7 @@ enum Act {
     Post(u8),
     Edit(u8, u8),
     Delete(u8),
+    React(u8, u8, bool),
     Join,
     Leave,
 }
@@ -20,6 +21,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => any::<u8>().prop_map(Act::Post),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(which, text)| Act::Edit(which, text)),
         1 => any::<u8>().prop_map(Act::Delete),
+        4 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(which, how, on)| Act::React(which, how, on)),
         1 => Just(Act::Join),
         1 => Just(Act::Leave),
     ]
@@ -30,6 +32,8 @@ fn act() -> impl Strategy<Value = Act> {
 struct Reader {
     last: u64,
     messages: BTreeMap<u64, Message>,
+    /// Who has reacted to which message, with which emoji, and by which event.
+    reactions: BTreeMap<(u64, String), Vec<(u64, User)>>,
 }
 
 impl Reader {
@@ -53,8 +57,32 @@ impl Reader {
                     (message.rev, message.deleted) = (*rev, true);
                 }
             }
+            EventKind::MessageReacted { target, emoji, on, count } => {
+                let people = self.reactions.entry((*target, emoji.clone())).or_default();
+                people.retain(|(_, user)| user.id != event.by.id);
+                if *on {
+                    people.push((event.seq, event.by.clone()));
+                }
+                assert_eq!(people.len() as u64, *count, "the count is of all people, after the event");
+            }
             EventKind::MemberJoined { .. } | EventKind::MemberLeft { .. } => {}
         }
+    }
+
+    /// The messages with the reactions to them as `me` sees them.
+    fn seen_by(mut self, me: &Caller) -> BTreeMap<u64, Message> {
+        let mut reactions: Vec<_> =
+            self.reactions.into_iter().filter(|(_, people)| !people.is_empty()).collect();
+        reactions.sort_by_key(|(_, people)| people[0].0);
+        for ((target, emoji), people) in reactions {
+            let Some(message) = self.messages.get_mut(&target).filter(|message| !message.deleted) else {
+                continue;
+            };
+            let (count, mine) = (people.len() as u64, people.iter().any(|(_, user)| user.id == me.user().id));
+            let users = people.into_iter().take(3).map(|(_, user)| user).collect();
+            message.beside.reactions.push(Reaction { emoji, count, mine, users });
+        }
+        self.messages
     }
 
     fn keep(&mut self, message: Message) {
@@ -90,6 +118,14 @@ async fn act_out(world: &World, ana: &Caller, ben: &Caller, lobby: RoomId, act: 
         Act::Delete(which) => {
             if let Some(seq) = pick(which) {
                 world.chat.delete(ana, lobby, seq).await.unwrap();
+            }
+        }
+        Act::React(which, how, on) => {
+            if let Some(seq) = pick(which) {
+                let (who, emoji) =
+                    (if how % 2 == 0 { ana } else { ben }, ["👍", "🎉", "❤️"][usize::from(how % 3)]);
+                // Refused for a message that was deleted, and to Ben while he is away.
+                let _ = world.chat.react(who, lobby, seq, &reaction(emoji, on)).await;
             }
         }
         Act::Join => drop(world.chat.join_room(ben, lobby).await.unwrap()),
@@ -142,6 +178,6 @@ async fn agree(acts: Vec<Act>) {
             }
         }
         assert_eq!(reader.last, fresh.as_of);
-        assert_eq!(reader.messages, fetched, "cut at {cut}");
+        assert_eq!(reader.seen_by(&ana), fetched, "cut at {cut}");
     }
 }
