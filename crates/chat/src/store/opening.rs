@@ -171,13 +171,13 @@ pub enum OpenError {
     InUse,
 }
 
-impl From<rusqlite::Error> for OpenError {
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error.into())
     }
 }
 
-impl From<rusqlite::Error> for DatabaseError {
+impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error.into())
     }

@@ -105,7 +105,7 @@ async fn a_newer_database_is_refused_with_both_versions() {
     let DatabaseError::Newer { found, .. } = &refused else { panic!("{refused}") };
     assert_eq!(*found, known + 1);
     assert!(refused.to_string().contains("use the newer Roomful"), "{refused}");
-    assert!(check(&world.database).is_err());
+    assert!(check(&world.database().into()).is_err());
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn another_life_has_another_epoch_and_everything_else() {
 #[tokio::test]
 async fn what_people_did_passes_every_check() {
     let world = talk().await;
-    let findings = check(&world.database).unwrap();
+    let findings = check(&world.database().into()).unwrap();
     assert_eq!(findings.faults.len(), Check::ALL.len());
     for (check, faults) in findings.faults {
         assert!(faults.is_empty(), "{}: {faults:?}", check.name());
@@ -187,7 +187,7 @@ async fn a_damaged_page_and_an_index_that_lies_are_told_apart() {
 
 async fn exported(world: &World) -> Vec<Value> {
     let mut out = Vec::new();
-    let lines = chat::export(&world.database, 7, &mut out).unwrap();
+    let lines = chat::export(&world.database().into(), 7, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let values: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(values.len() as u64, lines);
