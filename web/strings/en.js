@@ -100,7 +100,9 @@ const refusals = {
   overloaded: ({ params }) =>
     (params.reason === "disk_full"
       ? "The server's disk is full. Nothing can be sent until there is space."
-      : "The server is very busy. Try again in a moment."),
+      : params.reason === "database_away"
+        ? "The server cannot reach its database. Try again in a moment."
+        : "The server is very busy. Try again in a moment."),
   unknown: () => "No answer came, so it may have been done or not. Look, then try again.",
   internal: () => "The server failed. Its log says why.",
   offline: () => "There is no connection. Nothing was done.",

@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use crate::chat::Chat;
 use crate::error::{Error, Result};
 use crate::memberships;
-use crate::pages::PAGE;
+use crate::pages::{PAGE, after};
 use crate::sessions::{self, NewSession};
 use crate::store::accounts::{self, AccountRow};
 use crate::store::invites;
@@ -146,7 +146,7 @@ impl Chat {
     /// `Forbidden` to guests: the names of a community are not for everybody who walks by.
     pub async fn list_users(&self, caller: &Caller, prefix: &str, cursor: Option<&str>) -> Result<UserPage> {
         caller.must(Verb::FindPeople, false)?;
-        let (prefix, after) = (fold(prefix), cursor.unwrap_or_default().to_owned());
+        let (prefix, after) = (fold(prefix), after(cursor)?);
         let mut rows = self.read(move |sql| accounts::page(sql, &prefix, &after, PAGE + 1)).await?;
         let more = rows.len() > PAGE as usize;
         rows.truncate(PAGE as usize);

@@ -43,7 +43,11 @@ impl Chat {
         let id = self
             .write(move |tx| {
                 let room = match room {
-                    Some(room) => Some(members::prove(tx.sql, room, by)?.room()),
+                    Some(room) => {
+                        let membership = members::prove(tx.sql, room, by)?;
+                        membership.must(Verb::Invite)?;
+                        Some(membership.room())
+                    }
                     None => None,
                 };
                 let new =

@@ -32,14 +32,31 @@ pub(crate) struct PageToken {
 impl PageToken {
     pub(crate) fn read(text: Option<&str>) -> Result<Self> {
         let Some(text) = text else { return Ok(Self { name: String::new(), key: 0 }) };
-        let (key, name) =
-            text.split_once('.').and_then(|(key, name)| Some((key.parse().ok()?, name))).ok_or_else(
-                || Error::invalid("cursor", "unknown", "Take the cursor from the page before as it is."),
-            )?;
+        let (key, name) = passable(text)?
+            .split_once('.')
+            .and_then(|(key, name)| Some((key.parse().ok()?, name)))
+            .ok_or_else(unknown)?;
         Ok(Self { name: name.to_owned(), key })
     }
 
     pub(crate) fn write(name: &str, key: i64) -> String {
         format!("{key}.{name}")
     }
+}
+
+/// The name after which a page goes on, as a token of the page before says it; the first page without one.
+///
+/// # Errors
+/// `Invalid` for what no page gave.
+pub(crate) fn after(token: Option<&str>) -> Result<String> {
+    passable(token.unwrap_or_default()).map(str::to_owned)
+}
+
+/// No name holds U+0000, and PostgreSQL takes no text that does.
+fn passable(token: &str) -> Result<&str> {
+    if token.contains('\0') { Err(unknown()) } else { Ok(token) }
+}
+
+fn unknown() -> Error {
+    Error::invalid("cursor", "unknown", "Take the cursor from the page before as it is.")
 }

@@ -43,6 +43,9 @@ impl Chat {
         reaction: &NewReaction,
     ) -> Result<Caller> {
         let (emoji, on, visitor) = (emoji_of(&reaction.emoji)?, reaction.on, visitor.clone());
+        if let (Visitor::Passing(_), false) = (&visitor, on) {
+            return Err(Error::invalid("on", "nothing", "There is no reaction of yours to take back."));
+        }
         self.write(move |tx| {
             let caller = become_member(tx, &visitor, room)?;
             let membership = memberships::prove(tx.sql, room, caller.key())?;

@@ -53,8 +53,13 @@ impl Replays {
     pub(crate) fn new() -> Self {
         let page =
             |page: &EventPage| page.events.iter().map(|event| BESIDE_TEXT + event.kind.text().len()).sum();
-        let reset =
-            |reset: &Reset| reset.messages.iter().map(|message| BESIDE_TEXT + message.body.text.len()).sum();
+        let reset = |reset: &Reset| {
+            reset
+                .messages
+                .iter()
+                .map(|message| BESIDE_TEXT * (1 + message.beside.reactions.len()) + message.body.text.len())
+                .sum()
+        };
         Self { pages: Together::new(page), resets: Together::new(reset) }
     }
 

@@ -47,7 +47,7 @@ impl Standing {
     /// What the member may do to another member of the room, whose role on the server is `other`.
     pub(crate) fn denies_to(self, verb: Verb, other: Role) -> Option<&'static str> {
         let is_below = other < Role::Moderator || other <= self.on_server;
-        let above = "You cannot remove somebody who stands above you on this server.";
+        let above = "You cannot do that to somebody who stands above you on this server.";
         self.denies(verb).or((!is_below).then_some(above))
     }
 }

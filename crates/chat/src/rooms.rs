@@ -5,7 +5,7 @@ use crate::chat::Chat;
 use crate::error::{Error, Result};
 use crate::limits::LOBBY;
 use crate::memberships;
-use crate::pages::PAGE;
+use crate::pages::{PAGE, after};
 use crate::store::rooms::NewRoom;
 use crate::store::{Tx, accounts, memberships as members, rooms, sessions};
 use crate::stream::RoomKey;
@@ -68,7 +68,7 @@ impl Chat {
             None => self.rooms_of(user).await?.into_iter().map(|(_, room)| room).collect(),
             Some(_) => Vec::new(),
         };
-        let after = cursor.unwrap_or_default().to_owned();
+        let after = after(cursor)?;
         let mut open = self.read(move |sql| rooms::page_open(sql, user, &after, PAGE + 1)).await?;
         let more = open.len() > PAGE as usize;
         open.truncate(PAGE as usize);

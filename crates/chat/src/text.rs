@@ -65,7 +65,8 @@ impl Name {
 /// Folds `text` for comparison: equal for names that people would read as the same letters.
 pub fn fold(text: &str) -> String {
     let folded: String = caseless::default_case_fold_str(&text.nfkc().collect::<String>());
-    folded.nfkc().filter(|c| !is_invisible(*c)).collect::<String>().trim().to_owned()
+    // No name holds U+0000, and PostgreSQL takes no text that does.
+    folded.nfkc().filter(|c| !is_invisible(*c) && *c != '\0').collect::<String>().trim().to_owned()
 }
 
 /// What a text weighs on a page, in bytes of JSON with what stands around it.

@@ -283,7 +283,9 @@ impl Timeline {
         }
         match self.messages.get_mut(&message.seq) {
             Some(known) if message.rev > known.rev => {
-                message.beside.reactions = std::mem::take(&mut known.beside.reactions);
+                if !message.deleted {
+                    message.beside.reactions = std::mem::take(&mut known.beside.reactions);
+                }
                 *known = message;
             }
             Some(_) => {}

@@ -24,6 +24,8 @@ if [ -n "$remove" ]; then rm -rf -- "$remove"; fi
 
 /// How PostgreSQL says that it can be used.
 const READY: &str = "database system is ready to accept connections";
+/// How a server that does not start says that sessions of the one before it, which was killed, have not ended yet.
+const OCCUPIED: &str = "pre-existing shared memory block";
 /// How many of the server's last lines are told when it fails.
 const LAST_LINES: usize = 20;
 
@@ -34,7 +36,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Runs `server` and waits until it can be used. If it ends with this process and not before, `remove` is removed.
+    /// Runs `server` and waits until it can be used. It is `ResourceBusy` when sessions of a server before it that was killed
+    /// have not ended yet. If it ends with this process and not before, `remove` is removed.
     pub(crate) fn start(server: Command, remove: Option<&Path>) -> io::Result<Self> {
         let mut shell = Command::new("sh");
         shell.args(["-c", SHELL, "sh"]).arg(server.get_program()).args(server.get_args());
@@ -58,10 +61,14 @@ impl Guard {
         thread::Builder::new().name("postgres-log".into()).spawn(move || follow(output, &told))?;
         match hears.recv() {
             Ok(Ok(process)) => Ok(Self { shell, input, process }),
-            Ok(Err(last)) => {
+            Ok(Err((kind, last))) => {
+                if kind == io::ErrorKind::ResourceBusy {
+                    // The server before had its data there: nothing is removed.
+                    writeln!(input)?;
+                }
                 drop(input);
                 shell.wait()?;
-                Err(io::Error::other(format!("PostgreSQL does not start:\n{last}")))
+                Err(io::Error::new(kind, format!("PostgreSQL does not start:\n{last}")))
             }
             Err(_) => Err(io::Error::other("nobody reads what PostgreSQL says")),
         }
@@ -87,7 +94,7 @@ impl Guard {
 }
 
 /// Reads what the server says for as long as it lives. Tells once, its process id when it can be used or its last words.
-fn follow(output: ChildStderr, told: &mpsc::Sender<Result<u32, String>>) {
+fn follow(output: ChildStderr, told: &mpsc::Sender<Result<u32, (io::ErrorKind, String)>>) {
     let (mut process, mut last) = (None, VecDeque::new());
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         if let Some(id) = line.strip_prefix("server ") {
@@ -99,10 +106,15 @@ fn follow(output: ChildStderr, told: &mpsc::Sender<Result<u32, String>>) {
             // Whoever waited may have heard before: a server says it after each crash of a backend.
             let _ = told.send(Ok(process));
         }
+        // The shell still waits for its input then: its end is not the end of the output.
+        let is_occupied = line.contains(OCCUPIED);
         last.push_back(line);
         if last.len() > LAST_LINES {
             last.pop_front();
         }
+        if is_occupied {
+            let _ = told.send(Err((io::ErrorKind::ResourceBusy, last.make_contiguous().join("\n"))));
+        }
     }
-    let _ = told.send(Err(last.make_contiguous().join("\n")));
+    let _ = told.send(Err((io::ErrorKind::Other, last.make_contiguous().join("\n"))));
 }

@@ -16,6 +16,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use cluster::{Programs, Runner};
@@ -161,9 +162,18 @@ impl Server {
         if self.guard.is_some() {
             self.stop()?;
         }
-        let server = self.programs.serve(&self.runner, &self.data(), &self.folder, self.port);
-        self.guard = Some(Guard::start(server, self.temporary.as_ref().map(TempDir::path))?);
-        Ok(())
+        let until = Instant::now() + ENDING;
+        loop {
+            let server = self.programs.serve(&self.runner, &self.data(), &self.folder, self.port);
+            match Guard::start(server, self.temporary.as_ref().map(TempDir::path)) {
+                // The sessions of a killed server end by themselves, when they notice.
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => {}
+                started => {
+                    self.guard = Some(started?);
+                    return Ok(());
+                }
+            }
+        }
     }
 
     fn end(&mut self, signal: &str) -> io::Result<()> {
@@ -194,6 +204,9 @@ impl Drop for Server {
         }
     }
 }
+
+/// How long the sessions of a killed server may take to end.
+const ENDING: Duration = Duration::from_secs(30);
 
 /// The longest path that a Unix socket can have.
 const LONGEST: usize = 107;

@@ -9,7 +9,7 @@ use crate::store::places;
 use crate::stream::RoomKey;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long news gather before they are taken: what is said in a second costs one transaction, and not one each.
 const GATHERING: Duration = Duration::from_secs(1);
@@ -32,6 +32,8 @@ pub struct Consuming {
     turns: Vec<Turn>,
     /// Whose turn is next.
     next: usize,
+    /// When rooms that failed are tried again; none while there is no such room.
+    again_at: Option<Instant>,
 }
 
 /// What one consumer has to do.
@@ -58,7 +60,7 @@ impl Consuming {
             pending: Pending::new(),
             aside: BTreeSet::new(),
         };
-        Self { chat, turns: consumers.iter().map(turn).collect(), next: 0 }
+        Self { chat, turns: consumers.iter().map(turn).collect(), next: 0, again_at: None }
     }
 
     /// Takes what happens until the database is closed. While nothing happens it sleeps.
@@ -103,9 +105,15 @@ impl Consuming {
     async fn rest(&mut self) {
         let news = self.chat.0.news.arrived();
         if self.turns.iter().all(|turn| turn.aside.is_empty()) {
+            self.again_at = None;
             news.await;
-        } else if timeout(ASIDE, news).await.is_err() {
-            self.turns.iter_mut().for_each(Turn::try_again);
+        } else {
+            // Kept over many rests: news of other rooms must not put it off for ever.
+            let at = *self.again_at.get_or_insert_with(|| Instant::now() + ASIDE);
+            if timeout_at(at, news).await.is_err() {
+                self.again_at = None;
+                self.turns.iter_mut().for_each(Turn::try_again);
+            }
         }
         sleep(GATHERING).await;
     }

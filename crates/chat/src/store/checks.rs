@@ -83,13 +83,17 @@ const REFERENCES: [&str; 2] = [
 
 /// What foreign keys declare: a table, its column, and the table that the column refers to. SQLite looks through them by
 /// itself. PostgreSQL trusts what it once let in.
-const DECLARED: [(&str, &str, &str); 6] = [
+const DECLARED: [(&str, &str, &str); 10] = [
     ("sessions", "user", "users"),
     ("rooms", "opened_by", "users"),
     ("memberships", "room", "rooms"),
     ("memberships", "user", "users"),
     ("invites", "room", "rooms"),
     ("invites", "created_by", "users"),
+    ("reactions", "room", "rooms"),
+    ("reactions", "user", "users"),
+    ("places", "room", "rooms"),
+    ("counts", "room", "rooms"),
 ];
 
 const ROOMS: [&str; 3] = [
@@ -105,7 +109,10 @@ const ROOMS: [&str; 3] = [
 ];
 
 /// A message's `rev` is the place of the last event that changed its text. Other events of a message leave `rev` alone.
-const MESSAGES: [&str; 6] = [
+const MESSAGES: [&str; 7] = [
+    "select r.id as room, format('message %s has reactions, and is deleted or not there', x.seq) as fault
+     from (select distinct room, seq from reactions) x join rooms r on r.key = x.room
+     where not exists (select 1 from messages m where m.room = x.room and m.seq = x.seq and m.deleted = false)",
     "select r.id as room, format('message %s was never posted by its author', m.seq) as fault
      from messages m left join rooms r on r.key = m.room
      where not exists (select 1 from events e where e.room = m.room and e.seq = m.seq

@@ -26,7 +26,7 @@ pub(super) struct Remote {
     address: String,
     /// None while the server is away.
     session: Option<Postgres>,
-    /// Which database it is.
+    /// Which database it is, and which server has served it last.
     identity: Option<String>,
 }
 
@@ -52,7 +52,9 @@ impl Engine {
 
     /// Begins the one session that writes to the database at `address`, and brings its tables up to date.
     pub(super) fn session(address: &str) -> Result<Self, OpenError> {
-        Self::remote(address, session::begin(address)?)
+        let session = session::begin(address)?;
+        identity::claim((&session).into())?;
+        Self::remote(address, session)
     }
 
     /// Begins a session that writes to the database at `address` beside the server that runs on it.
@@ -76,7 +78,7 @@ impl Engine {
             }
             Self::Postgres(remote) => {
                 let session = remote.session()?;
-                session.begin_lazily("begin");
+                session.begin_lazily("begin isolation level read committed");
                 Ok(session.into())
             }
         }
@@ -176,17 +178,22 @@ impl Remote {
             Some(session) => session,
             None => session::resume(&self.address)?,
         };
-        // An older copy in its place, or a standby that took over, may lack what people were told.
+        // An older copy in its place, or a standby that took over, may lack what people were told. Another server that
+        // wrote meanwhile has told its own people of it, and none of ours.
         if identity::of((&session).into())? != self.identity {
             return Ok(Recovered::Another);
         }
-        let probed = probe((&session).into(), "repeat('0', 262144)");
+        let probed = probe((&session).into(), NOISE);
         if !probed.as_ref().is_err_and(SqlError::is_lost) {
             self.session = Some(session);
         }
         probed.map(|()| Recovered::AsItWas)
     }
 }
+
+/// As long as a large batch, and of a kind that PostgreSQL cannot make shorter.
+const NOISE: &str =
+    "(select string_agg(md5(cast(number as text)), '') from generate_series(1, 8192) as number)";
 
 /// Writes something of the size of a large batch, which `filling` makes, and takes it away again.
 fn probe(sql: Sql<'_>, filling: &str) -> SqlResult<()> {

@@ -14,8 +14,27 @@ const IDENTITY: &str = "select concat_ws('/',
         (select oid from pg_database where datname = current_database()),
         cast('meta' as regclass)::oid) as identity";
 
-/// What tells this database from every other; nothing for a file, which only our own commands restore.
+/// What tells this database from every other, and from itself after another server has served it; nothing for a file, which
+/// only our own commands restore.
 pub(super) fn of(sql: Sql<'_>) -> SqlResult<Option<String>> {
+    let Some(database) = of_database(sql)? else { return Ok(None) };
+    let text = "select value from meta where name = 'server'";
+    let server: Option<String> = sql.one(text, params![], |row| row.get("value"))?;
+    Ok(Some(format!("{database}/{}", server.unwrap_or_default())))
+}
+
+/// Notes that a server begins to serve the database, under a name that no other has.
+pub(super) fn claim(sql: Sql<'_>) -> SqlResult<()> {
+    let server = new_id().simple().to_string();
+    sql.run(
+        "insert into meta (name, value) values ('server', ?1)
+         on conflict (name) do update set value = excluded.value",
+        params![server],
+    )
+    .map(drop)
+}
+
+fn of_database(sql: Sql<'_>) -> SqlResult<Option<String>> {
     match sql.dialect() {
         Dialect::Sqlite => Ok(None),
         Dialect::Postgres => sql.one(IDENTITY, params![], |row| row.get("identity")),
@@ -24,7 +43,7 @@ pub(super) fn of(sql: Sql<'_>) -> SqlResult<Option<String>> {
 
 /// Begins another epoch where the database is not the one that it was when a program of ours used it last.
 pub(super) fn recognise(sql: Sql<'_>) -> SqlResult<()> {
-    let Some(identity) = of(sql)? else { return Ok(()) };
+    let Some(identity) = of_database(sql)? else { return Ok(()) };
     let noted = "select value from meta where name = 'identity'";
     let noted: Option<String> = sql.one(noted, params![], |row| row.get("value"))?;
     if noted.as_ref() == Some(&identity) {

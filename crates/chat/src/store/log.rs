@@ -9,8 +9,10 @@ use protocol::{Body, Event, EventKind, MessagePosted, Nonce, RoomId, User, UserI
 use serde_json::{Map, Value, json};
 use std::ops::{ControlFlow, Range};
 
-/// The name of the commonest kind.
+/// The kinds that are composed of their message, by their names in [`EventKind`].
 pub(crate) const POSTED: &str = "message_posted";
+const EDITED: &str = "message_edited";
+const DELETED: &str = "message_deleted";
 /// The field of an event that names a user: the log keeps their key, for a name may change.
 const USER: &str = "user";
 
@@ -86,7 +88,7 @@ pub(crate) fn after(sql: Sql<'_>, room: &RoomRef, seq: u64, limit: u64, bytes: u
     sql.each(&text, params![room.key, seq, limit as u64], |row| {
         let at = row.get("seq")?;
         fill(&mut events, room, next..at, limit);
-        size += row.text("text").ok().flatten().map_or_else(|| weight(""), weight);
+        size += weight(text_of(row));
         is_cut = events.len() == limit || (size > bytes && !events.is_empty());
         if is_cut {
             return Ok(ControlFlow::Break(()));
@@ -133,6 +135,13 @@ pub(crate) fn entries(sql: Sql<'_>, room: (RoomKey, RoomId), after: u64, to: u64
     Ok(entries)
 }
 
+/// The text that an event carries: only events of the text carry that of their message.
+fn text_of<'r>(row: &Row<'r>) -> &'r str {
+    let kind = row.text("kind").ok().flatten().unwrap_or_default();
+    let carries = [POSTED, EDITED].contains(&kind);
+    row.text("text").ok().flatten().filter(|_| carries).unwrap_or_default()
+}
+
 /// The key of the user whom an event is about, of the column `e.extra`, which may hold anything once it is damaged.
 const SUBJECT: (&str, &str) = (
     "case when json_valid(e.extra) then json_extract(e.extra, '$.user') end",
@@ -177,15 +186,13 @@ fn compose(row: &Row<'_>) -> SqlResult<EventKind> {
             let deleted = row.get("deleted")?;
             EventKind::MessagePosted(MessagePosted { n, body, nonce, rev, edited_at, deleted })
         }
-        "message_edited" => {
+        EDITED => {
             let (target, text) = (row.get("target_seq")?, row.get("text")?);
             let rev = row.get("rev")?;
             let edited_at = row.get::<Option<i64>>("edited_at")?.unwrap_or(row.get("at")?);
             EventKind::MessageEdited { target, text, rev, edited_at, deleted: row.get("deleted")? }
         }
-        "message_deleted" => {
-            EventKind::MessageDeleted { target: row.get("target_seq")?, rev: row.get("rev")? }
-        }
+        DELETED => EventKind::MessageDeleted { target: row.get("target_seq")?, rev: row.get("rev")? },
         _ => kept(row, name)?,
     })
 }

@@ -79,18 +79,18 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewMessage<'_>) -> Result<(RoomKey, 
 }
 
 /// What an edit or deletion must know of the message as it stands.
-pub(crate) struct Standing {
+pub(crate) struct Found {
     pub(crate) author: UserKey,
     pub(crate) text: String,
     pub(crate) rev: u64,
     pub(crate) deleted: bool,
 }
 
-pub(crate) fn find(sql: Sql<'_>, room: RoomKey, seq: u64) -> Result<Option<Standing>> {
+pub(crate) fn find(sql: Sql<'_>, room: RoomKey, seq: u64) -> Result<Option<Found>> {
     let text = "select author, text, rev, deleted from messages where room = ?1 and seq = ?2";
     Ok(sql.one(text, params![room, seq], |row| {
         let (author, text) = (row.get("author")?, row.get("text")?);
-        Ok(Standing { author, text, rev: row.get("rev")?, deleted: row.get("deleted")? })
+        Ok(Found { author, text, rev: row.get("rev")?, deleted: row.get("deleted")? })
     })?)
 }
 

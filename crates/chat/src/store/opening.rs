@@ -27,6 +27,10 @@ impl Database {
         if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
             return Err("must be empty or an address such as postgres://user:password@host/name".to_owned());
         }
+        // Programs do not agree where the parameters of such an address begin.
+        if address.split_once('@').is_some_and(|(who, _)| who.contains('?')) {
+            return Err("has a ? in the name or the password: write it as %3F".to_owned());
+        }
         Ok(Self::Postgres(address.to_owned()))
     }
 
@@ -224,6 +228,7 @@ mod tests {
             assert_eq!(Database::at(address).map(|database| database.shown()).as_deref(), Ok(shown));
         }
         assert!(Database::at("mysql://db/roomful").is_err());
+        assert!(Database::at("postgres://ana:se?cret@db/roomful").is_err_and(|why| !why.contains("cret")));
     }
 
     #[test]

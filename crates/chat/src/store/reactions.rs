@@ -53,18 +53,25 @@ pub(crate) fn delete_all(sql: Sql<'_>, room: RoomKey, seq: u64) -> Result<()> {
     Ok(())
 }
 
-/// Of each emoji of the messages from `?2` to `?3`: how many people have reacted with it, whether `?4` is among them, when
-/// it came first, and the first people.
-const OF_MESSAGES: &str = "select w.seq, w.emoji, w.people, w.mine, u.id as user_id, u.name as user_name,
-        u.password is null as user_guest
-    from (select r.seq, r.emoji, r.user as who, r.event,
-                 count(*) over (partition by r.seq, r.emoji) as people,
-                 max(case when r.user = ?4 then 1 else 0 end) over (partition by r.seq, r.emoji) as mine,
-                 min(r.event) over (partition by r.seq, r.emoji) as first,
-                 row_number() over (partition by r.seq, r.emoji order by r.event) as place
-          from reactions r where r.room = ?1 and r.seq between ?2 and ?3) w
-    join users u on u.key = w.who
-    where w.place <= ?5 order by w.seq, w.first, w.place";
+/// The most people who are named on one page: a page waits in memory for a client that reads slowly.
+const NAMED_ON_A_PAGE: usize = 400;
+
+/// Of each emoji of the messages from `?2` to `?3`, those that `which` keeps: how many people have reacted with it, whether
+/// `?4` is among them, and the first people. In the order in which each emoji came first.
+fn of_messages(which: &str) -> String {
+    format!(
+        "select w.seq, w.emoji, w.people, w.mine, u.id as user_id, u.name as user_name,
+                u.password is null as user_guest
+         from (select r.seq, r.emoji, r.user as who,
+                      count(*) over (partition by r.seq, r.emoji) as people,
+                      max(case when r.user = ?4 then 1 else 0 end) over (partition by r.seq, r.emoji) as mine,
+                      min(r.event) over (partition by r.seq, r.emoji) as first,
+                      row_number() over (partition by r.seq, r.emoji order by r.event) as place
+               from reactions r where r.room = ?1 and r.seq between ?2 and ?3 {which}) w
+         join users u on u.key = w.who
+         where w.place <= ?5 order by w.seq, w.first, w.place"
+    )
+}
 
 /// Gives messages of a room, which stand in order of `seq`, the reactions to them as `reader` sees them, or nobody in
 /// particular: one query for all.
@@ -75,11 +82,15 @@ pub(crate) fn fill(
     messages: &mut [Message],
 ) -> Result<()> {
     let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(()) };
-    let rows = sql.all(OF_MESSAGES, params![room, first.seq, last.seq, reader, NAMED], reaction)?;
-    let mut messages = messages.iter_mut().peekable();
+    let rows = sql.all(&of_messages(""), params![room, first.seq, last.seq, reader, NAMED], reaction)?;
+    let (mut messages, mut named) = (messages.iter_mut().peekable(), 0);
     for (seq, mut reaction) in rows {
         while messages.next_if(|message| message.seq < seq).is_some() {}
         let Some(message) = messages.peek_mut().filter(|message| message.seq == seq) else { continue };
+        named += 1;
+        if named > NAMED_ON_A_PAGE {
+            reaction.users.clear();
+        }
         match message.beside.reactions.last_mut().filter(|known| known.emoji == reaction.emoji) {
             Some(known) => known.users.append(&mut reaction.users),
             None => message.beside.reactions.push(reaction),
@@ -115,9 +126,10 @@ fn reaction(row: &Row<'_>) -> SqlResult<(u64, Reaction)> {
 
 /// One emoji of a message as `reader` sees it; nobody's where nobody has reacted with it.
 pub(crate) fn find(sql: Sql<'_>, room: RoomKey, seq: u64, emoji: &str, reader: UserKey) -> Result<Reaction> {
-    let rows = sql.all(OF_MESSAGES, params![room, seq, seq, Some(reader), NAMED], reaction)?;
+    let text = of_messages("and r.emoji = ?6");
+    let rows = sql.all(&text, params![room, seq, seq, Some(reader), NAMED, emoji], reaction)?;
     let mut found = Reaction { emoji: emoji.to_owned(), count: 0, mine: false, users: Vec::new() };
-    for (_, mut one) in rows.into_iter().filter(|(_, one)| one.emoji == emoji) {
+    for (_, mut one) in rows {
         (found.count, found.mine) = (one.count, one.mine);
         found.users.append(&mut one.users);
     }

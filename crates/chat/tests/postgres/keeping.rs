@@ -100,7 +100,7 @@ async fn every_check_finds_what_it_is_for() {
             Check::References,
             "a row of sessions refers to one of users that is not there",
         ),
-        ("update messages set author = 999 where seq = 5", Check::References, "is by nobody"),
+        ("update messages set author = 999 where edited_at is not null", Check::References, "is by nobody"),
         ("update rooms set head = head + 1 where kind = 'closed'", Check::Rooms, "and its head is"),
         (
             "update messages set rev = 1 where edited_at is not null",

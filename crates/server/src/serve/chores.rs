@@ -25,9 +25,9 @@ pub(super) async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
     let mut thrift = Thrift::new();
     for tick in 0_u32.. {
         ticks.tick().await;
-        // A full disk is no news: it was logged when it filled up.
+        // A full disk, or a database that is away, is no news: it was logged when it became so.
         if let Err(error) = app.chat.write_reads().await
-            && !matches!(error, chat::Error::DiskFull)
+            && !matches!(error, chat::Error::DiskFull | chat::Error::Away)
         {
             tracing::warn!(%error, "read marks were not written; they wait for the next time");
         }
@@ -44,7 +44,7 @@ pub(super) async fn do_chores(app: Arc<App>, certificate: Option<Certificate>) {
         }
         if tick % EXPIRING == 0
             && let Err(error) = app.chat.end_expired().await
-            && !matches!(error, chat::Error::DiskFull)
+            && !matches!(error, chat::Error::DiskFull | chat::Error::Away)
         {
             tracing::warn!(%error, "sessions that have expired were not ended; they are the next time");
         }

@@ -175,6 +175,9 @@ impl Server {
             line("public", &base);
         }
         line("data", &self.directory.path().display().to_string());
+        if let Some(database) = &loaded.config.database {
+            line("database", &database.shown());
+        }
         line("config", &loaded.file_shown());
         let most = self.app.seats.most();
         line("limits", &format!("up to {most} connections at once ({} open files)", open_files()));

@@ -9,6 +9,8 @@ const OLDEST: u32 = 150_000;
 /// What an administrator set for other programs must not cut ours short, and what is committed must be on the disk; a
 /// stricter `synchronous_commit` than `on` stays. Then: what kind of server this is.
 const GREETING: &str = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; \
+     set idle_session_timeout = 0; set lock_timeout = 0; \
+     select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'; \
      set standard_conforming_strings = on; \
      select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'; \
      select current_setting('server_version_num') as number, current_setting('server_version') as version, \

@@ -166,6 +166,8 @@ async fn a_script_whose_user_is_removed_is_out_of_the_room() {
         }
     }
     ana.post(lobby, "now that Dot is gone").await.unwrap();
+    script.says(r#"{"type":"react","seq":1,"emoji":"🎉"}"#).await;
+    assert_eq!(script.hears_error().await, "join a room before reacting");
     script.chat("still here").await;
     assert_eq!(script.hears_error().await, "join a room before chatting");
     assert_eq!(texts(&ana, lobby), ["now that Dot is gone"]);

@@ -297,6 +297,16 @@ async fn everybody_in_the_room_hears_a_reaction_and_a_silent_visitor_can_react()
         dot.says(wrong).await;
         dot.hears_error().await;
     }
+    for turn in 0..40 {
+        let on = turn % 2 == 0;
+        dot.says(&format!(r#"{{"type":"react","seq":{seq},"emoji":"🎉","on":{on}}}"#)).await;
+        for script in [&mut ana, &mut dot] {
+            assert!(
+                matches!(script.hears().await, SimpleFrame::Reaction { .. }),
+                "the socket is heard for ever"
+            );
+        }
+    }
     let mut ben = Script::open(&server).await;
     ben.says(r#"{"type":"react","seq":1,"emoji":"🎉"}"#).await;
     assert_eq!(ben.hears_error().await, "join a room before reacting");
